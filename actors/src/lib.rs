@@ -1,1 +1,4 @@
 //! engine
+
+pub mod json;
+pub mod key;
