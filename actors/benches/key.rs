@@ -2,6 +2,11 @@
 //!
 //! The peer is `serde_json::Value`, which parses into a tree and does no more.
 
+#![expect(
+    missing_docs,
+    reason = "criterion_group expands to an undocumented function"
+)]
+
 use std::hint::black_box;
 
 use bytes::Bytes;
@@ -12,7 +17,9 @@ use tidegate_actors::key::{BodyDigest, Deny, Fields, Prefix};
 /// A chat request of about 1.2 KB, as the SDKs write it.
 fn chat_body() -> Bytes {
     let system = "You are a careful assistant. Answer in the language of the question, cite what \
-                  you were given, and say so when you do not know. Keep to the point.";
+                  you were given, and say so when you do not know. Keep to the point. Numbers keep their \
+                  units, times are UTC, names of systems stay as the report has them. Never \
+                  invent a cause: if the report does not name one, write that it is open.";
     let user = "Summarise the attached incident report for an engineer who was not there:\n\n\
                 At 09:14 the queue of the \"import\" lane reached its limit of 4,096 jobs. \
                 The supervisor refused 212 calls with a retry hint, none of them was lost. \
@@ -21,7 +28,7 @@ fn chat_body() -> Bytes {
         r#"{{"model":"test-model","messages":[{{"role":"system","content":{}}},{{"role":"user","content":{}}},{{"role":"assistant","content":{}}},{{"role":"user","content":"And in one sentence?"}}],"temperature":0,"max_tokens":512,"top_p":1.0,"n":1,"stream":false,"stop":["\n\n","END"],"seed":42,"user":"team-7"}}"#,
         quote(system),
         quote(user),
-        quote(&user[..300])
+        quote(&user[..250])
     ))
 }
 
