@@ -2,10 +2,7 @@
 //!
 //! The peer is `serde_json::Value`, which parses into a tree and does no more.
 
-#![expect(
-    missing_docs,
-    reason = "criterion_group expands to an undocumented function"
-)]
+#![expect(missing_docs, reason = "criterion_group expands to an undocumented function")]
 
 use std::hint::black_box;
 
@@ -50,24 +47,18 @@ fn bench(c: &mut Criterion) {
 
     let mut group = c.benchmark_group(format!("key/{}B", body.len()));
     group.throughput(Throughput::Bytes(body.len() as u64));
-    group.bench_function("parse", |b| {
-        b.iter(|| Document::parse(black_box(body.clone()), limits))
-    });
+    group.bench_function("parse", |b| b.iter(|| Document::parse(black_box(body.clone()), limits)));
     group.bench_function("serde_json_value_parse", |b| {
         b.iter(|| serde_json::from_slice::<serde_json::Value>(black_box(&body)));
     });
     group.bench_function("canonical_sha256", |b| {
         b.iter(|| BodyDigest::of(black_box(doc.root()), Deny::OPENAI_CHAT));
     });
-    group.bench_function("key_of_digest", |b| {
-        b.iter(|| black_box(&prefix).keyer().key(&digest))
-    });
+    group.bench_function("key_of_digest", |b| b.iter(|| black_box(&prefix).keyer().key(&digest)));
     group.bench_function("parse_to_key", |b| {
         b.iter(|| {
             let doc = Document::parse(black_box(body.clone()), limits).expect("the body is JSON");
-            prefix
-                .keyer()
-                .key(&BodyDigest::of(doc.root(), Deny::OPENAI_CHAT))
+            prefix.keyer().key(&BodyDigest::of(doc.root(), Deny::OPENAI_CHAT))
         });
     });
     group.bench_function("fields_for_explain", |b| {

@@ -15,11 +15,7 @@ fn vector(name: &str, body: BodyDigest) -> String {
         kind: "golden",
         provider: "up",
         model: "upstream-name",
-        headers: &[
-            ("anthropic-version", "2023-06-01"),
-            ("anthropic-beta", "a"),
-            ("anthropic-beta", "b"),
-        ],
+        headers: &[("anthropic-version", "2023-06-01"), ("anthropic-beta", "a"), ("anthropic-beta", "b")],
         policy_version: 1,
         redaction_version: 2,
     };
@@ -28,21 +24,13 @@ fn vector(name: &str, body: BodyDigest) -> String {
 }
 
 fn body(name: &str, deny: Deny, text: &str) -> String {
-    let doc = Document::parse(
-        Bytes::copy_from_slice(text.as_bytes()),
-        JsonLimits::default(),
-    )
-    .expect("a golden body is JSON");
+    let doc = Document::parse(Bytes::copy_from_slice(text.as_bytes()), JsonLimits::default())
+        .expect("a golden body is JSON");
     vector(name, BodyDigest::of(doc.root(), deny))
 }
 
 fn item(name: &str, kind: ItemKind, text: &str) -> String {
-    let read = |text: &str| {
-        Document::parse(
-            Bytes::copy_from_slice(text.as_bytes()),
-            JsonLimits::default(),
-        )
-    };
+    let read = |text: &str| Document::parse(Bytes::copy_from_slice(text.as_bytes()), JsonLimits::default());
     let others = read(r#"{"model":"e","input":["x"],"encoding_format":"base64"}"#).expect("JSON");
     let item = read(text).expect("JSON");
     let digest = BodyDigest::of(others.root(), Deny::EMBED).item(kind, item.root());
@@ -55,11 +43,7 @@ fn keys_are_what_they_have_always_been() {
     let respelled = "{\"stream\":false, \"temperature\":0,\"messages\":[{\"content\":\"Gr\u{fc}\u{df}e \u{1f600}\\u000a\\\"x\\u0022\",\"role\":\"user\"}],\"m\\u006fdel\":\"m\"}";
     let lines = [
         body("empty", Deny::NONE, "{}"),
-        body(
-            "scalars",
-            Deny::NONE,
-            r#"[null,true,false,0,-0,1.0,1e+3,"","\ud800"]"#,
-        ),
+        body("scalars", Deny::NONE, r#"[null,true,false,0,-0,1.0,1e+3,"","\ud800"]"#),
         body("chat", Deny::OPENAI_CHAT, chat),
         body("chat_respelled", Deny::OPENAI_CHAT, respelled),
         body(
@@ -71,9 +55,5 @@ fn keys_are_what_they_have_always_been() {
         item("tokens", ItemKind::Tokens, "[1, 2,3]"),
     ];
     let ours = lines.join("\n") + "\n";
-    assert_eq!(
-        ours,
-        include_str!("golden/keys.txt"),
-        "the keys now are:\n{ours}"
-    );
+    assert_eq!(ours, include_str!("golden/keys.txt"), "the keys now are:\n{ours}");
 }

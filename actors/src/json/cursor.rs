@@ -90,22 +90,13 @@ impl Document {
     }
 
     fn node(&self, index: u32) -> Node<'_> {
-        Node {
-            doc: self,
-            slot: self.slots[index as usize],
-            index,
-        }
+        Node { doc: self, slot: self.slots[index as usize], index }
     }
 }
 
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Document({} bytes, {} nodes)",
-            self.raw.len(),
-            self.slots.len()
-        )
+        write!(f, "Document({} bytes, {} nodes)", self.raw.len(), self.slots.len())
     }
 }
 
@@ -165,8 +156,7 @@ impl<'a> Node<'a> {
 
     /// The digits as they stand.
     pub fn number_text(&self) -> Option<&'a str> {
-        (self.slot.kind == Kind::Number)
-            .then(|| std::str::from_utf8(self.raw()).unwrap_or_default())
+        (self.slot.kind == Kind::Number).then(|| std::str::from_utf8(self.raw()).unwrap_or_default())
     }
 
     /// A number that is a plain non-negative integer (`3`, not `3.0`).
@@ -176,8 +166,7 @@ impl<'a> Node<'a> {
 
     /// The text between the quotes, escapes still in it.
     pub fn inner(&self) -> Option<&'a [u8]> {
-        matches!(self.slot.kind, Kind::String | Kind::Key)
-            .then(|| scan::inner(&self.doc.raw, &self.slot))
+        matches!(self.slot.kind, Kind::String | Kind::Key).then(|| scan::inner(&self.doc.raw, &self.slot))
     }
 
     /// True for a string (or key) that is written with at least one escape.
@@ -190,9 +179,7 @@ impl<'a> Node<'a> {
     pub fn as_str(&self) -> Option<Cow<'a, str>> {
         let inner = self.inner()?;
         if !self.slot.escaped {
-            return Some(Cow::Borrowed(
-                std::str::from_utf8(inner).unwrap_or_default(),
-            ));
+            return Some(Cow::Borrowed(std::str::from_utf8(inner).unwrap_or_default()));
         }
         let mut bytes = Vec::with_capacity(self.len());
         text::unescape_into(inner, |run| bytes.extend_from_slice(run));
@@ -227,52 +214,21 @@ impl<'a> Node<'a> {
 
     /// Members in document order; nothing if this is not an object.
     pub fn members(&self) -> Members<'a> {
-        let left = if self.slot.kind == Kind::Object {
-            self.slot.len
-        } else {
-            0
-        };
-        Members {
-            doc: self.doc,
-            key: self.index.wrapping_add(1),
-            left,
-            sorted: false,
-        }
+        let left = if self.slot.kind == Kind::Object { self.slot.len } else { 0 };
+        Members { doc: self.doc, key: self.index.wrapping_add(1), left, sorted: false }
     }
 
     /// Members by the unescaped bytes of their keys, smallest first.
     pub fn sorted_members(&self) -> Members<'a> {
-        let left = if self.slot.kind == Kind::Object {
-            self.slot.len
-        } else {
-            0
-        };
-        Members {
-            doc: self.doc,
-            key: self.slot.link,
-            left,
-            sorted: true,
-        }
+        let left = if self.slot.kind == Kind::Object { self.slot.len } else { 0 };
+        Members { doc: self.doc, key: self.slot.link, left, sorted: true }
     }
 
     /// Elements in order; nothing if this is not an array.
     pub fn elements(&self) -> Elements<'a> {
-        let left = if self.slot.kind == Kind::Array {
-            self.slot.len
-        } else {
-            0
-        };
-        let next = if self.slot.packed {
-            NONE
-        } else {
-            self.index.wrapping_add(1)
-        };
-        Elements {
-            doc: self.doc,
-            next,
-            at: self.slot.start as usize + 1,
-            left,
-        }
+        let left = if self.slot.kind == Kind::Array { self.slot.len } else { 0 };
+        let next = if self.slot.packed { NONE } else { self.index.wrapping_add(1) };
+        Elements { doc: self.doc, next, at: self.slot.start as usize + 1, left }
     }
 
     /// True for a non-empty array that holds nothing but numbers.
@@ -282,9 +238,7 @@ impl<'a> Node<'a> {
 
     /// The value of the member `key`.
     pub fn get(&self, key: &str) -> Option<Node<'a>> {
-        self.members()
-            .find(|member| member.key.is_str(key))
-            .map(|member| member.value)
+        self.members().find(|member| member.key.is_str(key)).map(|member| member.value)
     }
 }
 
@@ -338,11 +292,7 @@ impl<'a> Iterator for Members<'a> {
         self.left = self.left.checked_sub(1)?;
         let key = self.doc.node(self.key);
         let value = self.doc.node(self.key + 1);
-        self.key = if self.sorted {
-            key.slot.link
-        } else {
-            value.slot.after
-        };
+        self.key = if self.sorted { key.slot.link } else { value.slot.after };
         Some(Member { key, value })
     }
 
@@ -398,10 +348,6 @@ impl<'a> Elements<'a> {
             escaped: false,
             packed: false,
         };
-        Node {
-            doc: self.doc,
-            slot,
-            index: NONE,
-        }
+        Node { doc: self.doc, slot, index: NONE }
     }
 }

@@ -61,10 +61,7 @@ impl Edit {
 
     fn with(mut self, name: &str, to: To) -> Self {
         self.changes.retain(|change| change.name != name);
-        self.changes.push(Change {
-            name: name.to_owned(),
-            to,
-        });
+        self.changes.push(Change { name: name.to_owned(), to });
         self
     }
 
@@ -80,20 +77,10 @@ impl Edit {
             return self.write_fresh(out);
         }
         let (raw, base) = (object.raw(), object.span().start);
-        let mut splice = Splice {
-            out,
-            raw,
-            base,
-            done: 0,
-            kept: false,
-        };
+        let mut splice = Splice { out, raw, base, done: 0, kept: false };
         let mut found = vec![false; self.changes.len()];
         for member in object.members() {
-            match self
-                .changes
-                .iter()
-                .position(|change| member.key.is_str(&change.name))
-            {
+            match self.changes.iter().position(|change| member.key.is_str(&change.name)) {
                 None => splice.keep(member),
                 Some(at) => {
                     found[at] = true;
@@ -127,8 +114,7 @@ struct Splice<'a> {
 impl Splice<'_> {
     fn keep(&mut self, member: Member<'_>) {
         self.gap(member);
-        self.out
-            .extend_from_slice(&self.raw[self.done..member.value.span().end - self.base]);
+        self.out.extend_from_slice(&self.raw[self.done..member.value.span().end - self.base]);
         self.done = member.value.span().end - self.base;
     }
 
@@ -137,15 +123,13 @@ impl Splice<'_> {
         if matches!(to, To::Removed) {
             if self.done == 0 {
                 // The opening bracket and its space belong to the object.
-                self.out
-                    .extend_from_slice(&self.raw[..member.key.span().start - self.base]);
+                self.out.extend_from_slice(&self.raw[..member.key.span().start - self.base]);
             }
             self.done = value.end - self.base;
             return;
         }
         self.gap(member);
-        self.out
-            .extend_from_slice(&self.raw[self.done..value.start - self.base]);
+        self.out.extend_from_slice(&self.raw[self.done..value.start - self.base]);
         self.done = value.end - self.base;
         match to {
             To::Value(bytes) => self.out.extend_from_slice(bytes),
@@ -171,18 +155,13 @@ impl Splice<'_> {
 
 /// Puts new members behind the last one of the object that ends `out`.
 fn insert<'c>(out: &mut Vec<u8>, raw: &[u8], fresh: impl Iterator<Item = &'c Change>) {
-    let mut fresh = fresh
-        .filter(|change| !matches!(change.to, To::Removed))
-        .peekable();
+    let mut fresh = fresh.filter(|change| !matches!(change.to, To::Removed)).peekable();
     if fresh.peek().is_none() {
         return;
     }
     debug_assert!(raw.ends_with(b"}"));
     out.pop();
-    let tail = out
-        .iter()
-        .rposition(|byte| !byte.is_ascii_whitespace())
-        .map_or(0, |at| at + 1);
+    let tail = out.iter().rposition(|byte| !byte.is_ascii_whitespace()).map_or(0, |at| at + 1);
     let space = out.split_off(tail);
     for change in fresh {
         if out.last() != Some(&b'{') {

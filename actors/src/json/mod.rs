@@ -34,9 +34,6 @@ impl JsonLimits {
 
 impl Default for JsonLimits {
     fn default() -> Self {
-        Self {
-            max_depth: 128,
-            max_nodes: 1 << 20,
-        }
+        Self { max_depth: 128, max_nodes: 1 << 20 }
     }
 }

@@ -43,28 +43,14 @@ pub(super) struct Slot {
 /// Parses `src` as one JSON text.
 pub(super) fn scan(src: &[u8], limits: JsonLimits) -> Result<Vec<Slot>, JsonFault> {
     if src.len() >= NONE as usize {
-        return Err(JsonFault {
-            offset: 0,
-            what: Flaw::TooLong(src.len()),
-        });
+        return Err(JsonFault { offset: 0, what: Flaw::TooLong(src.len()) });
     }
     if let Err(bad) = std::str::from_utf8(src) {
-        return Err(JsonFault {
-            offset: bad.valid_up_to(),
-            what: Flaw::Utf8,
-        });
+        return Err(JsonFault { offset: bad.valid_up_to(), what: Flaw::Utf8 });
     }
     let max_depth = limits.max_depth.min(JsonLimits::DEEPEST);
     let slots = Vec::with_capacity((src.len() / 16).clamp(8, 1024));
-    let mut scan = Scan {
-        src,
-        at: 0,
-        slots,
-        parent: NONE,
-        depth: 0,
-        max_depth,
-        max_nodes: limits.max_nodes,
-    };
+    let mut scan = Scan { src, at: 0, slots, parent: NONE, depth: 0, max_depth, max_nodes: limits.max_nodes };
     scan.text()?;
     Ok(scan.slots)
 }
@@ -169,10 +155,7 @@ impl Scan<'_> {
     fn push(&mut self, kind: Kind, start: usize, end: usize) -> Result<(), JsonFault> {
         let index = self.slots.len();
         if index >= self.max_nodes.min(NONE as usize - 1) {
-            return Err(JsonFault {
-                offset: start,
-                what: Flaw::TooMany(self.max_nodes),
-            });
+            return Err(JsonFault { offset: start, what: Flaw::TooMany(self.max_nodes) });
         }
         self.slots.push(Slot {
             start: start as u32,
@@ -208,11 +191,7 @@ impl Scan<'_> {
         slot.after = after;
         self.parent = std::mem::replace(&mut slot.link, NONE);
         self.depth -= 1;
-        if slot.kind == Kind::Object {
-            self.link_keys(index)
-        } else {
-            Ok(())
-        }
+        if slot.kind == Kind::Object { self.link_keys(index) } else { Ok(()) }
     }
 
     /// Opens an array, or reads it whole when it holds nothing but numbers.
@@ -253,10 +232,7 @@ impl Scan<'_> {
 
     fn number_end(&self, start: usize) -> Result<usize, JsonFault> {
         let end = text::number_end(self.src, start);
-        end.map_err(|offset| JsonFault {
-            offset,
-            what: Flaw::Number,
-        })
+        end.map_err(|offset| JsonFault { offset, what: Flaw::Number })
     }
 
     /// Reads a string at its opening quote.
@@ -275,10 +251,7 @@ impl Scan<'_> {
                 break;
             }
             let escape = text::escape(&self.src[stop..]);
-            let escape = escape.ok_or(JsonFault {
-                offset: stop,
-                what: Flaw::Escape,
-            })?;
+            let escape = escape.ok_or(JsonFault { offset: stop, what: Flaw::Escape })?;
             saved += escape.taken - escape.bytes().len();
             at = stop + escape.taken;
         }
@@ -294,10 +267,7 @@ impl Scan<'_> {
     fn unclosed(&self, from: usize) -> JsonFault {
         let end = self.src.len();
         let fault = self.no_control(from, end).err();
-        fault.unwrap_or(JsonFault {
-            offset: end,
-            what: Flaw::Ends("the end of a string"),
-        })
+        fault.unwrap_or(JsonFault { offset: end, what: Flaw::Ends("the end of a string") })
     }
 
     fn no_control(&self, from: usize, to: usize) -> Result<(), JsonFault> {
@@ -307,10 +277,7 @@ impl Scan<'_> {
             return Ok(());
         }
         let at = run.iter().position(|byte| *byte < 0x20).unwrap_or(0);
-        Err(JsonFault {
-            offset: from + at,
-            what: Flaw::Control(run[at]),
-        })
+        Err(JsonFault { offset: from + at, what: Flaw::Control(run[at]) })
     }
 
     /// Links the keys of a closed object in sorted order and refuses a duplicate.
@@ -360,10 +327,7 @@ impl Scan<'_> {
         if let Some((cut, _)) = name.char_indices().nth(64) {
             name.truncate(cut);
         }
-        JsonFault {
-            offset: slot.start as usize,
-            what: Flaw::DuplicateKey(name),
-        }
+        JsonFault { offset: slot.start as usize, what: Flaw::DuplicateKey(name) }
     }
 
     fn space(&mut self) {
@@ -372,19 +336,13 @@ impl Scan<'_> {
 
     fn unexpected(&self, wanted: &'static str) -> JsonFault {
         self.fault(match self.src.get(self.at) {
-            Some(found) => Flaw::Unexpected {
-                found: *found,
-                wanted,
-            },
+            Some(found) => Flaw::Unexpected { found: *found, wanted },
             None => Flaw::Ends(wanted),
         })
     }
 
     fn fault(&self, what: Flaw) -> JsonFault {
-        JsonFault {
-            offset: self.at,
-            what,
-        }
+        JsonFault { offset: self.at, what }
     }
 }
 

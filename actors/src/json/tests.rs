@@ -33,47 +33,24 @@ fn a_refusal_names_the_byte_and_what_was_expected() {
         (b"01", "invalid number at byte 1"),
         (b"[-]", "invalid number at byte 2"),
         (b"1.e3", "invalid number at byte 2"),
-        (
-            b"\"a\nb\"",
-            "unescaped control character 0x0a in a string at byte 2",
-        ),
+        (b"\"a\nb\"", "unescaped control character 0x0a in a string at byte 2"),
         (b"\"\\x\"", "invalid escape in a string at byte 1"),
         (b"\"\\u12g4\"", "invalid escape in a string at byte 1"),
-        (
-            b"\"abc",
-            "the text ends where the end of a string was expected at byte 4",
-        ),
+        (b"\"abc", "the text ends where the end of a string was expected at byte 4"),
         (b"\"\xff\"", "invalid UTF-8 at byte 1"),
         (b"\"\xed\xa0\x80\"", "invalid UTF-8 at byte 1"),
-        (
-            b"\xef\xbb\xbf{}",
-            "byte 0xef where a value was expected at byte 0",
-        ),
+        (b"\xef\xbb\xbf{}", "byte 0xef where a value was expected at byte 0"),
     ];
     for (text, expected) in cases {
-        assert_eq!(
-            &refusal(text),
-            expected,
-            "{}",
-            String::from_utf8_lossy(text)
-        );
+        assert_eq!(&refusal(text), expected, "{}", String::from_utf8_lossy(text));
     }
 }
 
 #[test]
 fn duplicate_keys_are_refused_however_they_are_spelled() {
-    assert_eq!(
-        refusal(br#"{"a":1,"b":2,"a":3}"#),
-        "duplicate key \"a\" at byte 13"
-    );
-    assert_eq!(
-        refusal(br#"{"a":1,"\u0061":3}"#),
-        "duplicate key \"a\" at byte 7"
-    );
-    assert_eq!(
-        refusal(br#"[{"x":{"":1,"":1}}]"#),
-        "duplicate key \"\" at byte 12"
-    );
+    assert_eq!(refusal(br#"{"a":1,"b":2,"a":3}"#), "duplicate key \"a\" at byte 13");
+    assert_eq!(refusal(br#"{"a":1,"\u0061":3}"#), "duplicate key \"a\" at byte 7");
+    assert_eq!(refusal(br#"[{"x":{"":1,"":1}}]"#), "duplicate key \"\" at byte 12");
     let many: Vec<_> = (0..100).map(|n| format!("\"k{n}\":{n}")).collect();
     parse(&format!("{{{}}}", many.join(",")));
     let again = format!("{{{},\"k7\":0}}", many.join(","));
@@ -83,50 +60,29 @@ fn duplicate_keys_are_refused_however_they_are_spelled() {
 
 #[test]
 fn nesting_and_size_are_limited() {
-    let limits = JsonLimits {
-        max_depth: 3,
-        max_nodes: 8,
-    };
+    let limits = JsonLimits { max_depth: 3, max_nodes: 8 };
     let read = |text: &str| Document::parse(Bytes::copy_from_slice(text.as_bytes()), limits);
     assert!(read("[[[1]]]").is_ok());
     assert!(read("[[[]]]").is_ok());
     for deep in ["[[[[1]]]]", "[[[[]]]]", "[[[{}]]]"] {
         let fault = read(deep).expect_err("four levels");
-        assert_eq!(
-            fault,
-            JsonFault {
-                offset: 3,
-                what: Flaw::TooDeep(3)
-            }
-        );
+        assert_eq!(fault, JsonFault { offset: 3, what: Flaw::TooDeep(3) });
     }
-    assert!(
-        read("[1,2,3,4,5,6,7,8,9,10]").is_ok(),
-        "plain numbers take no nodes"
-    );
+    assert!(read("[1,2,3,4,5,6,7,8,9,10]").is_ok(), "plain numbers take no nodes");
     let fault = read(r#"["",2,3,4,5,6,7,8]"#).expect_err("nine nodes");
     assert_eq!(fault.what, Flaw::TooMany(8));
     let bottomless = "[".repeat(1_000_000);
-    let limits = JsonLimits {
-        max_depth: usize::MAX,
-        max_nodes: usize::MAX,
-    };
+    let limits = JsonLimits { max_depth: usize::MAX, max_nodes: usize::MAX };
     let fault = Document::parse(bottomless.into(), limits).expect_err("bottomless");
     assert_eq!(fault.what, Flaw::TooDeep(JsonLimits::DEEPEST));
 }
 
 #[test]
 fn the_cursor_reads_what_the_text_says() {
-    let doc =
-        parse(r#" {"a" : [1, -2.50e+3 ,"x"], "b\n":{"c":null}, "t":true,"e":[],"n":[3 ,4]} "#);
+    let doc = parse(r#" {"a" : [1, -2.50e+3 ,"x"], "b\n":{"c":null}, "t":true,"e":[],"n":[3 ,4]} "#);
     let root = doc.root();
     assert_eq!((root.kind(), root.len()), (Kind::Object, 5));
-    let a: Vec<_> = root
-        .get("a")
-        .expect("a")
-        .elements()
-        .map(|node| node.raw().to_vec())
-        .collect();
+    let a: Vec<_> = root.get("a").expect("a").elements().map(|node| node.raw().to_vec()).collect();
     assert_eq!(a, [&b"1"[..], b"-2.50e+3", b"\"x\""]);
     let n = root.get("n").expect("n");
     assert!(n.is_all_numbers() && !root.get("e").expect("e").is_all_numbers());
@@ -135,28 +91,17 @@ fn the_cursor_reads_what_the_text_says() {
     assert!(root.get("b\n").expect("b").get("c").expect("c").is_null());
     assert_eq!(root.get("t").and_then(|node| node.as_bool()), Some(true));
     assert!(root.get("missing").is_none() && root.get("b").is_none());
-    let sorted: Vec<_> = root
-        .sorted_members()
-        .filter_map(|member| member.key.as_str())
-        .collect();
+    let sorted: Vec<_> = root.sorted_members().filter_map(|member| member.key.as_str()).collect();
     assert_eq!(sorted, ["a", "b\n", "e", "n", "t"]);
-    let order: Vec<_> = root
-        .members()
-        .filter_map(|member| member.key.as_str())
-        .collect();
+    let order: Vec<_> = root.members().filter_map(|member| member.key.as_str()).collect();
     assert_eq!(order, ["a", "b\n", "t", "e", "n"]);
 }
 
 #[test]
 fn strings_are_unescaped_and_lone_surrogates_survive() {
-    let doc = parse(
-        r#"["a\"\\\/\b\f\n\r\t\u0041\u00e9\ud83d\ude00", "\ud800x", "\udc00", "\ud800\u0041"]"#,
-    );
+    let doc = parse(r#"["a\"\\\/\b\f\n\r\t\u0041\u00e9\ud83d\ude00", "\ud800x", "\udc00", "\ud800\u0041"]"#);
     let nodes: Vec<_> = doc.root().elements().collect();
-    assert_eq!(
-        nodes[0].as_str().as_deref(),
-        Some("a\"\\/\u{8}\u{c}\n\r\tA\u{e9}\u{1f600}")
-    );
+    assert_eq!(nodes[0].as_str().as_deref(), Some("a\"\\/\u{8}\u{c}\n\r\tA\u{e9}\u{1f600}"));
     assert_eq!(nodes[0].len(), nodes[0].as_str().expect("a string").len());
     assert_eq!(nodes[1].as_str().as_deref(), Some("\u{fffd}x"));
     let mut wtf8 = Vec::new();
@@ -173,37 +118,16 @@ fn edits_leave_every_other_byte_alone() {
     let edit = |edit: Edit| String::from_utf8(edit.apply(doc.root())).expect("UTF-8");
     assert_eq!(edit(Edit::new()), text);
     assert_eq!(edit(Edit::new().set("a", "2")), text.replace("1.0", "2"));
-    assert_eq!(
-        edit(Edit::new().remove("a")),
-        "{ \"b\":{ \"c\":[1,2] }\t, \"d\\u0065\":null }"
-    );
-    assert_eq!(
-        edit(Edit::new().remove("b")),
-        "{ \"a\" : 1.0\t, \"d\\u0065\":null }"
-    );
-    assert_eq!(
-        edit(Edit::new().remove("de")),
-        "{ \"a\" : 1.0 ,\n\"b\":{ \"c\":[1,2] } }"
-    );
-    assert_eq!(
-        edit(Edit::new().remove("a").remove("b").remove("de")),
-        "{  }"
-    );
-    let added = Edit::new()
-        .set_str("x\"y", "z")
-        .remove("a")
-        .remove("b")
-        .remove("de");
+    assert_eq!(edit(Edit::new().remove("a")), "{ \"b\":{ \"c\":[1,2] }\t, \"d\\u0065\":null }");
+    assert_eq!(edit(Edit::new().remove("b")), "{ \"a\" : 1.0\t, \"d\\u0065\":null }");
+    assert_eq!(edit(Edit::new().remove("de")), "{ \"a\" : 1.0 ,\n\"b\":{ \"c\":[1,2] } }");
+    assert_eq!(edit(Edit::new().remove("a").remove("b").remove("de")), "{  }");
+    let added = Edit::new().set_str("x\"y", "z").remove("a").remove("b").remove("de");
     assert_eq!(edit(added), "{\"x\\\"y\":\"z\"  }");
     let inside = Edit::new().inside("b", Edit::new().set("c", "0").set("n", "true"));
     assert_eq!(edit(inside), text.replace("[1,2] ", "0,\"n\":true "));
-    let fresh = Edit::new()
-        .inside("o", Edit::new().set("u", "true"))
-        .inside("de", Edit::new().set("v", "1"));
-    assert_eq!(
-        edit(fresh),
-        text.replace("null }", "{\"v\":1},\"o\":{\"u\":true} }")
-    );
+    let fresh = Edit::new().inside("o", Edit::new().set("u", "true")).inside("de", Edit::new().set("v", "1"));
+    assert_eq!(edit(fresh), text.replace("null }", "{\"v\":1},\"o\":{\"u\":true} }"));
 }
 
 /// A JSON text with varied white space and escapes; keys within an object are unique.
@@ -320,12 +244,7 @@ fn to_value(node: Node<'_>) -> serde_json::Value {
             let members = node.members();
             Value::Object(
                 members
-                    .map(|m| {
-                        (
-                            m.key.as_str().unwrap_or_default().into_owned(),
-                            to_value(m.value),
-                        )
-                    })
+                    .map(|m| (m.key.as_str().unwrap_or_default().into_owned(), to_value(m.value)))
                     .collect(),
             )
         }
@@ -339,16 +258,8 @@ fn serde_accepts(bytes: &[u8]) -> bool {
 
 fn agrees(bytes: &[u8]) {
     match parse_bytes(bytes) {
-        Err(JsonFault {
-            what: Flaw::DuplicateKey(_),
-            ..
-        }) => {}
-        ours => assert_eq!(
-            ours.is_ok(),
-            serde_accepts(bytes),
-            "{ours:?} {}",
-            bytes.escape_ascii()
-        ),
+        Err(JsonFault { what: Flaw::DuplicateKey(_), .. }) => {}
+        ours => assert_eq!(ours.is_ok(), serde_accepts(bytes), "{ours:?} {}", bytes.escape_ascii()),
     }
 }
 

@@ -147,10 +147,7 @@ pub(super) struct Unescaped<'a> {
 
 impl<'a> Unescaped<'a> {
     pub(super) fn new(inner: &'a [u8]) -> Self {
-        Self {
-            rest: inner,
-            held: None,
-        }
+        Self { rest: inner, held: None }
     }
 }
 

@@ -57,11 +57,7 @@ pub(super) struct Buffered<S: Sink> {
 
 impl<S: Sink> Buffered<S> {
     pub(super) fn new(sink: S) -> Self {
-        Self {
-            sink,
-            held: [0; HELD],
-            len: 0,
-        }
+        Self { sink, held: [0; HELD], len: 0 }
     }
 
     pub(super) fn into_inner(mut self) -> S {
@@ -104,8 +100,7 @@ pub fn write(node: Node<'_>, skip: Deny, out: &mut impl Sink) {
         }
         Kind::Array => {
             out.put(&head(b'[', node.len()));
-            node.elements()
-                .for_each(|element| write(element, Deny::NONE, out));
+            node.elements().for_each(|element| write(element, Deny::NONE, out));
         }
         Kind::Object => write_object(node, skip, out),
     }

@@ -25,18 +25,9 @@ pub struct Deny {
     fields: &'static [Excused],
 }
 
-const STREAM: Excused = Excused {
-    field: "stream",
-    why: "transport: the same answer in pieces",
-};
-const USER: Excused = Excused {
-    field: "user",
-    why: "names the end user for abuse reports",
-};
-const METADATA: Excused = Excused {
-    field: "metadata",
-    why: "labels for the vendor's records",
-};
+const STREAM: Excused = Excused { field: "stream", why: "transport: the same answer in pieces" };
+const USER: Excused = Excused { field: "user", why: "names the end user for abuse reports" };
+const METADATA: Excused = Excused { field: "metadata", why: "labels for the vendor's records" };
 
 impl Deny {
     /// Nothing is left out.
@@ -46,42 +37,25 @@ impl Deny {
     pub const OPENAI_CHAT: Deny = Deny {
         fields: &[
             STREAM,
-            Excused {
-                field: "stream_options",
-                why: "adds a usage frame or padding, no content",
-            },
+            Excused { field: "stream_options", why: "adds a usage frame or padding, no content" },
             USER,
             METADATA,
-            Excused {
-                field: "safety_identifier",
-                why: "names the end user, as `user` does",
-            },
-            Excused {
-                field: "prompt_cache_key",
-                why: "routes to the vendor's prefix cache: price only",
-            },
+            Excused { field: "safety_identifier", why: "names the end user, as `user` does" },
+            Excused { field: "prompt_cache_key", why: "routes to the vendor's prefix cache: price only" },
         ],
     };
 
     /// `POST /v1/embeddings`, everything but the items, which are keyed one by one.
     pub const EMBED: Deny = Deny {
         fields: &[
-            Excused {
-                field: "input",
-                why: "keyed item by item",
-            },
-            Excused {
-                field: "encoding_format",
-                why: "both forms are written from one kept vector",
-            },
+            Excused { field: "input", why: "keyed item by item" },
+            Excused { field: "encoding_format", why: "both forms are written from one kept vector" },
             USER,
         ],
     };
 
     /// `POST /v1/messages`.
-    pub const ANTHROPIC: Deny = Deny {
-        fields: &[STREAM, METADATA],
-    };
+    pub const ANTHROPIC: Deny = Deny { fields: &[STREAM, METADATA] };
 
     /// A list of one's own.
     pub const fn new(fields: &'static [Excused]) -> Self {
@@ -103,9 +77,6 @@ impl Deny {
         if self.fields.is_empty() {
             return 0;
         }
-        object
-            .members()
-            .filter(|member| self.excuses(member.key))
-            .count()
+        object.members().filter(|member| self.excuses(member.key)).count()
     }
 }

@@ -51,9 +51,7 @@ impl Fields {
         let mut fields = Fields::default();
         for part in &parts {
             fields.paths.push_str(&part.path);
-            fields
-                .entries
-                .push((fields.paths.len() as u32, hash(part.what, salt)));
+            fields.entries.push((fields.paths.len() as u32, hash(part.what, salt)));
         }
         fields
     }
@@ -81,9 +79,7 @@ impl Fields {
     /// The paths in which `self` and `other` differ: present in one only, or with another value.
     /// Where one side shows more detail than the other the coarser path is named.
     pub fn diff(&self, other: &Fields) -> Vec<String> {
-        let mut paths: Vec<&str> = one_sided(self, other)
-            .chain(one_sided(other, self))
-            .collect();
+        let mut paths: Vec<&str> = one_sided(self, other).chain(one_sided(other, self)).collect();
         paths.sort_unstable();
         paths.dedup();
         let coarse: Vec<&str> = paths.clone();
@@ -98,9 +94,7 @@ impl Fields {
 }
 
 fn one_sided<'a>(a: &'a Fields, b: &'a Fields) -> impl Iterator<Item = &'a str> {
-    a.iter()
-        .filter(|pair| !b.iter().any(|other| other == *pair))
-        .map(|(path, _)| path)
+    a.iter().filter(|pair| !b.iter().any(|other| other == *pair)).map(|(path, _)| path)
 }
 
 /// True if `inner` is a part of `outer`.
@@ -111,23 +105,13 @@ fn covers(outer: &str, inner: &str) -> bool {
 
 fn first_level<'a>(body: Node<'a>, deny: Deny) -> Vec<Part<'a>> {
     if body.kind() != Kind::Object {
-        return vec![Part {
-            path: String::new(),
-            what: What::Whole(body),
-        }];
+        return vec![Part { path: String::new(), what: What::Whole(body) }];
     }
-    let members = body
-        .sorted_members()
-        .filter(|member| !deny.excuses(member.key));
-    let mut parts: Vec<_> = members
-        .map(|member| child("", member.key, member.value))
-        .collect();
+    let members = body.sorted_members().filter(|member| !deny.excuses(member.key));
+    let mut parts: Vec<_> = members.map(|member| child("", member.key, member.value)).collect();
     if parts.len() > MAX_FIELDS {
         // Nobody sends this in earnest: the rest is covered, under one path.
-        parts = vec![Part {
-            path: String::new(),
-            what: What::Whole(body),
-        }];
+        parts = vec![Part { path: String::new(), what: What::Whole(body) }];
     }
     parts
 }
@@ -156,53 +140,38 @@ fn open<'a>(part: &Part<'a>, room: usize) -> Vec<Part<'a>> {
     };
     let path = &part.path;
     match node.kind() {
-        Kind::Object if node.len() <= room => node
-            .sorted_members()
-            .map(|member| child(path, member.key, member.value))
-            .collect(),
+        Kind::Object if node.len() <= room => {
+            node.sorted_members().map(|member| child(path, member.key, member.value)).collect()
+        }
         Kind::Array if !node.is_all_numbers() => open_array(path, node, room),
         _ => Vec::new(),
     }
 }
 
 fn open_array<'a>(path: &str, node: Node<'a>, room: usize) -> Vec<Part<'a>> {
-    let shown = if node.len() <= room {
-        node.len()
-    } else {
-        TAIL.min(room.saturating_sub(1))
-    };
+    let shown = if node.len() <= room { node.len() } else { TAIL.min(room.saturating_sub(1)) };
     let hidden = node.len() - shown;
     if shown == 0 {
         return Vec::new();
     }
-    let head = (hidden > 0).then(|| Part {
-        path: format!("{path}[0..{hidden}]"),
-        what: What::Head(node, hidden),
-    });
+    let head =
+        (hidden > 0).then(|| Part { path: format!("{path}[0..{hidden}]"), what: What::Head(node, hidden) });
     let tail = node.elements().enumerate().skip(hidden);
-    let tail = tail.map(|(at, element)| Part {
-        path: format!("{path}[{at}]"),
-        what: What::Whole(element),
-    });
+    let tail = tail.map(|(at, element)| Part { path: format!("{path}[{at}]"), what: What::Whole(element) });
     head.into_iter().chain(tail).collect()
 }
 
 /// `.name`, or `["odd name"]` where a plain name could be mistaken.
 fn child<'a>(path: &str, key: Node<'a>, value: Node<'a>) -> Part<'a> {
     let name = key.as_str().unwrap_or_default();
-    let plain = !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_-$".contains(&byte));
+    let plain =
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-$".contains(&byte));
     let path = match (plain, path.is_empty()) {
         (true, true) => name.into_owned(),
         (true, false) => format!("{path}.{name}"),
         (false, _) => format!("{path}[{}]", quote(&name)),
     };
-    Part {
-        path,
-        what: What::Whole(value),
-    }
+    Part { path, what: What::Whole(value) }
 }
 
 fn hash(what: What<'_>, salt: u64) -> u64 {
@@ -218,9 +187,7 @@ fn hash(what: What<'_>, salt: u64) -> u64 {
         }
         What::Whole(node) => digest(salt, |out| canon::write(node, Deny::NONE, out)),
         What::Head(node, count) => digest(salt, |out| {
-            node.elements()
-                .take(count)
-                .for_each(|element| canon::write(element, Deny::NONE, out));
+            node.elements().take(count).for_each(|element| canon::write(element, Deny::NONE, out));
         }),
     }
 }

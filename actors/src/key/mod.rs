@@ -99,25 +99,14 @@ pub struct Prefix<'a> {
 impl Prefix<'_> {
     /// Hashes the prefix once, for any number of bodies under it.
     pub fn keyer(&self) -> Keyer {
-        let mut out = Tee {
-            sha: Sha256::new(),
-            xxh: Xxh3Default::new(),
-        };
+        let mut out = Tee { sha: Sha256::new(), xxh: Xxh3Default::new() };
         self.write(&mut out);
         Keyer(out)
     }
 
     fn write(&self, out: &mut impl Sink) {
         // A new field must be written here before this compiles: that is the point.
-        let Prefix {
-            workspace,
-            kind,
-            provider,
-            model,
-            headers,
-            policy_version,
-            redaction_version,
-        } = self;
+        let Prefix { workspace, kind, provider, model, headers, policy_version, redaction_version } = self;
         out.put(b"tidegate key ");
         out.put(&KEY_VERSION.to_le_bytes());
         for text in [workspace, kind, provider, model] {
@@ -134,10 +123,7 @@ fn write_headers(headers: &[(&str, &str)], out: &mut impl Sink) {
     out.put(&(headers.len() as u32).to_le_bytes());
     let mut last = None;
     for _ in headers {
-        let places = headers
-            .iter()
-            .enumerate()
-            .map(|(at, (name, value))| (*name, at, *value));
+        let places = headers.iter().enumerate().map(|(at, (name, value))| (*name, at, *value));
         let next = places.filter(|(name, at, _)| last.is_none_or(|last| (*name, *at) > last));
         let Some((name, at, value)) = next.min() else {
             return;
@@ -157,10 +143,7 @@ impl Keyer {
     pub fn key(&self, body: &BodyDigest) -> Key {
         let mut out = self.0.clone();
         out.put(&body.0);
-        Key {
-            hash: out.xxh.digest128(),
-            sha: out.sha.finalize().into(),
-        }
+        Key { hash: out.xxh.digest128(), sha: out.sha.finalize().into() }
     }
 }
 

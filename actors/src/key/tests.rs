@@ -9,11 +9,8 @@ use crate::json::tests::{json_value, spell};
 use crate::json::{Document, JsonLimits};
 
 fn parse(text: &str) -> Document {
-    Document::parse(
-        Bytes::copy_from_slice(text.as_bytes()),
-        JsonLimits::default(),
-    )
-    .unwrap_or_else(|fault| panic!("{text}: {fault}"))
+    Document::parse(Bytes::copy_from_slice(text.as_bytes()), JsonLimits::default())
+        .unwrap_or_else(|fault| panic!("{text}: {fault}"))
 }
 
 fn canonical(text: &str) -> Vec<u8> {
@@ -41,9 +38,7 @@ fn prefix<'a>() -> Prefix<'a> {
 #[test]
 fn the_canonical_form_is_what_the_module_says() {
     assert_eq!(
-        canonical(r#" {"b" : [1.0, null, true,false], "\u0061":"\n"} "#)
-            .escape_ascii()
-            .to_string(),
+        canonical(r#" {"b" : [1.0, null, true,false], "\u0061":"\n"} "#).escape_ascii().to_string(),
         r#"{\x02\x00\x00\x00\x01\x00\x00\x00a\"\x01\x00\x00\x00\n\x01\x00\x00\x00b[\x04\x00\x00\x00#\x03\x00\x00\x001.0ntf"#
     );
 }
@@ -111,10 +106,7 @@ fn an_item_is_keyed_by_its_kind_and_by_everything_around_it() {
     assert_eq!(text, others.item(ItemKind::Text, items[2]));
     assert_ne!(text, others.item(ItemKind::Tokens, items[1]));
     assert_ne!(others.item(ItemKind::Tokens, items[0]), text);
-    assert_ne!(
-        text,
-        digest(r#"{"model":"m","dimensions":8}"#).item(ItemKind::Text, items[0])
-    );
+    assert_ne!(text, digest(r#"{"model":"m","dimensions":8}"#).item(ItemKind::Text, items[0]));
 }
 
 #[test]
@@ -122,55 +114,18 @@ fn every_part_of_the_prefix_changes_the_key() {
     let body = digest("{}");
     let base = prefix();
     let others = [
-        Prefix {
-            workspace: "ws_b",
-            ..base
-        },
-        Prefix {
-            workspace: "",
-            ..base
-        },
-        Prefix {
-            kind: "openai.embed",
-            ..base
-        },
-        Prefix {
-            provider: "u",
-            model: "pm",
-            ..base
-        },
-        Prefix {
-            model: "m2",
-            ..base
-        },
-        Prefix {
-            headers: &[("a", "1")],
-            ..base
-        },
-        Prefix {
-            headers: &[("a", "1"), ("b", "3")],
-            ..base
-        },
-        Prefix {
-            headers: &[("a", "2"), ("b", "1")],
-            ..base
-        },
-        Prefix {
-            headers: &[("a", "1"), ("a", "2")],
-            ..base
-        },
-        Prefix {
-            headers: &[("a", "2"), ("a", "1")],
-            ..base
-        },
-        Prefix {
-            policy_version: 2,
-            ..base
-        },
-        Prefix {
-            redaction_version: 1,
-            ..base
-        },
+        Prefix { workspace: "ws_b", ..base },
+        Prefix { workspace: "", ..base },
+        Prefix { kind: "openai.embed", ..base },
+        Prefix { provider: "u", model: "pm", ..base },
+        Prefix { model: "m2", ..base },
+        Prefix { headers: &[("a", "1")], ..base },
+        Prefix { headers: &[("a", "1"), ("b", "3")], ..base },
+        Prefix { headers: &[("a", "2"), ("b", "1")], ..base },
+        Prefix { headers: &[("a", "1"), ("a", "2")], ..base },
+        Prefix { headers: &[("a", "2"), ("a", "1")], ..base },
+        Prefix { policy_version: 2, ..base },
+        Prefix { redaction_version: 1, ..base },
     ];
     let mut keys: Vec<_> = others.iter().map(|other| Key::new(other, &body)).collect();
     keys.push(Key::new(&base, &body));
@@ -178,15 +133,8 @@ fn every_part_of_the_prefix_changes_the_key() {
     let shas: std::collections::BTreeSet<_> = keys.iter().map(|key| key.sha).collect();
     let hashes: std::collections::BTreeSet<_> = keys.iter().map(|key| key.hash).collect();
     assert_eq!((shas.len(), hashes.len()), (keys.len(), keys.len()));
-    let turned = Prefix {
-        headers: &[("b", "2"), ("a", "1")],
-        ..base
-    };
-    assert_eq!(
-        Key::new(&turned, &body),
-        Key::new(&base, &body),
-        "header order is not identity"
-    );
+    let turned = Prefix { headers: &[("b", "2"), ("a", "1")], ..base };
+    assert_eq!(Key::new(&turned, &body), Key::new(&base, &body), "header order is not identity");
 }
 
 #[test]
@@ -194,13 +142,7 @@ fn a_key_is_read_back_from_its_hex() {
     let key = Key::new(&prefix(), &digest("{}"));
     assert_eq!(Key::parse_sha(&key.hex()), Some(key.sha));
     assert_eq!(Key::parse_sha(&key.hex().to_uppercase()), Some(key.sha));
-    for bad in [
-        "",
-        "00",
-        &key.hex()[1..],
-        &format!("{}g", &key.hex()[1..]),
-        &"\u{e9}".repeat(32),
-    ] {
+    for bad in ["", "00", &key.hex()[1..], &format!("{}g", &key.hex()[1..]), &"\u{e9}".repeat(32)] {
         assert_eq!(Key::parse_sha(bad), None, "{bad}");
     }
 }
@@ -209,9 +151,7 @@ fn a_key_is_read_back_from_its_hex() {
 fn targets_are_chosen_in_proportion_to_their_weight_and_a_leaver_moves_only_its_own() {
     let targets = [("a", 1), ("b", 2), ("c", 1), ("off", 0)];
     let winner = |body: &BodyDigest, targets: &[(&'static str, u32)]| {
-        let best = targets
-            .iter()
-            .max_by_key(|(name, weight)| (rendezvous(body, name, *weight), *name));
+        let best = targets.iter().max_by_key(|(name, weight)| (rendezvous(body, name, *weight), *name));
         best.expect("targets").0
     };
     let mut wins = std::collections::BTreeMap::new();
@@ -225,18 +165,14 @@ fn targets_are_chosen_in_proportion_to_their_weight_and_a_leaver_moves_only_its_
     }
     assert!(!wins.contains_key("off"));
     let near = |name: &str, expected: i32| (wins[name] - expected).abs() < 150;
-    assert!(
-        near("a", 1000) && near("b", 2000) && near("c", 1000),
-        "{wins:?}"
-    );
+    assert!(near("a", 1000) && near("b", 2000) && near("c", 1000), "{wins:?}");
 }
 
 #[test]
 fn explain_names_the_path_that_differs_and_nothing_else() {
     let fields = |text: &str| Fields::of(parse(text).root(), Deny::OPENAI_CHAT, 9);
-    let base = fields(
-        r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true,"temperature":0}"#,
-    );
+    let base =
+        fields(r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true,"temperature":0}"#);
     let named = |text: &str| base.diff(&fields(text));
     assert_eq!(
         named(r#"{"temperature":0,"messages":[{"content":"h\u0069","role":"user"}],"model":"m"}"#),
@@ -253,27 +189,14 @@ fn explain_names_the_path_that_differs_and_nothing_else() {
         ["[\"odd name\"]", "messages[1].role"]
     );
     let paths: Vec<_> = base.iter().map(|(path, _)| path).collect();
-    assert_eq!(
-        paths,
-        [
-            "messages[0].content",
-            "messages[0].role",
-            "model",
-            "temperature"
-        ]
-    );
+    assert_eq!(paths, ["messages[0].content", "messages[0].role", "model", "temperature"]);
 }
 
 #[test]
 fn a_change_is_named_in_the_longest_conversation() {
     let talk = |changed: usize| {
         let turns: Vec<_> = (0..200)
-            .map(|n| {
-                format!(
-                    r#"{{"role":"user","content":"{}"}}"#,
-                    if n == changed { 1_000 } else { n }
-                )
-            })
+            .map(|n| format!(r#"{{"role":"user","content":"{}"}}"#, if n == changed { 1_000 } else { n }))
             .collect();
         let text = format!(r#"{{"model":"m","messages":[{}]}}"#, turns.join(","));
         Fields::of(parse(&text).root(), Deny::NONE, 9)
@@ -286,9 +209,8 @@ fn a_change_is_named_in_the_longest_conversation() {
 
 /// Every leaf of `value`, changed one at a time.
 fn mutants(value: &Value) -> Vec<Value> {
-    let wrapped = |inner: Vec<Value>, put: &dyn Fn(Value) -> Value| {
-        inner.into_iter().map(put).collect::<Vec<_>>()
-    };
+    let wrapped =
+        |inner: Vec<Value>, put: &dyn Fn(Value) -> Value| inner.into_iter().map(put).collect::<Vec<_>>();
     match value {
         Value::Array(list) => (0..list.len())
             .flat_map(|at| {
@@ -318,10 +240,7 @@ fn mutants(value: &Value) -> Vec<Value> {
             .filter(|new| new != value)
             .collect(),
         Value::String(text) => vec![Value::from(format!("{text}x")), Value::Null],
-        Value::Number(number) => vec![
-            Value::from(number.to_string()),
-            Value::from(!number.is_f64()),
-        ],
+        Value::Number(number) => vec![Value::from(number.to_string()), Value::from(!number.is_f64())],
         other => vec![Value::from(other.to_string()), Value::from(1)],
     }
 }
