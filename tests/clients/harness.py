@@ -115,9 +115,11 @@ def provider(kind, base):
 def configuration(upstream, extra="", cache="declared"):
     """The file of the suites; `extra` is appended, so it may open any table not opened here."""
     openai_base, anthropic_base = f"{upstream}/v1", upstream
-    parts = [f'[gateway]\ncache = "{cache}"\n', "[providers.up]\n" + provider("openai", openai_base), "[providers.anth]\n" + provider("anthropic", anthropic_base)]
+    parts = [f'[gateway]\ncache = "{cache}"\npassthrough = "up"\n', "[providers.up]\n" + provider("openai", openai_base), "[providers.anth]\n" + provider("anthropic", anthropic_base)]
     parts += [f'[models."{name}"]\ntargets = [{{ provider = "up", model = "{target}" }}]\n' for name, target in OPENAI_MODELS.items()]
     parts.append('[models."claude-test"]\ntargets = [{ provider = "anth", model = "claude-upstream" }]\n')
+    for quirk in ("decode", "refuse"):
+        parts.append(f'[models."tokens-{quirk}"]\ntargets = [{{ provider = "up", model = "embed-small" }}]\nembed_tokens = "{quirk}"\n')
     for kind, family, base in (("openai", "bad", openai_base), ("anthropic", "badc", anthropic_base)):
         for i in range(SPARE_MODELS):
             name = f"{family}-{i:02}"

@@ -115,6 +115,21 @@ def test_wire_4_vectors_come_sorted_by_index_when_the_upstream_answers_backwards
 
 
 @pytest.mark.gateway
+def test_wire_4_a_model_of_another_vendor_gets_the_text_behind_the_tokens(http, upstream):
+    hello_world, bang = [9906, 1917], [0]  # cl100k_base, which LangChain falls back to
+    data = rows(http.post("/v1/embeddings", json={"model": "tokens-decode", "input": [hello_world, bang], "encoding_format": "float"}))
+    assert [f32(row["embedding"]) for row in data] == [vector("Hello world"), vector("!")]
+    assert [seen["body"]["input"] for seen in upstream.seen("Hello world")] == [["Hello world", "!"]]
+
+
+@pytest.mark.gateway
+def test_wire_4_a_model_that_takes_no_tokens_says_so(http):
+    response = http.post("/v1/embeddings", json={"model": "tokens-refuse", "input": [[9906, 1917]]})
+    assert response.status_code == 400
+    assert "token" in check_openai_error(response)["message"]
+
+
+@pytest.mark.gateway
 @pytest.mark.parametrize(
     "step",
     [{"drop": 1}, {"drop": 99}, {"same_index": True}, {"not_finite": "NaN"}, {"not_finite": "1e39"}, {"truncate": 10}],

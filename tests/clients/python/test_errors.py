@@ -163,6 +163,15 @@ def test_malformed_json_is_400_and_says_where(http):
 
 
 @pytest.mark.gateway
+def test_a_body_over_the_limit_is_413_and_the_limit_named(another_tidegate, make_openai, counted, nonce):
+    server = another_tidegate(extra="[limits]\nbody_bytes = 4096\n")
+    error = failing(make_openai(server, http_client=counted.client), ask(nonce, "x" * 10_000))
+    assert error.status_code == 413
+    assert re.search(r"4,?096", check_openai_error(error.response)["message"])
+    assert len(counted.sent) == 1
+
+
+@pytest.mark.gateway
 def test_unknown_paths_and_methods_answer_in_the_doors_shape(http):
     response = http.get("/v1/chat/completions")
     assert response.status_code in (404, 405)
