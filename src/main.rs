@@ -1,1 +1,7 @@
-fn main() {}
+//! The `tidegate` program. Owns the process: arguments in, exit code out; everything else lives in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::SUCCESS
+}

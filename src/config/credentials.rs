@@ -1,0 +1,119 @@
+//! Owns where a provider's keys come from and fetches them once, at load. Must not print a key, nor say what is in a
+//! file or variable, only that it cannot be used.
+
+use std::path::{Path, PathBuf};
+
+use super::faults::KeyPath;
+use super::reader::{Reader, Section, settings};
+use super::secret::Secret;
+
+settings! {
+    /// One of several keys.
+    pub struct KeyFrom {
+        /// Name of an environment variable.
+        env: Option<String> = None;
+        /// Path of a file, relative to the configuration file.
+        file: Option<String> = None;
+    }
+}
+
+/// The keys of one provider, ready to be sent. In the file: `api_key_env`, `api_key_file`, `api_key` or `api_keys`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Credentials {
+    /// In the order of the file; empty when the provider takes none.
+    pub keys: Vec<Secret>,
+}
+
+impl Section for Credentials {
+    fn read(reader: &mut Reader<'_, '_>, default: Self) -> Self {
+        let env = reader.leaf::<Option<String>>("api_key_env", None);
+        let file = reader.leaf::<Option<String>>("api_key_file", None);
+        let inline = reader.leaf::<Option<Secret>>("api_key", None);
+        let several = reader.list::<KeyFrom>("api_keys", Vec::new());
+        let ways = [
+            env.is_some(),
+            file.is_some(),
+            inline.is_some(),
+            !several.is_empty(),
+        ];
+        if ways.iter().filter(|way| **way).count() > 1 {
+            let path = reader.path.clone();
+            reader.walk.faults.add(
+                &path,
+                "give one of api_key_env, api_key_file, api_key and api_keys, not several",
+            );
+            return default;
+        }
+        let mut keys = Vec::new();
+        keys.extend(env.and_then(|name| from_env(reader, &reader.path.key("api_key_env"), &name)));
+        keys.extend(
+            file.and_then(|name| from_file(reader, &reader.path.key("api_key_file"), &name)),
+        );
+        keys.extend(inline.and_then(|secret| {
+            usable(
+                reader,
+                &reader.path.key("api_key"),
+                "the key",
+                secret.reveal(),
+            )
+        }));
+        for (n, from) in several.into_iter().enumerate() {
+            let path = reader.path.key("api_keys").item(n);
+            keys.extend(match (from.env, from.file) {
+                (Some(name), None) => from_env(reader, &path, &name),
+                (None, Some(name)) => from_file(reader, &path, &name),
+                _ => {
+                    reader
+                        .walk
+                        .faults
+                        .add(&path, "must have either env or file");
+                    None
+                }
+            });
+        }
+        Self { keys }
+    }
+
+    fn ranges(&self, _at: &KeyPath, _faults: &mut super::Faults) {}
+}
+
+fn from_env(reader: &mut Reader<'_, '_>, path: &KeyPath, name: &str) -> Option<Secret> {
+    reader.walk.variables.insert(name.to_owned());
+    let Some(text) = reader.walk.layers.env.get(name) else {
+        reader
+            .walk
+            .faults
+            .add(path, format!("environment variable {name} is not set"));
+        return None;
+    };
+    usable(reader, path, &format!("environment variable {name}"), text)
+}
+
+fn from_file(reader: &mut Reader<'_, '_>, path: &KeyPath, name: &str) -> Option<Secret> {
+    let file: PathBuf = reader.walk.layers.folder.join(Path::new(name));
+    match std::fs::read_to_string(&file) {
+        Ok(text) => usable(reader, path, &format!("file {}", file.display()), &text),
+        Err(error) => {
+            reader
+                .walk
+                .faults
+                .add(path, format!("cannot read {}: {error}", file.display()));
+            None
+        }
+    }
+}
+
+fn usable(reader: &mut Reader<'_, '_>, path: &KeyPath, what: &str, text: &str) -> Option<Secret> {
+    let key = text.trim();
+    let fault = if key.is_empty() {
+        format!("{what} is empty")
+    } else if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        format!(
+            "{what} holds a character that no key has: a space, a line break or one outside ASCII"
+        )
+    } else {
+        return Some(Secret::new(key));
+    };
+    reader.walk.faults.add(path, fault);
+    None
+}

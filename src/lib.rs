@@ -1,0 +1,5 @@
+//! Tidegate as a library: what `main.rs` starts and the integration tests drive.
+//!
+//! Owns nothing but the list of parts. Imports point down only: `app -> {cli, http} -> engine`.
+
+pub mod config;
