@@ -30,43 +30,28 @@ impl Section for Credentials {
         let file = reader.leaf::<Option<String>>("api_key_file", None);
         let inline = reader.leaf::<Option<Secret>>("api_key", None);
         let several = reader.list::<KeyFrom>("api_keys", Vec::new());
-        let ways = [
-            env.is_some(),
-            file.is_some(),
-            inline.is_some(),
-            !several.is_empty(),
-        ];
+        let ways = [env.is_some(), file.is_some(), inline.is_some(), !several.is_empty()];
         if ways.iter().filter(|way| **way).count() > 1 {
             let path = reader.path.clone();
-            reader.walk.faults.add(
-                &path,
-                "give one of api_key_env, api_key_file, api_key and api_keys, not several",
-            );
+            reader
+                .walk
+                .faults
+                .add(&path, "give one of api_key_env, api_key_file, api_key and api_keys, not several");
             return default;
         }
         let mut keys = Vec::new();
         keys.extend(env.and_then(|name| from_env(reader, &reader.path.key("api_key_env"), &name)));
+        keys.extend(file.and_then(|name| from_file(reader, &reader.path.key("api_key_file"), &name)));
         keys.extend(
-            file.and_then(|name| from_file(reader, &reader.path.key("api_key_file"), &name)),
+            inline.and_then(|secret| usable(reader, &reader.path.key("api_key"), "the key", secret.reveal())),
         );
-        keys.extend(inline.and_then(|secret| {
-            usable(
-                reader,
-                &reader.path.key("api_key"),
-                "the key",
-                secret.reveal(),
-            )
-        }));
         for (n, from) in several.into_iter().enumerate() {
             let path = reader.path.key("api_keys").item(n);
             keys.extend(match (from.env, from.file) {
                 (Some(name), None) => from_env(reader, &path, &name),
                 (None, Some(name)) => from_file(reader, &path, &name),
                 _ => {
-                    reader
-                        .walk
-                        .faults
-                        .add(&path, "must have either env or file");
+                    reader.walk.faults.add(&path, "must have either env or file");
                     None
                 }
             });
@@ -80,10 +65,7 @@ impl Section for Credentials {
 fn from_env(reader: &mut Reader<'_, '_>, path: &KeyPath, name: &str) -> Option<Secret> {
     reader.walk.variables.insert(name.to_owned());
     let Some(text) = reader.walk.layers.env.get(name) else {
-        reader
-            .walk
-            .faults
-            .add(path, format!("environment variable {name} is not set"));
+        reader.walk.faults.add(path, format!("environment variable {name} is not set"));
         return None;
     };
     usable(reader, path, &format!("environment variable {name}"), text)
@@ -94,10 +76,7 @@ fn from_file(reader: &mut Reader<'_, '_>, path: &KeyPath, name: &str) -> Option<
     match std::fs::read_to_string(&file) {
         Ok(text) => usable(reader, path, &format!("file {}", file.display()), &text),
         Err(error) => {
-            reader
-                .walk
-                .faults
-                .add(path, format!("cannot read {}: {error}", file.display()));
+            reader.walk.faults.add(path, format!("cannot read {}: {error}", file.display()));
             None
         }
     }
@@ -108,9 +87,7 @@ fn usable(reader: &mut Reader<'_, '_>, path: &KeyPath, what: &str, text: &str) -
     let fault = if key.is_empty() {
         format!("{what} is empty")
     } else if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        format!(
-            "{what} holds a character that no key has: a space, a line break or one outside ASCII"
-        )
+        format!("{what} holds a character that no key has: a space, a line break or one outside ASCII")
     } else {
         return Some(Secret::new(key));
     };

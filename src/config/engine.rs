@@ -46,9 +46,7 @@ impl Lanes {
     /// Slots of the heavy lane: the rest, at least 1.
     #[must_use]
     pub fn heavy(&self) -> usize {
-        self.max_concurrency
-            .saturating_sub(self.interactive())
-            .max(1)
+        self.max_concurrency.saturating_sub(self.interactive()).max(1)
     }
 }
 
@@ -103,10 +101,7 @@ impl Cache {
         faults.require(
             self.max_entry_bytes <= self.max_bytes,
             &at.key("max_entry_bytes"),
-            format!(
-                "must not exceed cache.max_bytes = {}, got {}",
-                self.max_bytes, self.max_entry_bytes
-            ),
+            format!("must not exceed cache.max_bytes = {}, got {}", self.max_bytes, self.max_entry_bytes),
         );
     }
 }
@@ -161,19 +156,11 @@ pub struct KeptKind {
 
 impl Section for KeptKind {
     fn read(reader: &mut Reader<'_, '_>, default: Self) -> Self {
-        Self {
-            ttl_ms: reader.leaf("ttl_ms", default.ttl_ms),
-            lane: reader.leaf("lane", default.lane),
-        }
+        Self { ttl_ms: reader.leaf("ttl_ms", default.ttl_ms), lane: reader.leaf("lane", default.lane) }
     }
 
     fn ranges(&self, at: &KeyPath, faults: &mut Faults) {
-        super::reader::within(
-            faults,
-            &at.key("ttl_ms"),
-            &self.ttl_ms,
-            &(1..=LONGEST_TTL_MS),
-        );
+        super::reader::within(faults, &at.key("ttl_ms"), &self.ttl_ms, &(1..=LONGEST_TTL_MS));
     }
 }
 
@@ -199,14 +186,8 @@ pub struct Kinds {
 impl Default for Kinds {
     fn default() -> Self {
         Self {
-            chat: KeptKind {
-                ttl_ms: 604_800_000,
-                lane: LaneName::Interactive,
-            },
-            embed: KeptKind {
-                ttl_ms: 2_592_000_000,
-                lane: LaneName::Heavy,
-            },
+            chat: KeptKind { ttl_ms: 604_800_000, lane: LaneName::Interactive },
+            embed: KeptKind { ttl_ms: 2_592_000_000, lane: LaneName::Heavy },
             forward: Forward::default(),
         }
     }

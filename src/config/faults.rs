@@ -18,20 +18,10 @@ impl KeyPath {
     /// The setting `key` below this one; quoted when TOML would need quotes.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
-        let bare = !key.is_empty()
-            && key
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-        let name = if bare {
-            key.to_owned()
-        } else {
-            format!("{key:?}")
-        };
-        if self.0.is_empty() {
-            Self(name)
-        } else {
-            Self(format!("{}.{name}", self.0))
-        }
+        let bare =
+            !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        let name = if bare { key.to_owned() } else { format!("{key:?}") };
+        if self.0.is_empty() { Self(name) } else { Self(format!("{}.{name}", self.0)) }
     }
 
     /// Element `index` of this list, counted from 0.
@@ -135,18 +125,12 @@ impl Faults {
     /// Appends a fault of the setting at `path`; its layer and line are looked up.
     pub(crate) fn add(&mut self, path: &KeyPath, message: impl fmt::Display) {
         let source = self.places.get(path.as_str()).cloned();
-        self.list.push(Fault {
-            source,
-            text: format!("{path}: {message}"),
-        });
+        self.list.push(Fault { source, text: format!("{path}: {message}") });
     }
 
     /// Appends a fault whose text is already whole.
     pub(crate) fn add_plain(&mut self, source: Option<Source>, text: impl Into<String>) {
-        self.list.push(Fault {
-            source,
-            text: text.into(),
-        });
+        self.list.push(Fault { source, text: text.into() });
     }
 
     /// Appends `message` unless `holds`.
@@ -163,15 +147,13 @@ impl Faults {
 
     /// Whether the user gave this setting or table, in any layer.
     pub(crate) fn given(&self, path: &KeyPath) -> bool {
-        self.source(path)
-            .is_some_and(|source| !matches!(source, Source::Default | Source::Implied(_)))
+        self.source(path).is_some_and(|source| !matches!(source, Source::Default | Source::Implied(_)))
     }
 
     /// Whether a fault was found at `path` or inside it, so that what follows from it need not be said.
     pub(crate) fn faulty_below(&self, path: &KeyPath) -> bool {
         let inside = |text: &str| {
-            text.strip_prefix(path.as_str())
-                .is_some_and(|rest| rest.starts_with([':', '.', '[']))
+            text.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with([':', '.', '[']))
         };
         self.list.iter().any(|fault| inside(&fault.text))
     }

@@ -38,35 +38,23 @@ impl<'t> FileLayer<'t> {
     pub(crate) fn parse(name: &str, text: &'t str) -> Result<Self, Vec<(Source, String)>> {
         let (document, errors) = DeTable::parse_recoverable(text);
         let table = document.into_inner();
-        let layer = Self {
-            name: Arc::from(name),
-            line_starts: line_starts(text),
-            table,
-        };
+        let layer = Self { name: Arc::from(name), line_starts: line_starts(text), table };
         if errors.is_empty() {
             return Ok(layer);
         }
         let place = |error: &toml::de::Error| layer.source(&error.span().unwrap_or(0..0));
         let message = |error: &toml::de::Error| error.message().trim_end_matches('.').to_owned();
-        Err(errors
-            .iter()
-            .map(|error| (place(error), message(error)))
-            .collect())
+        Err(errors.iter().map(|error| (place(error), message(error))).collect())
     }
 
     /// The place of a byte range of this file.
     pub(crate) fn source(&self, span: &Range<usize>) -> Source {
-        Source::File {
-            name: Arc::clone(&self.name),
-            line: line_at(&self.line_starts, span.start),
-        }
+        Source::File { name: Arc::clone(&self.name), line: line_at(&self.line_starts, span.start) }
     }
 }
 
 fn line_starts(text: &str) -> Vec<usize> {
-    std::iter::once(0)
-        .chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1))
-        .collect()
+    std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1)).collect()
 }
 
 fn line_at(starts: &[usize], offset: usize) -> usize {
@@ -94,10 +82,7 @@ impl Layers<'_> {
 
     /// The variable `name`; set but empty counts as not set.
     pub(crate) fn env(&self, name: &str) -> Option<&str> {
-        self.env
-            .get(name)
-            .map(String::as_str)
-            .filter(|text| !text.is_empty())
+        self.env.get(name).map(String::as_str).filter(|text| !text.is_empty())
     }
 }
 
@@ -105,11 +90,7 @@ impl Layers<'_> {
 pub(crate) fn env_name(path: &KeyPath) -> String {
     let mut name = String::from("TIDEGATE_");
     for c in path.as_str().chars().filter(|c| *c != '"') {
-        name.push(if c.is_ascii_alphanumeric() {
-            c.to_ascii_uppercase()
-        } else {
-            '_'
-        });
+        name.push(if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
     }
     name
 }

@@ -23,14 +23,8 @@ pub(crate) trait Leaf: Sized {
 /// Reads `text` of a flag or variable: as plain text when the key takes text, else as a TOML value.
 pub(crate) fn decode_text<T: Leaf>(text: &str) -> Result<T, String> {
     let plain = T::decode(&DeValue::String(text.into()));
-    let typed = || {
-        DeValue::parse(text.trim())
-            .ok()
-            .and_then(|value| T::decode(value.get_ref()))
-    };
-    plain
-        .or_else(typed)
-        .ok_or_else(|| format!("must be {}, got {text:?}", T::shape()))
+    let typed = || DeValue::parse(text.trim()).ok().and_then(|value| T::decode(value.get_ref()));
+    plain.or_else(typed).ok_or_else(|| format!("must be {}, got {text:?}", T::shape()))
 }
 
 /// Reads a value of a file.
@@ -51,10 +45,7 @@ fn describe(value: &DeValue<'_>) -> String {
 
 fn whole<N: TryFrom<i128>>(value: &DeValue<'_>) -> Option<N> {
     let number = value.as_integer()?;
-    i128::from_str_radix(number.as_str(), number.radix())
-        .ok()?
-        .try_into()
-        .ok()
+    i128::from_str_radix(number.as_str(), number.radix()).ok()?.try_into().ok()
 }
 
 macro_rules! whole_numbers {
@@ -143,11 +134,7 @@ impl<T: Leaf> Leaf for Vec<T> {
         format!("a list where each element is {}", T::shape())
     }
     fn decode(value: &DeValue<'_>) -> Option<Self> {
-        value
-            .as_array()?
-            .iter()
-            .map(|item| T::decode(item.get_ref()))
-            .collect()
+        value.as_array()?.iter().map(|item| T::decode(item.get_ref())).collect()
     }
     fn show(&self) -> serde_json::Value {
         self.iter().map(T::show).collect()
@@ -160,14 +147,10 @@ impl<T: Leaf> Leaf for BTreeMap<String, T> {
     }
     fn decode(value: &DeValue<'_>) -> Option<Self> {
         let pairs = value.as_table()?.iter();
-        pairs
-            .map(|(key, item)| Some((key.get_ref().to_string(), T::decode(item.get_ref())?)))
-            .collect()
+        pairs.map(|(key, item)| Some((key.get_ref().to_string(), T::decode(item.get_ref())?))).collect()
     }
     fn show(&self) -> serde_json::Value {
-        self.iter()
-            .map(|(key, item)| (key.clone(), item.show()))
-            .collect()
+        self.iter().map(|(key, item)| (key.clone(), item.show())).collect()
     }
 }
 

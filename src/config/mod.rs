@@ -30,8 +30,7 @@ pub use layers::Flag;
 pub use models::{ANY_MODEL, EmbedTokens, MaxTokensField, Model, ModelKind, Quirks, Target};
 pub use performance::{APP_FILE, Performance, PerformanceFlags};
 pub use provider::{
-    Address, Auth, Bounds, Breaker, Mock, Provider, ProviderKind, Retries, ScriptedFailure,
-    Timeouts,
+    Address, Auth, Bounds, Breaker, Mock, Provider, ProviderKind, Retries, ScriptedFailure, Timeouts,
 };
 pub use reader::Value;
 pub use secret::Secret;
@@ -118,18 +117,9 @@ impl Default for Config {
 fn mock_models() -> BTreeMap<String, Model> {
     let both = [ModelKind::Chat, ModelKind::Embed];
     BTreeMap::from([
-        (
-            "mock-chat".to_owned(),
-            Model::to("mock", &[ModelKind::Chat]),
-        ),
-        (
-            "mock-claude".to_owned(),
-            Model::to("mock", &[ModelKind::Chat]),
-        ),
-        (
-            "mock-embed".to_owned(),
-            Model::to("mock", &[ModelKind::Embed]),
-        ),
+        ("mock-chat".to_owned(), Model::to("mock", &[ModelKind::Chat])),
+        ("mock-claude".to_owned(), Model::to("mock", &[ModelKind::Chat])),
+        ("mock-embed".to_owned(), Model::to("mock", &[ModelKind::Embed])),
         (ANY_MODEL.to_owned(), Model::to("mock", &both)),
     ])
 }
@@ -144,9 +134,7 @@ impl Config {
     /// Whether every provider makes its answers up.
     #[must_use]
     pub fn is_mock_only(&self) -> bool {
-        self.providers
-            .values()
-            .all(|provider| provider.kind == ProviderKind::Mock)
+        self.providers.values().all(|provider| provider.kind == ProviderKind::Mock)
     }
 
     fn read(reader: &mut Reader<'_, '_>) -> Self {
@@ -223,13 +211,11 @@ impl Config {
             && !self.providers.contains_key(name)
         {
             let hint = near::hint(name, self.providers.keys().map(String::as_str));
-            faults.add(
-                &gateway.key("passthrough"),
-                format!("no [providers.{name}]{hint}"),
-            );
+            faults.add(&gateway.key("passthrough"), format!("no [providers.{name}]{hint}"));
         }
         let models = KeyPath::root().key("models");
-        let message = "several providers and no [models]: add [models.\"*\"] with targets = [{ provider = \"..\" }]";
+        let message =
+            "several providers and no [models]: add [models.\"*\"] with targets = [{ provider = \"..\" }]";
         faults.require(!self.models.is_empty(), &models, message);
     }
 }
@@ -244,16 +230,8 @@ fn models_for(
         return (default, Source::Default);
     }
     let only = providers.keys().next().filter(|_| providers.len() == 1);
-    let any = only.map(|name| {
-        (
-            ANY_MODEL.to_owned(),
-            Model::to(name, &[ModelKind::Chat, ModelKind::Embed]),
-        )
-    });
-    (
-        any.into_iter().collect(),
-        Source::Implied("the only provider"),
-    )
+    let any = only.map(|name| (ANY_MODEL.to_owned(), Model::to(name, &[ModelKind::Chat, ModelKind::Embed])));
+    (any.into_iter().collect(), Source::Implied("the only provider"))
 }
 
 /// What `load` starts from. Nothing is read from the process itself, so a test can give all of it.
@@ -300,9 +278,7 @@ pub fn load(args: &LoadArgs) -> Result<Loaded, Faults> {
     }
     let app = read_optional(&args.folder.join(APP_FILE), &mut early);
     let layers = Layers {
-        file: text
-            .as_deref()
-            .and_then(|text| parse(&name, text, &mut early)),
+        file: text.as_deref().and_then(|text| parse(&name, text, &mut early)),
         env: args.env.clone(),
         folder: path.parent().map(Path::to_path_buf).unwrap_or_default(),
         flags: args.flags.clone(),
@@ -321,11 +297,7 @@ pub fn load(args: &LoadArgs) -> Result<Loaded, Faults> {
         return Err(walk.faults);
     }
     let file = text.is_some().then_some(name);
-    Ok(Loaded {
-        config,
-        values: walk.values,
-        file,
-    })
+    Ok(Loaded { config, values: walk.values, file })
 }
 
 fn parse<'t>(name: &str, text: &'t str, faults: &mut Faults) -> Option<FileLayer<'t>> {
@@ -359,11 +331,7 @@ fn join_observability(walk: &mut Walk<'_>, config: &mut Config) {
         && !own_variable
     {
         config.observability.enabled = on;
-        walk.amend(
-            &enabled,
-            on.into(),
-            Source::Env("N3_OBSERVABILITY".to_owned()),
-        );
+        walk.amend(&enabled, on.into(), Source::Env("N3_OBSERVABILITY".to_owned()));
     }
     let asked = KeyPath::root().key("performance").key("metrics_endpoint");
     let Some(path) = config.performance.metrics_endpoint.clone() else {
@@ -374,15 +342,10 @@ fn join_observability(walk: &mut Walk<'_>, config: &mut Config) {
     };
     if !walk.faults.given(&endpoint) {
         let source = walk.faults.source(&asked).cloned();
-        walk.amend(
-            &endpoint,
-            path.as_str().into(),
-            source.unwrap_or(Source::Default),
-        );
+        walk.amend(&endpoint, path.as_str().into(), source.unwrap_or(Source::Default));
         config.observability.metrics_endpoint = path;
     } else if path != config.observability.metrics_endpoint {
-        let message =
-            format!("differs from performance.metrics_endpoint = {path:?}; give one of them");
+        let message = format!("differs from performance.metrics_endpoint = {path:?}; give one of them");
         walk.faults.add(&endpoint, message);
     }
 }

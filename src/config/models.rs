@@ -88,28 +88,13 @@ pub const ANY_MODEL: &str = "*";
 impl Model {
     /// A model answered by `provider` alone, under the name the client asked for.
     pub(crate) fn to(provider: &str, kinds: &[ModelKind]) -> Self {
-        let target = Target {
-            provider: provider.to_owned(),
-            ..Target::default()
-        };
-        Self {
-            targets: vec![target],
-            quirks: Quirks {
-                kinds: kinds.to_vec(),
-                ..Quirks::default()
-            },
-        }
+        let target = Target { provider: provider.to_owned(), ..Target::default() };
+        Self { targets: vec![target], quirks: Quirks { kinds: kinds.to_vec(), ..Quirks::default() } }
     }
 
-    pub(crate) fn agree(
-        &self,
-        at: &KeyPath,
-        providers: &BTreeMap<String, Provider>,
-        faults: &mut Faults,
-    ) {
+    pub(crate) fn agree(&self, at: &KeyPath, providers: &BTreeMap<String, Provider>, faults: &mut Faults) {
         let targets = at.key("targets");
-        let hint =
-            "must name at least one target: targets = [{ provider = \"..\", model = \"..\" }]";
+        let hint = "must name at least one target: targets = [{ provider = \"..\", model = \"..\" }]";
         if self.targets.is_empty() && !faults.faulty_below(&targets) {
             let place = if faults.given(&targets) { &targets } else { at };
             faults.add(place, hint);
@@ -138,10 +123,7 @@ impl Target {
             };
             faults.add(&provider, format!("no [providers.{}]{hint}", self.provider));
         }
-        let named = self
-            .model
-            .as_ref()
-            .is_none_or(|model| !model.trim().is_empty());
+        let named = self.model.as_ref().is_none_or(|model| !model.trim().is_empty());
         faults.require(
             named,
             &at.key("model"),
@@ -152,17 +134,9 @@ impl Target {
 
 impl Quirks {
     fn agree(&self, at: &KeyPath, faults: &mut Faults) {
-        faults.require(
-            !self.kinds.is_empty(),
-            &at.key("kinds"),
-            "must hold \"chat\" or \"embed\"",
-        );
+        faults.require(!self.kinds.is_empty(), &at.key("kinds"), "must hold \"chat\" or \"embed\"");
         let dropped = self.drop_params.iter().map(|name| ("drop_params", name));
-        for (key, name) in dropped.chain(
-            self.rename_params
-                .keys()
-                .map(|name| ("rename_params", name)),
-        ) {
+        for (key, name) in dropped.chain(self.rename_params.keys().map(|name| ("rename_params", name))) {
             let carried = ["model", "messages", "input", "stream"].contains(&name.as_str());
             faults.require(
                 !carried,
@@ -170,15 +144,8 @@ impl Quirks {
                 format!("{name:?} carries the request and cannot be changed"),
             );
         }
-        for name in self
-            .rename_params
-            .keys()
-            .filter(|name| self.drop_params.contains(name))
-        {
-            faults.add(
-                &at.key("rename_params"),
-                format!("{name:?} is also in drop_params"),
-            );
+        for name in self.rename_params.keys().filter(|name| self.drop_params.contains(name)) {
+            faults.add(&at.key("rename_params"), format!("{name:?} is also in drop_params"));
         }
     }
 }

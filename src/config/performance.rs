@@ -15,13 +15,8 @@ pub const APP_FILE: &str = "namel3ss.toml";
 /// Upper bound of the two counts: far above what any machine holds, low enough to never overflow.
 const MOST: i128 = 4_294_967_295;
 
-const KEYS: [&str; 5] = [
-    "async_runtime",
-    "max_concurrency",
-    "cache_size",
-    "enable_batching",
-    "metrics_endpoint",
-];
+const KEYS: [&str; 5] =
+    ["async_runtime", "max_concurrency", "cache_size", "enable_batching", "metrics_endpoint"];
 
 /// What one application asked for. The defaults leave every feature off.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,39 +74,18 @@ pub struct PerformanceFlags {
 }
 
 /// Reads the settings and records each with its source.
-pub(super) fn read(
-    walk: &mut Walk<'_>,
-    file: Option<&str>,
-    flags: &PerformanceFlags,
-) -> Performance {
+pub(super) fn read(walk: &mut Walk<'_>, file: Option<&str>, flags: &PerformanceFlags) -> Performance {
     let file = file.and_then(|text| parse(text, &mut walk.faults));
-    let mut sources = Sources {
-        walk,
-        file: file.as_ref(),
-    };
+    let mut sources = Sources { walk, file: file.as_ref() };
     sources.refuse_unknown_keys();
     let off = Performance::default();
     Performance {
         async_runtime: sources.value("async_runtime", &flags.async_runtime, off.async_runtime),
         max_concurrency: sources
-            .value(
-                "max_concurrency",
-                &flags.max_concurrency,
-                AtLeast::<1>(off.max_concurrency),
-            )
+            .value("max_concurrency", &flags.max_concurrency, AtLeast::<1>(off.max_concurrency))
             .0,
-        cache_size: sources
-            .value(
-                "cache_size",
-                &flags.cache_size,
-                AtLeast::<0>(off.cache_size),
-            )
-            .0,
-        enable_batching: sources.value(
-            "enable_batching",
-            &flags.enable_batching,
-            off.enable_batching,
-        ),
+        cache_size: sources.value("cache_size", &flags.cache_size, AtLeast::<0>(off.cache_size)).0,
+        enable_batching: sources.value("enable_batching", &flags.enable_batching, off.enable_batching),
         metrics_endpoint: sources.value("metrics_endpoint", &None, off.metrics_endpoint),
         by_flag: *flags != PerformanceFlags::default(),
     }
@@ -145,9 +119,7 @@ trait Setting: Sized {
 
 impl Setting for bool {
     fn of_toml(value: &DeValue<'_>) -> Result<Self, String> {
-        value
-            .as_bool()
-            .ok_or_else(|| "must be true or false".to_owned())
+        value.as_bool().ok_or_else(|| "must be true or false".to_owned())
     }
 
     fn of_text(text: &str, _: From) -> Result<Option<Self>, String> {
@@ -178,9 +150,7 @@ impl<const LEAST: u8> AtLeast<LEAST> {
 
 impl<const LEAST: u8> Setting for AtLeast<LEAST> {
     fn of_toml(value: &DeValue<'_>) -> Result<Self, String> {
-        integer_of(value)
-            .ok_or_else(|| "must be an integer".to_owned())
-            .and_then(Self::checked)
+        integer_of(value).ok_or_else(|| "must be an integer".to_owned()).and_then(Self::checked)
     }
 
     fn of_text(text: &str, from: From) -> Result<Option<Self>, String> {
@@ -224,12 +194,9 @@ fn integer_of(value: &DeValue<'_>) -> Option<i128> {
             clippy::cast_possible_truncation,
             reason = "int() truncates; the cast saturates and is range-checked"
         )]
-        DeValue::Float(number) => number
-            .as_str()
-            .parse::<f64>()
-            .ok()
-            .filter(|n| n.is_finite())
-            .map(|n| n as i128),
+        DeValue::Float(number) => {
+            number.as_str().parse::<f64>().ok().filter(|n| n.is_finite()).map(|n| n as i128)
+        }
         DeValue::Boolean(flag) => Some(i128::from(*flag)),
         DeValue::String(text) => integer_of_text(text),
         DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
@@ -240,9 +207,8 @@ fn integer_of(value: &DeValue<'_>) -> Option<i128> {
 fn integer_of_text(text: &str) -> Option<i128> {
     let text = text.trim();
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let groups_whole = digits
-        .split('_')
-        .all(|group| !group.is_empty() && group.bytes().all(|b| b.is_ascii_digit()));
+    let groups_whole =
+        digits.split('_').all(|group| !group.is_empty() && group.bytes().all(|b| b.is_ascii_digit()));
     if !groups_whole {
         return None;
     }
@@ -255,12 +221,7 @@ struct Sources<'s, 'l> {
 }
 
 impl Sources<'_, '_> {
-    fn value<T: Setting>(
-        &mut self,
-        key: &'static str,
-        flag: &Option<Option<String>>,
-        default: T,
-    ) -> T {
+    fn value<T: Setting>(&mut self, key: &'static str, flag: &Option<Option<String>>, default: T) -> T {
         let path = KeyPath::root().key("performance").key(key);
         let (value, source) = self.find(key, flag).unwrap_or((default, Source::Default));
         self.walk.record(&path, value.show(), source);
@@ -268,30 +229,21 @@ impl Sources<'_, '_> {
     }
 
     /// Every layer is checked, the strongest valid one answers.
-    fn find<T: Setting>(
-        &mut self,
-        key: &'static str,
-        flag: &Option<Option<String>>,
-    ) -> Option<(T, Source)> {
+    fn find<T: Setting>(&mut self, key: &'static str, flag: &Option<Option<String>>) -> Option<(T, Source)> {
         let by_file = self.of_file(key);
         let by_env = self.of_env(key);
-        let by_flag = flag
-            .as_ref()
-            .and_then(|text| self.of_flag(key, text.as_deref()));
+        let by_flag = flag.as_ref().and_then(|text| self.of_flag(key, text.as_deref()));
         by_flag.or(by_env).or(by_file)
     }
 
     fn of_flag<T: Setting>(&mut self, key: &str, text: Option<&str>) -> Option<(T, Source)> {
         let name = format!("--{}", key.replace('_', "-"));
         let Some(text) = text else {
-            self.walk
-                .faults
-                .add_plain(None, format!("{name} flag is missing a value."));
+            self.walk.faults.add_plain(None, format!("{name} flag is missing a value."));
             return None;
         };
         let read = T::of_text(text, From::Flag);
-        self.take(&name, read)
-            .map(|value| (value, Source::Flag(name)))
+        self.take(&name, read).map(|value| (value, Source::Flag(name)))
     }
 
     fn of_env<T: Setting>(&mut self, key: &str) -> Option<(T, Source)> {
@@ -300,34 +252,24 @@ impl Sources<'_, '_> {
             other => format!("N3_{}", other.to_uppercase()),
         };
         let read = T::of_text(self.walk.layers.env.get(&name)?, From::Env);
-        self.take(&name, read)
-            .map(|value| (value, Source::Env(name)))
+        self.take(&name, read).map(|value| (value, Source::Env(name)))
     }
 
     fn take<T>(&mut self, name: &str, read: Result<Option<T>, String>) -> Option<T> {
         read.unwrap_or_else(|refusal| {
-            self.walk
-                .faults
-                .add_plain(None, format!("{name} {refusal}"));
+            self.walk.faults.add_plain(None, format!("{name} {refusal}"));
             None
         })
     }
 
     fn of_file<T: Setting>(&mut self, key: &str) -> Option<(T, Source)> {
         let file = self.file?;
-        let value = file
-            .table
-            .get("performance")?
-            .get_ref()
-            .as_table()?
-            .get(key)?;
+        let value = file.table.get("performance")?.get_ref().as_table()?.get(key)?;
         let source = file.source(&value.span());
         match T::of_toml(value.get_ref()) {
             Ok(value) => Some((value, source)),
             Err(refusal) => {
-                self.walk
-                    .faults
-                    .add_plain(Some(source), format!("performance.{key} {refusal}"));
+                self.walk.faults.add_plain(Some(source), format!("performance.{key} {refusal}"));
                 None
             }
         }
@@ -341,20 +283,13 @@ impl Sources<'_, '_> {
         };
         let Some(table) = section.get_ref().as_table() else {
             let source = file.source(&name.span());
-            self.walk
-                .faults
-                .add_plain(Some(source), "performance must be a table");
+            self.walk.faults.add_plain(Some(source), "performance must be a table");
             return;
         };
-        for key in table
-            .keys()
-            .filter(|key| !KEYS.contains(&key.get_ref().as_ref()))
-        {
+        for key in table.keys().filter(|key| !KEYS.contains(&key.get_ref().as_ref())) {
             let hint = near::hint(key.get_ref(), KEYS);
             let text = format!("performance.{} is not a setting{hint}", key.get_ref());
-            self.walk
-                .faults
-                .add_plain(Some(file.source(&key.span())), text);
+            self.walk.faults.add_plain(Some(file.source(&key.span())), text);
         }
     }
 }
@@ -365,8 +300,7 @@ pub(super) fn observability(walk: &mut Walk<'_>) -> Option<bool> {
     match bool::of_text(text, From::Env) {
         Ok(on) => on,
         Err(refusal) => {
-            walk.faults
-                .add_plain(None, format!("N3_OBSERVABILITY {refusal}"));
+            walk.faults.add_plain(None, format!("N3_OBSERVABILITY {refusal}"));
             None
         }
     }

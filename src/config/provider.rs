@@ -138,12 +138,7 @@ pub struct Mock {
 
 impl Default for Mock {
     fn default() -> Self {
-        Self {
-            delay_ms: 0,
-            tokens_per_s: None,
-            dimensions: 1_536,
-            error_script: Vec::new(),
-        }
+        Self { delay_ms: 0, tokens_per_s: None, dimensions: 1_536, error_script: Vec::new() }
     }
 }
 
@@ -158,24 +153,9 @@ impl Section for Mock {
     }
 
     fn ranges(&self, at: &KeyPath, faults: &mut Faults) {
-        super::reader::within(
-            faults,
-            &at.key("delay_ms"),
-            &self.delay_ms,
-            &(0..=LONGEST_MS),
-        );
-        super::reader::within(
-            faults,
-            &at.key("tokens_per_s"),
-            &self.tokens_per_s,
-            &(0.001..=1e9),
-        );
-        super::reader::within(
-            faults,
-            &at.key("dimensions"),
-            &self.dimensions,
-            &(1..=65_536),
-        );
+        super::reader::within(faults, &at.key("delay_ms"), &self.delay_ms, &(0..=LONGEST_MS));
+        super::reader::within(faults, &at.key("tokens_per_s"), &self.tokens_per_s, &(0.001..=1e9));
+        super::reader::within(faults, &at.key("dimensions"), &self.dimensions, &(1..=65_536));
         for (n, failure) in self.error_script.iter().enumerate() {
             failure.ranges(&at.key("error_script").item(n), faults);
         }

@@ -25,37 +25,19 @@ const REMOTE_KEYS: [&str; 11] = [
 ];
 
 /// Headers the HTTP client sets itself, or that `auth` sets.
-const OWN_HEADERS: [&str; 7] = [
-    "host",
-    "content-length",
-    "content-type",
-    "transfer-encoding",
-    "connection",
-    "accept-encoding",
-    "te",
-];
+const OWN_HEADERS: [&str; 7] =
+    ["host", "content-length", "content-type", "transfer-encoding", "connection", "accept-encoding", "te"];
 
 impl Provider {
     pub(crate) fn agree(&self, at: &KeyPath, faults: &mut Faults) {
         if faults.given(at) && !faults.given(&at.key("kind")) {
-            faults.add(
-                at,
-                "must say its kind: kind = \"openai\", \"anthropic\" or \"mock\"",
-            );
+            faults.add(at, "must say its kind: kind = \"openai\", \"anthropic\" or \"mock\"");
             return;
         }
         let mock = self.kind == ProviderKind::Mock;
         let foreign: &[&str] = if mock { &REMOTE_KEYS } else { &MOCK_KEYS };
-        for key in foreign
-            .iter()
-            .map(|key| at.key(key))
-            .filter(|key| faults.given(key))
-            .collect::<Vec<_>>()
-        {
-            faults.add(
-                &key,
-                format!("has no meaning for kind = \"{}\"", self.kind.word()),
-            );
+        for key in foreign.iter().map(|key| at.key(key)).filter(|key| faults.given(key)).collect::<Vec<_>>() {
+            faults.add(&key, format!("has no meaning for kind = \"{}\"", self.kind.word()));
         }
         if !mock {
             self.address_agrees(at, faults);
@@ -75,37 +57,22 @@ impl Provider {
         }
         if let Some(proxy) = &self.address.proxy {
             let uri = proxy.reveal().parse::<Uri>().ok();
-            let usable =
-                uri.is_some_and(|uri| uri.scheme_str() == Some("http") && uri.host().is_some());
-            faults.require(
-                usable,
-                &at.key("proxy"),
-                "must be a URL like http://proxy:3128",
-            );
+            let usable = uri.is_some_and(|uri| uri.scheme_str() == Some("http") && uri.host().is_some());
+            faults.require(usable, &at.key("proxy"), "must be a URL like http://proxy:3128");
         }
         for (name, value) in &self.address.headers {
             let path = at.key("headers");
-            let valid = HeaderName::try_from(name.as_str()).is_ok()
-                && HeaderValue::try_from(value.reveal()).is_ok();
-            faults.require(
-                valid,
-                &path,
-                format!("{name:?} or its value is not a valid HTTP header"),
-            );
+            let valid =
+                HeaderName::try_from(name.as_str()).is_ok() && HeaderValue::try_from(value.reveal()).is_ok();
+            faults.require(valid, &path, format!("{name:?} or its value is not a valid HTTP header"));
             let own = OWN_HEADERS.iter().any(|own| own.eq_ignore_ascii_case(name));
-            faults.require(
-                !own,
-                &path,
-                format!("{name:?} is set by the HTTP client and cannot be changed"),
-            );
+            faults.require(!own, &path, format!("{name:?} is set by the HTTP client and cannot be changed"));
         }
-        for (key, value) in [
-            ("organization", &self.address.organization),
-            ("project", &self.address.project),
-        ] {
-            let valid = value.as_ref().is_none_or(|text| {
-                !text.is_empty() && HeaderValue::try_from(text.as_str()).is_ok()
-            });
+        for (key, value) in [("organization", &self.address.organization), ("project", &self.address.project)]
+        {
+            let valid = value
+                .as_ref()
+                .is_none_or(|text| !text.is_empty() && HeaderValue::try_from(text.as_str()).is_ok());
             faults.require(valid, &at.key(key), "must be text that a header can carry");
         }
     }
@@ -123,18 +90,11 @@ impl Provider {
         faults.require(
             !(keyless && wanted),
             at,
-            format!(
-                "{} needs a key: set api_key_env or api_key_file",
-                self.api_root()
-            ),
+            format!("{} needs a key: set api_key_env or api_key_file", self.api_root()),
         );
         let promised = self.address.auth.is_some_and(|auth| auth != Auth::None);
         let kept = !(keyless && promised && !wanted);
-        faults.require(
-            kept,
-            &at.key("auth"),
-            "needs a key: set api_key_env or api_key_file",
-        );
+        faults.require(kept, &at.key("auth"), "needs a key: set api_key_env or api_key_file");
     }
 
     fn limits_agree(&self, at: &KeyPath, faults: &mut Faults) {
@@ -147,10 +107,7 @@ impl Provider {
         let total = self.timeouts.total_timeout_ms;
         for (key, part) in [
             ("connect_timeout_ms", self.timeouts.connect_timeout_ms),
-            (
-                "first_token_timeout_ms",
-                self.timeouts.first_token_timeout_ms,
-            ),
+            ("first_token_timeout_ms", self.timeouts.first_token_timeout_ms),
             ("idle_timeout_ms", self.timeouts.idle_timeout_ms),
         ] {
             let message = format!("must not exceed total_timeout_ms = {total}, got {part}");
@@ -160,14 +117,8 @@ impl Provider {
 
     /// Whether requests stay on this machine.
     fn is_loopback(&self) -> bool {
-        let uri = self
-            .address
-            .base_url
-            .as_deref()
-            .and_then(|url| url.parse::<Uri>().ok());
-        uri.as_ref()
-            .and_then(Uri::host)
-            .is_some_and(is_loopback_host)
+        let uri = self.address.base_url.as_deref().and_then(|url| url.parse::<Uri>().ok());
+        uri.as_ref().and_then(Uri::host).is_some_and(is_loopback_host)
     }
 }
 
@@ -184,9 +135,7 @@ impl ScriptedFailure {
 pub(crate) fn is_loopback_host(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare.eq_ignore_ascii_case("localhost")
-        || bare
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback())
+        || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// Why `url` cannot be the root of an API. Never repeats a URL that holds a password.
@@ -194,15 +143,11 @@ fn url_fault(url: &str, example: &str) -> Option<String> {
     let Ok(uri) = url.parse::<Uri>() else {
         return Some(format!("must be a URL like {example}"));
     };
-    if uri
-        .authority()
-        .is_some_and(|authority| authority.as_str().contains('@'))
-    {
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
         return Some("must not hold a password; use api_key_env".to_owned());
     }
     if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none_or(str::is_empty) {
         return Some(format!("must be a URL like {example}, got {url:?}"));
     }
-    uri.query()
-        .map(|_| "must not have a query; use the query table".to_owned())
+    uri.query().map(|_| "must not have a query; use the query table".to_owned())
 }

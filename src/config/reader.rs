@@ -42,12 +42,7 @@ pub(crate) struct Walk<'l> {
 
 impl<'l> Walk<'l> {
     pub(crate) fn new(layers: &'l Layers<'l>) -> Self {
-        Self {
-            layers,
-            faults: Faults::default(),
-            values: Vec::new(),
-            variables: BTreeSet::new(),
-        }
+        Self { layers, faults: Faults::default(), values: Vec::new(), variables: BTreeSet::new() }
     }
 
     /// A reader of the outermost table.
@@ -66,35 +61,26 @@ impl<'l> Walk<'l> {
     /// Records the effective value of `path`.
     pub(crate) fn record(&mut self, path: &KeyPath, value: serde_json::Value, source: Source) {
         self.faults.place(path, source.clone());
-        self.values.push(Value {
-            path: path.as_str().to_owned(),
-            value,
-            source,
-        });
+        self.values.push(Value { path: path.as_str().to_owned(), value, source });
     }
 
     /// Replaces what was recorded for `path`.
     pub(crate) fn amend(&mut self, path: &KeyPath, value: serde_json::Value, source: Source) {
-        self.values
-            .retain(|recorded| recorded.path != path.as_str());
+        self.values.retain(|recorded| recorded.path != path.as_str());
         self.record(path, value, source);
     }
 
     /// Faults for variables that look like ours and set nothing. Kubernetes adds `TIDEGATE_PORT` and
     /// `TIDEGATE_SERVICE_*` for a service of that name, so only names that start with a section count.
     pub(crate) fn refuse_unknown_variables(&mut self, sections: &[&str]) {
-        let prefixes: Vec<String> = sections
-            .iter()
-            .map(|s| format!("{}_", env_name(&KeyPath::root().key(s))))
-            .collect();
+        let prefixes: Vec<String> =
+            sections.iter().map(|s| format!("{}_", env_name(&KeyPath::root().key(s)))).collect();
         for name in self.layers.env.keys() {
             let ours = prefixes.iter().any(|prefix| name.starts_with(prefix));
             if ours && !self.variables.contains(name) {
                 let hint = near::hint(name, self.variables.iter().map(String::as_str));
-                self.faults.add_plain(
-                    None,
-                    format!("{name}: this environment variable is not a setting{hint}"),
-                );
+                self.faults
+                    .add_plain(None, format!("{name}: this environment variable is not a setting{hint}"));
             }
         }
     }
@@ -145,9 +131,7 @@ impl<'l> Reader<'_, 'l> {
         self.known.push(key);
         let fallback = self.fallback.clone();
         let table = self.table_at(&self.path.key(key), key);
-        self.below(self.path.key(key), table, fallback, |reader| {
-            T::read(reader, default)
-        })
+        self.below(self.path.key(key), table, fallback, |reader| T::read(reader, default))
     }
 
     /// The table `key`, whose keys are names chosen by the user. Entries of the file replace `default`, which is shown
@@ -185,38 +169,27 @@ impl<'l> Reader<'_, 'l> {
         default: T,
         fallback: Source,
     ) -> (String, T) {
-        let entry = self.below(at.key(&name), table, fallback, |reader| {
-            T::read(reader, default)
-        });
+        let entry = self.below(at.key(&name), table, fallback, |reader| T::read(reader, default));
         (name, entry)
     }
 
     /// The list `key` of tables; a list of the file replaces `default`.
-    pub(crate) fn list<T: Section + Default>(
-        &mut self,
-        key: &'static str,
-        default: Vec<T>,
-    ) -> Vec<T> {
+    pub(crate) fn list<T: Section + Default>(&mut self, key: &'static str, default: Vec<T>) -> Vec<T> {
         self.known.push(key);
         let at = self.path.key(key);
         let Some((_, value)) = self.table.and_then(|table| table.get_key_value(key)) else {
             let fallback = self.fallback.clone();
             self.walk.faults.place(&at, fallback.clone());
             if default.is_empty() {
-                self.walk
-                    .record(&at, serde_json::json!([]), fallback.clone());
+                self.walk.record(&at, serde_json::json!([]), fallback.clone());
             }
             let items = default.into_iter().enumerate();
-            return items
-                .map(|(n, item)| self.item(at.item(n), None, item, fallback.clone()))
-                .collect();
+            return items.map(|(n, item)| self.item(at.item(n), None, item, fallback.clone())).collect();
         };
         let source = self.source(value.span());
         self.walk.faults.place(&at, source.clone());
         let DeValue::Array(items) = value.get_ref() else {
-            self.walk
-                .faults
-                .add(&at, "must be a list of tables, [{ .. }]");
+            self.walk.faults.add(&at, "must be a list of tables, [{ .. }]");
             return default;
         };
         if items.is_empty() {
@@ -231,10 +204,10 @@ impl<'l> Reader<'_, 'l> {
                 DeValue::Table(table) => {
                     read.push(self.item(path, Some(table), T::default(), Source::Default));
                 }
-                other => self.walk.faults.add(
-                    &path,
-                    format!("must be a table {{ .. }}, got a {}", other.type_str()),
-                ),
+                other => self
+                    .walk
+                    .faults
+                    .add(&path, format!("must be a table {{ .. }}, got a {}", other.type_str())),
             }
         }
         read
@@ -262,14 +235,7 @@ impl<'l> Reader<'_, 'l> {
         read: impl FnOnce(&mut Reader<'_, 'l>) -> T,
     ) -> T {
         let overridable = self.overridable;
-        let mut reader = Reader {
-            walk: self.walk,
-            path,
-            table,
-            known: Vec::new(),
-            overridable,
-            fallback,
-        };
+        let mut reader = Reader { walk: self.walk, path, table, known: Vec::new(), overridable, fallback };
         let section = read(&mut reader);
         reader.refuse_unknown_keys();
         section
@@ -285,9 +251,7 @@ impl<'l> Reader<'_, 'l> {
                 let source = self.source(key.span());
                 self.walk.faults.place(&path, source);
                 let hint = near::hint(name, self.known.iter().copied());
-                self.walk
-                    .faults
-                    .add(&path, format!("is not a setting{hint}"));
+                self.walk.faults.add(&path, format!("is not a setting{hint}"));
             }
         }
     }
@@ -313,30 +277,19 @@ impl<'l> Reader<'_, 'l> {
         self.table.and_then(|table| self.table_in(table, at, key))
     }
 
-    fn table_in(
-        &mut self,
-        table: &'l DeTable<'l>,
-        at: &KeyPath,
-        key: &str,
-    ) -> Option<&'l DeTable<'l>> {
+    fn table_in(&mut self, table: &'l DeTable<'l>, at: &KeyPath, key: &str) -> Option<&'l DeTable<'l>> {
         let (name, value) = table.get_key_value(key)?;
         let source = self.source(name.span());
         self.walk.faults.place(at, source);
         if value.get_ref().as_table().is_none() {
             let found = value.get_ref().type_str();
-            self.walk
-                .faults
-                .add(at, format!("must be a table, got a {found}"));
+            self.walk.faults.add(at, format!("must be a table, got a {found}"));
         }
         value.get_ref().as_table()
     }
 
     fn source(&self, span: std::ops::Range<usize>) -> Source {
-        self.walk
-            .layers
-            .file
-            .as_ref()
-            .map_or(Source::Default, |file| file.source(&span))
+        self.walk.layers.file.as_ref().map_or(Source::Default, |file| file.source(&span))
     }
 }
 
@@ -350,10 +303,7 @@ pub(crate) fn within<T: Ranged>(
     let Some(number) = value.number() else { return };
     if !range.contains(number) {
         let (low, high) = (range.start(), range.end());
-        faults.add(
-            path,
-            format!("must be between {low} and {high}, got {number}"),
-        );
+        faults.add(path, format!("must be between {low} and {high}, got {number}"));
     }
 }
 

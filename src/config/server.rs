@@ -43,9 +43,7 @@ impl Leaf for Workers {
         if value.as_str() == Some("auto") {
             return Some(Self::Auto);
         }
-        u16::decode(value)
-            .filter(|count| (1..=1024).contains(count))
-            .map(Self::Count)
+        u16::decode(value).filter(|count| (1..=1024).contains(count)).map(Self::Count)
     }
     fn show(&self) -> serde_json::Value {
         match self {
@@ -88,11 +86,7 @@ impl Listen {
         if self.host.eq_ignore_ascii_case("localhost") {
             return Some(IpAddr::from([127, 0, 0, 1]));
         }
-        self.host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .parse()
-            .ok()
+        self.host.trim_start_matches('[').trim_end_matches(']').parse().ok()
     }
 
     pub(crate) fn agree(&self, at: &KeyPath, faults: &mut Faults) {
@@ -169,10 +163,6 @@ settings! {
 
 impl DataDir {
     pub(crate) fn agree(&self, at: &KeyPath, faults: &mut Faults) {
-        faults.require(
-            !self.dir.trim().is_empty(),
-            &at.key("dir"),
-            "must name a folder",
-        );
+        faults.require(!self.dir.trim().is_empty(), &at.key("dir"), "must name a folder");
     }
 }

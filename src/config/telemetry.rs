@@ -15,25 +15,16 @@ settings! {
 }
 
 /// Path prefixes that belong to other doors.
-const RESERVED: [&str; 7] = [
-    "/v1", "/api/v1", "/mcp", "/ws", "/docs", "/health", "/ready",
-];
+const RESERVED: [&str; 7] = ["/v1", "/api/v1", "/mcp", "/ws", "/docs", "/health", "/ready"];
 
 /// Why `path` cannot serve the JSON metrics; nothing when it can.
 pub(crate) fn endpoint_fault(path: &str) -> Option<String> {
-    let plain = path
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b"/-_.~".contains(&b));
+    let plain = path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-_.~".contains(&b));
     if !path.starts_with('/') || path.len() < 2 || path.ends_with('/') || !plain {
-        return Some(format!(
-            "must be a path like \"/api/metrics\", got {path:?}"
-        ));
+        return Some(format!("must be a path like \"/api/metrics\", got {path:?}"));
     }
     let taken = |prefix: &&str| {
-        path == *prefix
-            || path
-                .strip_prefix(*prefix)
-                .is_some_and(|rest| rest.starts_with('/'))
+        path == *prefix || path.strip_prefix(*prefix).is_some_and(|rest| rest.starts_with('/'))
     };
     if path == "/metrics" || RESERVED.iter().any(|prefix| taken(&prefix)) {
         return Some(format!("{path:?} belongs to another part of the server"));
