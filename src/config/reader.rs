@@ -147,7 +147,11 @@ impl<'l> Reader<'_, 'l> {
         let Some(table) = self.table_at(&at, key).filter(|table| !table.is_empty()) else {
             let entries = default.into_iter();
             return entries
-                .map(|(name, entry)| self.entry(&at, name, None, entry, fallback.clone()))
+                .map(|(name, entry)| {
+                    let entry =
+                        self.below(at.key(&name), None, fallback.clone(), |reader| T::read(reader, entry));
+                    (name, entry)
+                })
                 .collect();
         };
         let entries = table.keys().map(|name| name.get_ref().to_string());
@@ -155,22 +159,11 @@ impl<'l> Reader<'_, 'l> {
         let mut read = BTreeMap::new();
         for name in entries {
             let inner = self.table_in(table, &at.key(&name), &name);
-            let (name, entry) = self.entry(&at, name, inner, T::default(), Source::Default);
+            let entry =
+                self.below(at.key(&name), inner, Source::Default, |reader| T::read(reader, T::default()));
             read.insert(name, entry);
         }
         read
-    }
-
-    fn entry<T: Section>(
-        &mut self,
-        at: &KeyPath,
-        name: String,
-        table: Option<&'l DeTable<'l>>,
-        default: T,
-        fallback: Source,
-    ) -> (String, T) {
-        let entry = self.below(at.key(&name), table, fallback, |reader| T::read(reader, default));
-        (name, entry)
     }
 
     /// The list `key` of tables; a list of the file replaces `default`.

@@ -26,7 +26,7 @@ pub(crate) fn endpoint_fault(path: &str) -> Option<String> {
     let taken = |prefix: &&str| {
         path == *prefix || path.strip_prefix(*prefix).is_some_and(|rest| rest.starts_with('/'))
     };
-    if path == "/metrics" || RESERVED.iter().any(|prefix| taken(&prefix)) {
+    if path == "/metrics" || RESERVED.iter().any(taken) {
         return Some(format!("{path:?} belongs to another part of the server"));
     }
     None

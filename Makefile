@@ -1,0 +1,50 @@
+# The commands of this repository. `make` alone lists them.
+#
+# Cargo is called with the committed lock file. What a target needs beyond Rust, Node and Python is installed by
+# scripts/need when it is missing, and only then.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+.PHONY: help run test check guards bench bench-peers bench-engine dist
+
+CARGO := cargo
+LOCKED := --locked
+# More arguments for the server: make run ARGS="--port 9000"
+ARGS ?=
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Build the server and start it on http://127.0.0.1:8080
+	$(CARGO) build --release $(LOCKED)
+	@exec target/release/tidegate serve $(ARGS)
+
+test: check ## Install what is missing, check, and run every test
+	scripts/need promtool
+	scripts/stage "build the tests" 10 $(CARGO) test --workspace $(LOCKED) --no-run
+	scripts/stage "tests" 15 $(CARGO) test --workspace $(LOCKED)
+	@if [ -x tests/clients/run ]; then scripts/stage "official clients" 10 tests/clients/run; fi
+
+check: ## Format, lints, documentation, guards: all without running the server
+	$(CARGO) fmt --all --check
+	scripts/stage "lints" 10 $(CARGO) clippy --workspace --all-targets $(LOCKED) -- -D warnings
+	RUSTDOCFLAGS="-D warnings" scripts/stage "documentation" 10 \
+		$(CARGO) doc --workspace --no-deps --document-private-items $(LOCKED)
+	@$(MAKE) --no-print-directory guards
+
+guards: ## Layers, file sizes, licences: the rules a compiler does not know
+	scripts/stage "guards" 10 $(CARGO) test $(LOCKED) --test it -- layers:: sources:: dependencies::
+
+bench: ## The whole server against its floors, in one run
+	scripts/need nginx
+	$(CARGO) bench $(LOCKED) --bench load
+
+bench-peers: ## The same with other gateways, installed at pinned versions
+	scripts/need nginx
+	PEERS=1 $(CARGO) bench $(LOCKED) --bench load
+
+bench-engine: ## The mechanisms of the engine one by one
+	$(CARGO) bench $(LOCKED) -p tidegate-actors
+
+dist: ## The binary to give away: fat LTO, no symbols, in target/dist/
+	$(CARGO) build --profile dist $(LOCKED)

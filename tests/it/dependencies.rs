@@ -1,0 +1,109 @@
+//! Guards what is linked into the binary: licences, a single TLS stack, no crate twice without a reason.
+//!
+//! Reads `cargo tree`, so it sees what would really be built for this machine. Must not judge our own sources.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use spdx::{Expression, LicenseReq, ParseMode};
+
+use crate::sources::assert_none;
+
+/// Licences that let the binary be given away under Apache-2.0.
+const ACCEPTED: &[&str] = &[
+    "0BSD",
+    "Apache-2.0",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    "CDLA-Permissive-2.0",
+    "ISC",
+    "MIT",
+    "MIT-0",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+];
+
+/// Crates that are linked in two versions, and who holds the older one. Nothing else may be.
+const TWICE: &[(&str, &str)] = &[
+    ("base64", "actix-web is a version behind"),
+    ("hashbrown", "dashmap is a version behind"),
+    ("http", "actix-http is built on http 0.2, hyper on http 1"),
+];
+
+/// `name`, `version` and licence of everything linked, build scripts and macros left out.
+fn linked() -> BTreeSet<(String, String, String)> {
+    let tree = [
+        "tree",
+        "--locked",
+        "--workspace",
+        "-e",
+        "normal,no-proc-macro",
+        "--prefix",
+        "none",
+        "-f",
+        "{p}|{l}",
+    ];
+    let output = Command::new(env!("CARGO"))
+        .args(tree)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo is what runs this test");
+    assert!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.lines()
+        .filter_map(|line| {
+            let (package, licence) = line.trim_end_matches(" (*)").split_once('|')?;
+            let mut words = package.split(' ');
+            Some((words.next()?.to_owned(), words.next()?.to_owned(), licence.to_owned()))
+        })
+        .collect()
+}
+
+fn is_accepted(licence: &str) -> bool {
+    let accepted = |req: &LicenseReq| req.license.id().is_some_and(|id| ACCEPTED.contains(&id.name));
+    Expression::parse_mode(licence, ParseMode::LAX).is_ok_and(|expression| expression.evaluate(accepted))
+}
+
+#[test]
+fn every_licence_allows_giving_the_binary_away() {
+    let refused = linked().into_iter().filter(|(_, _, licence)| !is_accepted(licence));
+    let faults: Vec<_> =
+        refused.map(|(name, version, licence)| format!("{name} {version}: `{licence}`")).collect();
+    assert_none("a dependency's licence is on the ACCEPTED list", &faults);
+}
+
+#[test]
+fn the_licence_check_reads_expressions() {
+    assert!(is_accepted("MIT/Apache-2.0") && is_accepted("GPL-3.0 OR ISC") && is_accepted("ISC AND MIT"));
+    assert!(!is_accepted("GPL-3.0") && !is_accepted("MIT AND GPL-3.0") && !is_accepted(""));
+}
+
+/// Two TLS back ends would mean two sets of roots and rules; `ring` is how the second one sneaks in.
+#[test]
+fn tls_has_one_back_end() {
+    let linked = linked();
+    let names: BTreeSet<_> = linked.iter().map(|(name, _, _)| name.as_str()).collect();
+    assert!(names.contains("aws-lc-rs"), "rustls runs on aws-lc-rs");
+    let second: Vec<_> =
+        ["ring", "native-tls", "openssl"].into_iter().filter(|name| names.contains(name)).collect();
+    assert!(second.is_empty(), "rustls with aws-lc-rs is the only TLS, not {second:?}");
+}
+
+#[test]
+fn no_crate_is_linked_twice_without_a_reason() {
+    let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (name, version, _) in linked() {
+        versions.entry(name).or_default().insert(version);
+    }
+    versions.retain(|_, versions| versions.len() > 1);
+    let known = |name: &str| TWICE.iter().any(|(twice, _)| *twice == name);
+
+    let new: Vec<_> =
+        versions.iter().filter(|(name, _)| !known(name)).map(|found| format!("{found:?}")).collect();
+    assert_none("a crate in two versions needs a line in TWICE", &new);
+    let stale: Vec<_> =
+        TWICE.iter().filter(|(name, _)| !versions.contains_key(*name)).map(|(name, _)| *name).collect();
+    assert!(stale.is_empty(), "no longer linked twice, remove from TWICE: {stale:?}");
+}
