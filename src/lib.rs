@@ -3,3 +3,4 @@
 //! Owns nothing but the list of parts. Imports point down only: `app -> {cli, http} -> engine`.
 
 pub mod config;
+pub mod telemetry;
