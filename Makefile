@@ -9,6 +9,7 @@ SHELL := bash
 
 CARGO := cargo
 LOCKED := --locked
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 # More arguments for the server: make run ARGS="--port 9000"
 ARGS ?=
 
@@ -17,13 +18,14 @@ help: ## List the commands
 
 run: ## Build the server and start it on http://127.0.0.1:8080
 	$(CARGO) build --release $(LOCKED)
-	@exec target/release/tidegate serve $(ARGS)
+	@exec $(TARGET)/release/tidegate serve $(ARGS)
 
 test: check ## Install what is missing, check, and run every test
 	scripts/need promtool
 	scripts/stage "build the tests" 10 $(CARGO) test --workspace $(LOCKED) --no-run
 	scripts/stage "tests" 15 $(CARGO) test --workspace $(LOCKED)
-	@if [ -x tests/clients/run ]; then scripts/stage "official clients" 10 tests/clients/run; fi
+	@if [ -x tests/clients/run ]; then \
+		TIDEGATE_BIN=$(abspath $(TARGET))/debug/tidegate scripts/stage "official clients" 10 tests/clients/run; fi
 
 check: ## Format, lints, documentation, guards: all without running the server
 	$(CARGO) fmt --all --check
