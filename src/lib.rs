@@ -3,4 +3,5 @@
 //! Owns nothing but the list of parts. Imports point down only: `app -> {cli, http} -> engine`.
 
 pub mod config;
+pub mod dialect;
 pub mod telemetry;

@@ -1,0 +1,73 @@
+//! JSON text written member by member.
+//!
+//! Owns commas and quotes. Values that come from somewhere else are copied as they stand.
+
+use tidegate_actors::json::quote;
+
+/// An object under construction.
+#[derive(Debug)]
+pub(super) struct Obj {
+    out: Vec<u8>,
+}
+
+impl Obj {
+    pub(super) fn new() -> Self {
+        Self { out: vec![b'{'] }
+    }
+
+    /// Appends a member whose value is the JSON text `value`.
+    pub(super) fn raw(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.put(name, value.as_ref());
+        self
+    }
+
+    /// Appends a member whose value is the string `text`.
+    pub(super) fn str(self, name: &str, text: &str) -> Self {
+        self.raw(name, quote(text))
+    }
+
+    /// Appends a member whose value is a string or null.
+    pub(super) fn opt_str(self, name: &str, text: Option<&str>) -> Self {
+        match text {
+            Some(text) => self.str(name, text),
+            None => self.raw(name, "null"),
+        }
+    }
+
+    /// Appends a member whose value is a number.
+    pub(super) fn num(self, name: &str, number: u64) -> Self {
+        self.raw(name, number.to_string())
+    }
+
+    pub(super) fn put(&mut self, name: &str, value: &[u8]) {
+        if self.out.len() > 1 {
+            self.out.push(b',');
+        }
+        self.out.extend_from_slice(quote(name).as_bytes());
+        self.out.push(b':');
+        self.out.extend_from_slice(value);
+    }
+
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        self.out.push(b'}');
+        self.out
+    }
+}
+
+/// `[a,b,..]` of JSON texts.
+pub(super) fn array<T: AsRef<[u8]>>(elements: impl IntoIterator<Item = T>) -> Vec<u8> {
+    let mut out = vec![b'['];
+    for element in elements {
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        out.extend_from_slice(element.as_ref());
+    }
+    out.push(b']');
+    out
+}
+
+/// A JSON string from its escaped content.
+pub(super) fn string(inner: &[u8]) -> Vec<u8> {
+    [b"\"", inner, b"\""].concat()
+}
