@@ -2,6 +2,8 @@
 //!
 //! Owns nothing but the list of parts. Imports point down only: `app -> {cli, http} -> engine`.
 
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod dialect;
 pub mod telemetry;

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    tidegate::cli::run(std::env::args_os(), tidegate::app::serve)
 }

@@ -1,0 +1,196 @@
+//! Owns the grammar of the command line and hands each command to its file. Must not know how a server is put together:
+//! `main` passes that in, because imports point down only.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Flag, LoadArgs, Loaded, PerformanceFlags};
+
+mod health;
+mod serve;
+mod settings;
+
+pub use serve::banner;
+
+/// How a server ended when it did not end well.
+pub type ServeError = Box<dyn std::error::Error + Send + Sync>;
+
+const EXAMPLES: &str = "\
+Examples:
+  tidegate serve                          start on http://127.0.0.1:8080, nothing to configure
+  tidegate serve --port 9000 --config up.toml
+  tidegate config                         every setting, its value and where it came from
+  tidegate config --check --config up.toml
+  tidegate health                         exit code 0 when the server answers
+
+Settings come from, strongest first: flag, environment (TIDEGATE_LISTEN_PORT is listen.port), file, default.
+config/tidegate.toml lists every key with its unit and reason.";
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  tidegate serve
+  tidegate serve --port 0                 take a free port and print it
+  TIDEGATE_GATEWAY_CACHE=off tidegate serve --config up.toml
+
+Point any OpenAI or Anthropic SDK at it:
+  OPENAI_BASE_URL=http://127.0.0.1:8080/v1 OPENAI_API_KEY=unused python app.py
+  ANTHROPIC_BASE_URL=http://127.0.0.1:8080 ANTHROPIC_API_KEY=unused python app.py
+
+A smallest file for a real provider (tidegate.toml):
+  [providers.openai]
+  kind = \"openai\"
+  api_key_env = \"OPENAI_API_KEY\"";
+
+const CONFIG_EXAMPLES: &str = "\
+Examples:
+  tidegate config                         a table
+  tidegate config --json                  {\"values\":[{\"path\",\"value\",\"source\"}, ..]}
+  tidegate config --check                 says ok, or every fault with its line, and exits with 1
+
+Secrets are shown as `set`, never as text.";
+
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version, about = "A gateway for AI calls: remembers, joins, batches, explains.")]
+#[command(after_help = EXAMPLES, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(SettingArgs),
+    /// Show the configuration, or check it
+    #[command(after_help = CONFIG_EXAMPLES)]
+    Config {
+        /// Say ok, or list every fault, and exit with 1 if there is one
+        #[arg(long, conflicts_with = "json")]
+        check: bool,
+        /// Print JSON: each value with its source
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        settings: SettingArgs,
+    },
+    /// Ask a running server whether it is alive; the exit code is the answer
+    Health {
+        /// Where to ask [default: the configured address, path /health]
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+        #[command(flatten)]
+        settings: SettingArgs,
+    },
+}
+
+/// Flags that set something. Taken as text, so that a bad value is reported with all other faults.
+#[derive(Debug, Default, Args)]
+struct SettingArgs {
+    /// Configuration file [default: ./tidegate.toml if it exists]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Port to listen on; 0 takes a free one [default: 8080]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    port: Option<String>,
+    /// Address to listen on [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDR")]
+    host: Option<String>,
+    /// Data directory [default: ./data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+    #[command(flatten)]
+    performance: PerformanceArgs,
+}
+
+/// The `[performance]` flags of an application. A missing value is refused by the configuration, in its own words.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Performance of the application (also in namel3ss.toml, and N3_* variables)")]
+struct PerformanceArgs {
+    /// Run AI calls through lanes: true or false
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, allow_negative_numbers = true)]
+    async_runtime: Option<Option<String>>,
+    /// Slots of the application's lanes, at least 1
+    #[arg(long, value_name = "N", num_args = 0..=1, allow_negative_numbers = true)]
+    max_concurrency: Option<Option<String>>,
+    /// Answers to keep; 0 keeps none
+    #[arg(long, value_name = "N", num_args = 0..=1, allow_negative_numbers = true)]
+    cache_size: Option<Option<String>>,
+    /// Embed in groups: true or false
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, allow_negative_numbers = true)]
+    enable_batching: Option<Option<String>>,
+}
+
+impl SettingArgs {
+    /// What the configuration is loaded from: these flags, this process's environment and working directory.
+    fn load_args(&self) -> LoadArgs {
+        let flag = |path, name, text: &Option<String>| text.clone().map(|text| Flag { path, name, text });
+        let flags = [
+            flag("listen.port", "--port", &self.port),
+            flag("listen.host", "--host", &self.host),
+            flag("data.dir", "--data", &self.data),
+        ];
+        let text = |text: OsString| text.to_string_lossy().into_owned();
+        LoadArgs {
+            file: self.config.clone(),
+            folder: PathBuf::new(),
+            env: std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect(),
+            flags: flags.into_iter().flatten().collect(),
+            performance: PerformanceFlags {
+                async_runtime: self.performance.async_runtime.clone(),
+                max_concurrency: self.performance.max_concurrency.clone(),
+                cache_size: self.performance.cache_size.clone(),
+                enable_batching: self.performance.enable_batching.clone(),
+            },
+        }
+    }
+
+    /// The configuration, or every fault as text.
+    fn load(&self) -> Result<Loaded, String> {
+        config::load(&self.load_args()).map_err(|faults| match faults.list() {
+            [one] => one.to_string(),
+            several => format!("{} faults in the configuration\n{faults}", several.len()),
+        })
+    }
+}
+
+/// Runs the command in `args` and returns the exit code of the process: 0 well, 1 refused or failed, 2 not understood.
+/// `serve` runs a server until it is told to stop.
+pub fn run(
+    args: impl IntoIterator<Item = OsString>,
+    serve: impl FnOnce(Loaded) -> Result<(), ServeError>,
+) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let done = match cli.command {
+        Command::Serve(settings) => serve::run(&settings, serve),
+        Command::Config { check, json, settings } => {
+            settings::run(&settings, settings::View::new(check, json))
+        }
+        Command::Health { url, settings } => health::run(url.as_deref(), &settings),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            // Nobody is left to tell when standard error is closed.
+            let _ = writeln!(std::io::stderr(), "tidegate: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Help and version are answers; everything else clap says is a refusal.
+fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+        _ => ExitCode::from(2),
+    }
+}

@@ -1,0 +1,70 @@
+//! Owns `tidegate serve`: the configuration is loaded before anything else, so that a refused setting never serves a
+//! request. Must not know how the server works.
+
+use std::fmt::Write;
+
+use super::{ServeError, SettingArgs};
+use crate::config::{ANY_MODEL, CacheMode, Config, Loaded};
+
+pub(super) fn run(
+    settings: &SettingArgs,
+    serve: impl FnOnce(Loaded) -> Result<(), ServeError>,
+) -> Result<(), String> {
+    let loaded = settings.load()?;
+    serve(loaded).map_err(|error| error.to_string())
+}
+
+/// What a person should know when a server has started at `url`: where it is, who may use it, who answers, what is off.
+#[must_use]
+pub fn banner(loaded: &Loaded, url: &str) -> String {
+    let config = &loaded.config;
+    let mut text = format!("tidegate {} at {url}\n", env!("CARGO_PKG_VERSION"));
+    let mut line = |name: &str, what: &str| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {name:<11}{what}");
+    };
+    line("openai", &format!("base URL {url}/v1, any API key"));
+    line("anthropic", &format!("base URL {url}, any API key"));
+    line("workspace", "default (no keys are configured, so only this machine may connect)");
+    line("config", loaded.file.as_deref().unwrap_or("none, defaults; see `tidegate config`"));
+    line("models", &models(config));
+    if config.is_mock_only() {
+        line(
+            "provider",
+            "mock: answers are made up from the input; configure [providers.NAME] for real ones",
+        );
+    }
+    let off = switched_off(config);
+    line("off", if off.is_empty() { "nothing" } else { &off });
+    text
+}
+
+fn models(config: &Config) -> String {
+    let named: Vec<&str> =
+        config.models.keys().map(String::as_str).filter(|name| *name != ANY_MODEL).collect();
+    let more = if named.len() > 8 { format!(" and {} more", named.len() - 8) } else { String::new() };
+    let mut text = named[..named.len().min(8)].join(", ") + &more;
+    if let Some(model) = config.models.get(ANY_MODEL) {
+        let to = model.targets.first().map_or("", |target| target.provider.as_str());
+        let joint = if text.is_empty() { "" } else { "; " };
+        text += &format!("{joint}any other name goes to {to}");
+    }
+    text
+}
+
+fn switched_off(config: &Config) -> String {
+    let mut off = Vec::new();
+    if config.gateway.cache == CacheMode::Off {
+        off.push("cache");
+    }
+    if !config.gateway.join {
+        off.push("joining");
+    }
+    if !config.gateway.batch {
+        off.push("batching");
+    }
+    if !config.observability.enabled {
+        off.push("metrics");
+    }
+    off.join(", ")
+}
