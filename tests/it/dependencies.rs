@@ -3,6 +3,8 @@
 //! Reads `cargo tree`, so it sees what would really be built for this machine. Must not judge our own sources.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use spdx::{Expression, LicenseReq, ParseMode};
@@ -106,4 +108,24 @@ fn no_crate_is_linked_twice_without_a_reason() {
     let stale: Vec<_> =
         TWICE.iter().filter(|(name, _)| !versions.contains_key(*name)).map(|(name, _)| *name).collect();
     assert!(stale.is_empty(), "no longer linked twice, remove from TWICE: {stale:?}");
+}
+
+#[test]
+fn every_dependency_has_a_reason_in_the_decisions() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let decisions =
+        fs::read_to_string(root.join("docs/decisions.md")).expect("the decisions are written down");
+    let mut faults = BTreeSet::new();
+    for manifest in ["Cargo.toml", "actors/Cargo.toml"] {
+        let text = fs::read_to_string(root.join(manifest)).expect("both packages have a manifest");
+        let manifest: toml::Table = text.parse().expect("cargo has read it already");
+        for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            let names =
+                manifest.get(section).and_then(toml::Value::as_table).into_iter().flat_map(toml::Table::keys);
+            let unexplained = names
+                .filter(|name| *name != "tidegate-actors" && !decisions.contains(&format!("| `{name}` |")));
+            faults.extend(unexplained.cloned());
+        }
+    }
+    assert_none("a dependency has a line in docs/decisions.md", &faults.into_iter().collect::<Vec<_>>());
 }
