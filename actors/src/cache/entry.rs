@@ -1,0 +1,141 @@
+//! One remembered answer: what proves that it is the right one, what it says, when it stops being true.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use parking_lot::RwLock;
+
+use crate::call::{CallId, CallKind, Tags, WorkspaceId};
+use crate::key::Key;
+use crate::ports::clock::Tick;
+use crate::ports::provider::{Usage, Vector};
+
+/// What an entry takes beside its payload: itself, its place in the index and in the eviction order.
+const OVERHEAD_BYTES: usize = 512;
+
+/// An answer in the form it was recorded in.
+#[derive(Debug, Clone)]
+pub enum Kept {
+    /// One body.
+    Whole(Bytes),
+    /// Events in the vendor's framing, each whole.
+    Events(Arc<[Bytes]>),
+    /// One embedding.
+    Row(Vector),
+}
+
+impl Kept {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Whole(body) => body.len(),
+            Self::Events(events) => events.iter().map(|event| event.len() + size_of::<Bytes>()).sum(),
+            Self::Row(vector) => vector.text.len() + vector.bits.len(),
+        }
+    }
+}
+
+/// Which store an entry was read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tier {
+    /// This process's memory.
+    Hot,
+}
+
+/// What is known of an entry when it is made.
+#[derive(Debug, Clone)]
+pub struct EntryFacts {
+    /// Finds it and proves it.
+    pub key: Key,
+    /// Whose it is.
+    pub workspace: WorkspaceId,
+    /// Of what kind of work.
+    pub kind: CallKind,
+    /// The public model it was asked under.
+    pub model: Arc<str>,
+    /// The target that answered.
+    pub target: Arc<str>,
+    /// The payer's labels.
+    pub tags: Tags,
+    /// The call that paid.
+    pub payer: CallId,
+    /// What it cost.
+    pub usage: Option<Usage>,
+    /// When it was kept.
+    pub born: Tick,
+    /// When it stops being an answer.
+    pub expires: Tick,
+}
+
+/// One remembered answer.
+#[derive(Debug)]
+pub struct Entry {
+    /// What it is and whose.
+    pub facts: EntryFacts,
+    /// What it says.
+    pub kept: Kept,
+    bytes: AtomicUsize,
+    /// Read since the eviction hand last passed (SIEVE).
+    visited: AtomicBool,
+    /// When it was last read, in the index's sequence (LRU).
+    last_read: AtomicU64,
+    variants: RwLock<Vec<(&'static str, Bytes)>>,
+}
+
+impl Entry {
+    pub(crate) fn new(facts: EntryFacts, kept: Kept) -> Self {
+        let tags: usize = facts.tags.iter().map(|tag| tag.len()).sum();
+        let bytes = OVERHEAD_BYTES + kept.bytes() + tags;
+        Self {
+            facts,
+            kept,
+            bytes: AtomicUsize::new(bytes),
+            visited: AtomicBool::new(false),
+            last_read: AtomicU64::new(0),
+            variants: RwLock::new(Vec::new()),
+        }
+    }
+
+    /// What it counts against the byte budget.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Age in whole seconds.
+    pub fn age_s(&self, now: Tick) -> u64 {
+        now.since(self.facts.born).as_secs()
+    }
+
+    /// The same answer in another coding, if somebody made it before.
+    pub fn variant(&self, coding: &str) -> Option<Bytes> {
+        self.variants.read().iter().find(|(name, _)| *name == coding).map(|(_, body)| body.clone())
+    }
+
+    /// Adds a coding; gives the bytes it adds, 0 if it was there.
+    pub(crate) fn add_variant(&self, coding: &'static str, body: Bytes) -> usize {
+        let mut variants = self.variants.write();
+        if variants.iter().any(|(name, _)| *name == coding) {
+            return 0;
+        }
+        let added = body.len();
+        variants.push((coding, body));
+        self.bytes.fetch_add(added, Ordering::Relaxed);
+        added
+    }
+
+    pub(crate) fn touch(&self, sequence: u64) {
+        // A plain store costs a cache line every reader writes; a look first keeps it shared.
+        if !self.visited.load(Ordering::Relaxed) {
+            self.visited.store(true, Ordering::Relaxed);
+        }
+        self.last_read.store(sequence, Ordering::Relaxed);
+    }
+
+    pub(crate) fn take_visited(&self) -> bool {
+        self.visited.swap(false, Ordering::Relaxed)
+    }
+
+    pub(crate) fn last_read(&self) -> u64 {
+        self.last_read.load(Ordering::Relaxed)
+    }
+}

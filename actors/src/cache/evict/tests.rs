@@ -1,0 +1,104 @@
+//! Eviction against models of what it promises.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::cache::entry::{EntryFacts, Kept};
+use crate::call::{CallId, CallKind, WorkspaceId};
+use crate::key::Key;
+use crate::ports::clock::Tick;
+
+fn entry(hash: u128, read: u64) -> Arc<Entry> {
+    let facts = EntryFacts {
+        key: Key { hash, sha: [0; 32] },
+        workspace: WorkspaceId::default_workspace(),
+        kind: CallKind::Chat,
+        model: "m".into(),
+        target: "t".into(),
+        tags: Arc::new([]),
+        payer: CallId::fresh(),
+        usage: None,
+        born: Tick(0),
+        expires: Tick(u64::MAX),
+    };
+    let entry = Entry::new(facts, Kept::Whole(bytes::Bytes::new()));
+    entry.touch(read);
+    entry.take_visited();
+    Arc::new(entry)
+}
+
+#[test]
+fn of_129_entries_in_a_cache_of_128_the_least_recently_read_goes() {
+    let mut order = Eviction::new(Capacity::Entries(128));
+    let entries: Vec<_> = (0..129).map(|at| entry(at, at as u64)).collect();
+    for entry in &entries {
+        order.admit(Arc::clone(entry));
+    }
+    entries[0].touch(1_000);
+    assert_eq!(order.victim(129, 0), Some(1), "0 was read since");
+    assert_eq!(order.victim(128, 0), None);
+}
+
+#[test]
+fn sieve_spares_what_was_read_since_the_hand_last_passed() {
+    let mut order = Eviction::new(Capacity::Bytes(0));
+    let entries: Vec<_> = (0..4).map(|at| entry(at, 0)).collect();
+    for entry in &entries {
+        order.admit(Arc::clone(entry));
+    }
+    entries[0].touch(1);
+    entries[2].touch(2);
+    let gone: Vec<_> = std::iter::from_fn(|| order.victim(0, 1)).collect();
+    assert_eq!(gone, [1, 3, 0, 2], "the hand passes 0 and 2 once, then comes round");
+}
+
+proptest! {
+    #[test]
+    fn lru_always_takes_the_entry_with_the_oldest_read(
+        steps in proptest::collection::vec((0u8..4, 0u128..40), 1..300)
+    ) {
+        let mut order = Eviction::new(Capacity::Entries(0));
+        let mut model: HashMap<u128, Arc<Entry>> = HashMap::new();
+        let mut sequence = 0;
+        for (step, hash) in steps {
+            sequence += 1;
+            match step {
+                0 | 1 => {
+                    let new = entry(hash, sequence);
+                    order.forget(hash);
+                    order.admit(Arc::clone(&new));
+                    model.insert(hash, new);
+                }
+                2 => if let Some(entry) = model.get(&hash) { entry.touch(sequence) },
+                _ => {
+                    let oldest = model.values().min_by_key(|entry| entry.last_read()).map(|e| e.facts.key.hash);
+                    prop_assert_eq!(order.victim(model.len(), 0), oldest);
+                    if let Some(hash) = oldest { model.remove(&hash); }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sieve_names_every_entry_once_and_nothing_else(
+        steps in proptest::collection::vec((0u8..5, 0u128..40), 1..300)
+    ) {
+        let mut order = Eviction::new(Capacity::Bytes(0));
+        let mut model: HashMap<u128, Arc<Entry>> = HashMap::new();
+        for (step, hash) in steps {
+            match step {
+                0 | 1 => {
+                    let new = entry(hash, 0);
+                    order.admit(Arc::clone(&new));
+                    model.insert(hash, new);
+                }
+                2 => if let Some(entry) = model.get(&hash) { entry.touch(1) },
+                3 => { order.forget(hash); model.remove(&hash); }
+                _ => match order.victim(0, 1) {
+                    Some(gone) => prop_assert!(model.remove(&gone).is_some()),
+                    None => prop_assert!(model.is_empty()),
+                },
+            }
+        }
+    }
+}

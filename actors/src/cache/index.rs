@@ -1,0 +1,192 @@
+//! The side of the cache that every caller reads: no message, no allocation, no waiting.
+//!
+//! Only the cache actor writes. A guard of the map never leaves this file.
+
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use dashmap::DashMap;
+use dashmap::try_result::TryResult;
+
+use crate::cache::entry::Entry;
+use crate::call::CacheWish;
+use crate::key::Key;
+use crate::ports::clock::Tick;
+
+/// Shards of the map: enough that two readers rarely meet a writer.
+const SHARDS: usize = 256;
+
+/// The key is a hash already.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn write_u128(&mut self, hash: u128) {
+        self.0 = (hash >> 64) as u64 ^ hash as u64;
+    }
+}
+
+/// Builds [`KeyHasher`]s.
+pub(crate) type KeyHash = BuildHasherDefault<KeyHasher>;
+
+/// Why nothing was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum MissReason {
+    /// Nobody asked this before, or it was evicted or purged.
+    Absent,
+    /// It was kept and its time is over.
+    Expired,
+    /// It is older than the caller accepts.
+    TooOld,
+    /// Another request with the same xxh3; its SHA-256 differs.
+    Mismatch,
+    /// A writer holds the shard this moment; the actor looks again.
+    Locked,
+    /// The cache actor is down.
+    Offline,
+    /// The caller did not want a kept answer.
+    NotRead,
+}
+
+impl MissReason {
+    /// Name in `explain` and metrics.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Expired => "expired",
+            Self::TooOld => "too_old",
+            Self::Mismatch => "mismatch",
+            Self::Locked => "locked",
+            Self::Offline => "offline",
+            Self::NotRead => "not_read",
+        }
+    }
+}
+
+/// All entries, by the hash of their key.
+#[derive(Debug)]
+pub(crate) struct CacheIndex {
+    map: DashMap<u128, Arc<Entry>, KeyHash>,
+    online: AtomicBool,
+    sequence: AtomicU64,
+    bytes: AtomicUsize,
+}
+
+impl CacheIndex {
+    pub(crate) fn new() -> Self {
+        Self {
+            map: DashMap::with_hasher_and_shard_amount(KeyHash::default(), SHARDS),
+            online: AtomicBool::new(false),
+            sequence: AtomicU64::new(1),
+            bytes: AtomicUsize::new(0),
+        }
+    }
+
+    /// Looks a key up in the caller's own task.
+    pub(crate) fn get(&self, key: &Key, wish: CacheWish, now: Tick) -> Result<Arc<Entry>, MissReason> {
+        if !wish.read {
+            return Err(MissReason::NotRead);
+        }
+        if !self.online.load(Ordering::Acquire) {
+            return Err(MissReason::Offline);
+        }
+        let entry = match self.map.try_get(&key.hash) {
+            TryResult::Present(found) => Arc::clone(found.value()),
+            TryResult::Absent => return Err(MissReason::Absent),
+            TryResult::Locked => return Err(MissReason::Locked),
+        };
+        self.accept(entry, key, wish, now)
+    }
+
+    /// Looks a key up where waiting for a shard is fine: in the cache actor and the batcher's queue.
+    pub(crate) fn get_again(&self, key: &Key, wish: CacheWish, now: Tick) -> Result<Arc<Entry>, MissReason> {
+        if !wish.read {
+            return Err(MissReason::NotRead);
+        }
+        let found = self.map.get(&key.hash).map(|found| Arc::clone(found.value()));
+        self.accept(found.ok_or(MissReason::Absent)?, key, wish, now)
+    }
+
+    fn accept(&self, entry: Arc<Entry>, key: &Key, wish: CacheWish, now: Tick) -> Result<Arc<Entry>, MissReason> {
+        if entry.facts.key.sha != key.sha {
+            return Err(MissReason::Mismatch);
+        }
+        if now >= entry.facts.expires {
+            return Err(MissReason::Expired);
+        }
+        let age = now.since(entry.facts.born);
+        if wish.max_age_ms.is_some_and(|max| age.as_millis() > u128::from(max)) {
+            return Err(MissReason::TooOld);
+        }
+        entry.touch(self.sequence.fetch_add(1, Ordering::Relaxed));
+        Ok(entry)
+    }
+
+    /// Publishes an entry; gives the one it replaces.
+    pub(crate) fn publish(&self, entry: Arc<Entry>) -> Option<Arc<Entry>> {
+        entry.touch(self.sequence.fetch_add(1, Ordering::Relaxed));
+        entry.take_visited(); // being new is not being read
+        self.bytes.fetch_add(entry.bytes(), Ordering::Relaxed);
+        let old = self.map.insert(entry.facts.key.hash, entry);
+        if let Some(old) = &old {
+            self.bytes.fetch_sub(old.bytes(), Ordering::Relaxed);
+        }
+        old
+    }
+
+    /// Takes an entry out.
+    pub(crate) fn remove(&self, hash: u128) -> Option<Arc<Entry>> {
+        let (_, entry) = self.map.remove(&hash)?;
+        self.bytes.fetch_sub(entry.bytes(), Ordering::Relaxed);
+        Some(entry)
+    }
+
+    /// When the entry under a hash stops being an answer.
+    pub(crate) fn expires(&self, hash: u128) -> Option<Tick> {
+        self.map.get(&hash).map(|found| found.facts.expires)
+    }
+
+    /// An entry grew by a coded variant.
+    pub(crate) fn grew(&self, by: usize) {
+        self.bytes.fetch_add(by, Ordering::Relaxed);
+    }
+
+    /// The writer is gone or back. Without one nothing can be evicted or purged, so nothing is read.
+    pub(crate) fn set_online(&self, online: bool) {
+        if !online {
+            self.online.store(false, Ordering::Release);
+            self.map.clear();
+            self.bytes.store(0, Ordering::Relaxed);
+        } else {
+            self.online.store(true, Ordering::Release);
+        }
+    }
+
+    pub(crate) fn is_online(&self) -> bool {
+        self.online.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Hashes of the entries that satisfy `wanted`, a shard at a time.
+    pub(crate) fn select(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<u128> {
+        self.map.iter().filter(|found| wanted(found.value())).map(|found| *found.key()).collect()
+    }
+}

@@ -1,0 +1,38 @@
+//! The cache: what was answered before, and what is being asked right now.
+//!
+//! Owns entries, the index readers share, eviction and the single-flight table. A read happens in the
+//! caller's own task; every change goes through the one actor. Must not know why a call may be kept.
+
+pub(crate) mod actor;
+pub(crate) mod entry;
+pub(crate) mod evict;
+pub(crate) mod index;
+pub(crate) mod purge;
+
+use std::sync::Arc;
+
+use crate::mail::Door;
+
+pub use entry::{Entry, Kept, Tier};
+pub use purge::PurgeFilter;
+
+/// Where the cache actor can be reached.
+pub(crate) type CacheDoor = Arc<Door<actor::CacheActor>>;
+
+/// How much the cache may hold, and what goes when it is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Capacity {
+    /// A budget of bytes; SIEVE decides what goes.
+    Bytes(usize),
+    /// A number of entries; the least recently used goes.
+    Entries(usize),
+}
+
+/// Limits of the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheLimits {
+    /// What all entries together may take.
+    pub capacity: Capacity,
+    /// A larger answer is not kept, bytes.
+    pub max_entry_bytes: usize,
+}

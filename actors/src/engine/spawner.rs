@@ -1,0 +1,33 @@
+//! Where flights run. Both ways are kept because the faster one depends on how many threads call.
+
+use actix::ArbiterHandle;
+
+use super::config::RunOn;
+
+/// Starts tasks that outlive the caller that started them.
+#[derive(Debug, Clone)]
+pub(crate) enum Spawner {
+    Caller,
+    Lane(ArbiterHandle),
+}
+
+impl Spawner {
+    pub(crate) fn new(run_on: RunOn, lanes: &ArbiterHandle) -> Self {
+        match run_on {
+            RunOn::Caller => Self::Caller,
+            RunOn::Lane => Self::Lane(lanes.clone()),
+        }
+    }
+
+    /// Runs a task. On an arbiter that is gone it is dropped, and its drop guards answer for it.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        match self {
+            Self::Caller => drop(actix::spawn(task)),
+            Self::Lane(arbiter) => {
+                if !arbiter.spawn(task) {
+                    tracing::error!("the engine's arbiter is gone; a flight was dropped");
+                }
+            }
+        }
+    }
+}

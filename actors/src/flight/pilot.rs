@@ -1,0 +1,100 @@
+//! Who flies a flight, and how it comes down: exactly once, whatever happens to its task.
+
+use std::sync::{Arc, OnceLock};
+
+use super::{Ending, Flight};
+use crate::cache::CacheDoor;
+use crate::cache::actor::{Adopt, Land};
+use crate::cache::entry::Entry;
+use crate::error::{CallError, Stage};
+use crate::ports::clock::ClockRef;
+use crate::ports::provider::Finish;
+
+/// The duty to bring a flight down. Dropped without landing, also by a panic, it lands as lost.
+#[derive(Debug)]
+pub(crate) struct Pilot {
+    flight: Arc<Flight>,
+    /// The cache actor, when the flight stands in its table.
+    table: Option<CacheDoor>,
+    /// The cache actor, when it holds the flight for a retry.
+    adopter: OnceLock<CacheDoor>,
+    landed: bool,
+}
+
+impl Pilot {
+    pub(crate) fn new(flight: Arc<Flight>, table: Option<CacheDoor>) -> Self {
+        Self { flight, table, adopter: OnceLock::new(), landed: false }
+    }
+
+    pub(crate) fn flight(&self) -> &Arc<Flight> {
+        &self.flight
+    }
+
+    /// Makes the flight findable by a retry of its own caller, which is not shared otherwise.
+    pub(crate) fn offer_to_retry(&self, cache: &CacheDoor) {
+        if self.table.is_none() && self.adopter.get().is_none() {
+            // Without the cache actor the retry asks upstream again: dearer, never wrong.
+            if cache.tell(Adopt(Arc::clone(&self.flight))).is_ok() {
+                drop(self.adopter.set(Arc::clone(cache)));
+            }
+        }
+    }
+
+    /// Brings the flight down; `entry` is published before anybody hears of the end.
+    pub(crate) async fn land(mut self, clock: &ClockRef, end: Result<Finish, CallError>, entry: Option<Arc<Entry>>) {
+        self.landed = true;
+        let end = end.map(|finish| Ending { finish, kept: entry.clone() });
+        if self.adopter.get().is_some() && end.is_ok() {
+            // The answer came while its caller was away: it waits for the retry as long as the flight would.
+            self.flight.close(end.clone());
+            self.flight.abandoned(clock, || ()).await;
+        }
+        let landing = Landing::new(Arc::clone(&self.flight), end);
+        match self.table.as_ref().or_else(|| self.adopter.get()) {
+            // A cache actor that cannot be told drops the landing, which closes the flight.
+            Some(cache) => drop(cache.tell(Land { landing, entry })),
+            None => drop(landing),
+        }
+    }
+}
+
+impl Drop for Pilot {
+    fn drop(&mut self) {
+        if self.landed {
+            return;
+        }
+        let lost = Err(CallError::lane_lost(Stage::Act, "flight"));
+        let landing = Landing::new(Arc::clone(&self.flight), lost);
+        if let Some(cache) = self.table.as_ref().or_else(|| self.adopter.get()) {
+            drop(cache.tell(Land { landing, entry: None }));
+        }
+    }
+}
+
+/// The end of a flight on its way to the followers. Told when dropped, so it cannot get lost.
+#[derive(Debug)]
+pub(crate) struct Landing {
+    pub(crate) flight: Arc<Flight>,
+    end: Option<Result<Ending, CallError>>,
+}
+
+impl Landing {
+    fn new(flight: Arc<Flight>, end: Result<Ending, CallError>) -> Self {
+        Self { flight, end: Some(end) }
+    }
+
+    /// The answer was not kept after all.
+    pub(crate) fn forget_entry(&mut self) {
+        if let Some(Ok(ending)) = &mut self.end {
+            ending.kept = None;
+        }
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        if let Some(end) = self.end.take() {
+            self.flight.close(end);
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The second half of the path, once per flight: lane, act, inspect, keep.
+//!
+//! Runs in a task of its own, so that no caller's leaving ends it. Must not know who follows.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+
+use super::stages::{self, Keyed, Vetted, key_at};
+use crate::cache::Entry;
+use crate::cache::entry::{EntryFacts, Kept};
+use crate::call::{Affecting, Call, CallKind, ChatWork, Memory, WorkspaceId};
+use crate::engine::Shared;
+use crate::error::{CallError, Stage};
+use crate::flight::{Flight, Origin, Pilot, Shape};
+use crate::key::Key;
+use crate::ports::clock::Tick;
+use crate::ports::provider::{Answer, Events, Fault, FaultKind, Finish, Piece, Task};
+use crate::route::{Route, Target};
+use crate::sites::Site;
+use crate::upstream::act::{self, Asked, Question};
+
+/// Everything a flight needs from the call that started it.
+pub(super) struct Trip {
+    kind: CallKind,
+    task: Task,
+    route: Arc<Route>,
+    places: Vec<usize>,
+    affecting: Affecting,
+    workspace: WorkspaceId,
+    /// What an entry will say, if the answer may be kept.
+    keep: Option<Keeping>,
+}
+
+struct Keeping {
+    call: Call<ChatWork>,
+}
+
+impl Trip {
+    /// A trip of a generated answer.
+    pub(super) fn new(keyed: &Keyed<ChatWork>, kind: CallKind, task: Task) -> Self {
+        let call = keyed.call();
+        let keep = match call.memory {
+            Memory::Use(wish) if wish.keep => Some(Keeping { call: call.clone() }),
+            _ => None,
+        };
+        Self {
+            kind,
+            task,
+            route: Arc::clone(&call.route),
+            places: keyed.places(),
+            affecting: call.affecting.clone(),
+            workspace: call.workspace.clone(),
+            keep,
+        }
+    }
+
+    /// A trip of something passed through: asked once, never kept.
+    pub(super) fn once<W>(call: &Call<W>, kind: CallKind, task: Task) -> Self {
+        Self {
+            kind,
+            task,
+            route: Arc::clone(&call.route),
+            places: (0..call.route.targets.len()).collect(),
+            affecting: call.affecting.clone(),
+            workspace: call.workspace.clone(),
+            keep: None,
+        }
+    }
+}
+
+/// Flies one flight and brings it down.
+pub(super) async fn fly(engine: Arc<Shared>, pilot: Pilot, trip: Trip) {
+    engine.metrics.calls.flights.inc();
+    let flight = Arc::clone(pilot.flight());
+    let flown = tokio::select! {
+        biased;
+        flown = aloft(&engine, &flight, &trip) => Some(flown),
+        () = flight.abandoned(&engine.clock, || pilot.offer_to_retry(&engine.cache.door)) => None,
+    };
+    engine.metrics.calls.flights.dec();
+    match flown {
+        Some(Ok((finish, entry))) => pilot.land(&engine.clock, Ok(finish), entry).await,
+        Some(Err(error)) => pilot.land(&engine.clock, Err(error), None).await,
+        None => {
+            engine.metrics.calls.flights_cancelled.inc();
+            pilot.land(&engine.clock, Err(CallError::lane_lost(Stage::Act, "abandoned flight")), None).await;
+        }
+    }
+}
+
+async fn aloft(
+    engine: &Arc<Shared>,
+    flight: &Arc<Flight>,
+    trip: &Trip,
+) -> Result<(Finish, Option<Arc<Entry>>), CallError> {
+    let slot = engine.lane(trip.kind).acquire(&trip.workspace).await?;
+    engine.sites.pass(Site::FlightBeforeAct);
+    let targets: Vec<&Target> = trip.places.iter().map(|&place| &trip.route.targets[place]).collect();
+    let question = Question {
+        call: flight.plan.call,
+        task: trip.task.clone(),
+        affecting: trip.affecting.clone(),
+        repeatable: trip.kind != CallKind::Forward,
+    };
+    let asked_at = engine.clock.now();
+    let asked = act::ask(&engine.acting, &targets, &question).await?;
+    let target = Arc::clone(&asked.target);
+    let finish = Relay { engine, flight, trip, asked_at }.run(asked).await?;
+    drop(slot); // held from dispatch to the terminal event
+    Ok((finish, keep(engine, flight, trip, &target, finish)))
+}
+
+/// Carries pieces from the upstream to the flight's log, through inspection.
+struct Relay<'a> {
+    engine: &'a Shared,
+    flight: &'a Flight,
+    trip: &'a Trip,
+    asked_at: Tick,
+}
+
+impl Relay<'_> {
+    async fn run(&self, asked: Asked) -> Result<Finish, CallError> {
+        let Asked { answer, first, target, attempts, attempt } = asked;
+        let origin = |shape| Origin {
+            shape,
+            target: Arc::clone(&target),
+            attempts,
+            asked: self.asked_at,
+            began: self.engine.clock.now(),
+        };
+        let relayed = match answer {
+            Answer::Whole { body, finish } => {
+                let piece = self.inspect(body)?;
+                self.flight.begin(origin(Shape::Whole));
+                self.flight.push(piece).await;
+                Ok(finish)
+            }
+            Answer::Events(events) => {
+                self.flight.begin(origin(Shape::Events));
+                self.events(first, events).await?
+            }
+            Answer::Passed { status, fields, body } => {
+                self.flight.begin(origin(Shape::Passed { status, fields: fields.into() }));
+                self.events(None, body).await?
+            }
+            Answer::Rows(_) => Err(Fault::broken(None, "vectors where an answer was asked")),
+        };
+        match relayed {
+            Ok(finish) => {
+                attempt.succeeded(finish.usage);
+                Ok(finish)
+            }
+            Err(fault) => {
+                attempt.failed(&fault);
+                Err(CallError::upstream(target, fault, attempts))
+            }
+        }
+    }
+
+    fn inspect(&self, piece: bytes::Bytes) -> Result<Vetted, CallError> {
+        stages::inspect(self.engine, &self.trip.workspace, self.trip.kind, piece)
+    }
+
+    /// Relays events until the end. The outer error is inspection's, the inner one the upstream's.
+    async fn events(&self, first: Option<Piece>, mut events: Events) -> Result<Result<Finish, Fault>, CallError> {
+        let mut next = first.map(Ok);
+        loop {
+            let piece = match next.take() {
+                Some(piece) => Some(piece),
+                None => events.next().await,
+            };
+            match piece {
+                Some(Ok(Piece::Data(piece))) => self.flight.push(self.inspect(piece)?).await,
+                Some(Ok(Piece::End(finish))) => return Ok(Ok(finish)),
+                Some(Err(fault)) => return Ok(Err(fault)),
+                None => return Ok(Err(Fault::new(FaultKind::Cut, "the stream ended before it was done"))),
+            }
+        }
+    }
+}
+
+/// The entry to publish, if the answer may be kept: complete, within limits, under versions still in force.
+fn keep(engine: &Shared, flight: &Flight, trip: &Trip, target: &Arc<str>, finish: Finish) -> Option<Arc<Entry>> {
+    let keeping = trip.keep.as_ref()?;
+    let whole = finish.complete || (finish.cut && engine.config.keep_cut_answers);
+    let stamps = flight.plan.stamps;
+    let current = engine.policy.version() == stamps.policy && engine.egress.version() == stamps.redaction;
+    if !whole || !current {
+        return None;
+    }
+    let (origin, pieces) = flight.recorded()?;
+    let kept = match (&origin.shape, pieces.as_slice()) {
+        (Shape::Whole, [body]) => Kept::Whole(body.clone()),
+        (Shape::Events, events) if !events.is_empty() => Kept::Events(events.into()),
+        _ => return None,
+    };
+    let key = key_of_answerer(flight, trip, &keeping.call, target);
+    let born = engine.clock.now();
+    let call = &keeping.call;
+    let facts = EntryFacts {
+        key,
+        workspace: call.workspace.clone(),
+        kind: trip.kind,
+        model: Arc::clone(&call.model),
+        target: Arc::clone(target),
+        tags: call.tags.clone(),
+        payer: flight.plan.call,
+        usage: finish.usage,
+        born,
+        expires: born.plus_ms(engine.config.ttl_ms(trip.kind)),
+    };
+    Some(Arc::new(Entry::new(facts, kept)))
+}
+
+/// After a failover the answer is kept under the target that gave it.
+fn key_of_answerer(flight: &Flight, trip: &Trip, call: &Call<ChatWork>, target: &Arc<str>) -> Key {
+    let first = &trip.route.targets[trip.places[0]];
+    if first.name == *target {
+        return flight.plan.key;
+    }
+    let answerer = trip.route.targets.iter().find(|candidate| candidate.name == *target).unwrap_or(first);
+    key_at(call, answerer, &call.work.digest, flight.plan.stamps)
+}

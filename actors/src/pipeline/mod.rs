@@ -1,0 +1,229 @@
+//! THE path, top to bottom: admit, authorise, key, lookup, join here, in the caller's own task; group, lane,
+//! act, inspect, keep in `fly.rs`, once per flight; tell when the caller has its answer.
+//!
+//! Owns the order of the stages, which `stages.rs` enforces by types. Must not decide what a stage decides.
+
+mod fly;
+mod forward;
+mod reply;
+mod stages;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cache::Entry;
+use crate::cache::actor::{Join, Joined, Reclaim};
+use crate::cache::index::MissReason;
+use crate::call::{CacheWish, Call, CallKind, ChatWork, Form, Memory};
+use crate::engine::Shared;
+use crate::error::{CallError, Stage};
+use crate::flight::{Flight, FlightPlan, Follower, Pilot};
+use crate::key::Fields;
+use crate::mail::reply as mail;
+use crate::ports::provider::Task;
+use crate::record::OpenRecord;
+
+pub(crate) use forward::forward;
+pub use reply::{Answered, Body, Outcome, Telling};
+use reply::{Found, Source};
+use stages::Keyed;
+pub(crate) use stages::{OVERLOADED_RETRY, Vetted};
+
+/// Answers `call` from memory, from a flight already in the air, or by starting one.
+pub(crate) async fn chat(engine: &Arc<Shared>, call: Call<ChatWork>) -> Result<Answered, CallError> {
+    let mut record = engine.recorder.open(&call, CallKind::Chat); // closes itself as abandoned when dropped
+    match answer(engine, call, &mut record).await {
+        Ok(found) => Ok(found.tell(engine, record)),
+        Err(error) => {
+            record.fail(&error);
+            Err(error)
+        }
+    }
+}
+
+async fn answer(engine: &Arc<Shared>, call: Call<ChatWork>, record: &mut OpenRecord) -> Result<Found, CallError> {
+    let permit = stages::admit(engine)?;
+    record.mark(Stage::Admit);
+    let cleared = stages::authorise(engine, call, CallKind::Chat, permit)?;
+    record.mark(Stage::Authorise);
+    let keyed = stages::key(engine, cleared);
+    record.mark(Stage::Key);
+    record.note(|record| record.key = Some(*keyed.key()));
+
+    let wish = match keyed.call().memory {
+        Memory::Use(wish) => wish,
+        Memory::Bypass(reason) => return alone(engine, keyed, reason, record).await,
+    };
+    let found = stages::lookup(engine, &keyed, wish);
+    record.mark(Stage::Lookup);
+    match found {
+        Ok(entry) => return Ok(hit(keyed, entry, record)),
+        Err(reason) => missed(engine, &keyed, wish, reason, record)?,
+    }
+    let sharing = join(engine, &keyed, wish).await;
+    record.mark(Stage::Join);
+    match sharing {
+        Sharing::Hit(entry) => Ok(hit(keyed, entry, record)),
+        Sharing::Follow(follower) => follow(engine, keyed, follower, Outcome::Joined, record).await,
+        Sharing::Lead(follower) => follow(engine, keyed, follower, Outcome::Miss, record).await,
+    }
+}
+
+fn hit(keyed: Keyed<ChatWork>, entry: Arc<Entry>, record: &mut OpenRecord) -> Found {
+    record.note(|record| {
+        record.reason = "";
+        record.key = Some(entry.facts.key);
+        record.target = Some(Arc::clone(&entry.facts.target));
+        record.payer = Some(entry.facts.payer);
+    });
+    let (call, permit, _) = keyed.into_parts();
+    let key = entry.facts.key;
+    Found { id: call.id, key: Some(key), outcome: Outcome::Hit, source: Source::Kept(entry), permit }
+}
+
+/// Counts why, and keeps what `explain` needs to name the field that differs.
+fn missed(
+    engine: &Shared,
+    keyed: &Keyed<ChatWork>,
+    wish: CacheWish,
+    reason: MissReason,
+    record: &mut OpenRecord,
+) -> Result<(), CallError> {
+    record.note(|record| record.reason = reason.name());
+    match reason {
+        MissReason::Mismatch => drop(engine.metrics.cache.mismatched.inc()),
+        MissReason::Offline => drop(engine.metrics.cache.offline.inc()),
+        _ => {}
+    }
+    if wish.only_kept {
+        return Err(CallError::not_cached());
+    }
+    let work = &keyed.call().work;
+    let fields = Arc::new(Fields::of(work.document.root(), work.deny, engine.salt));
+    record.note(|record| record.fields = Some(fields));
+    Ok(())
+}
+
+enum Sharing {
+    Hit(Arc<Entry>),
+    Follow(Follower),
+    Lead(Follower),
+}
+
+/// One message to the cache actor: the entry, a flight to follow, or the duty to fly.
+async fn join(engine: &Arc<Shared>, keyed: &Keyed<ChatWork>, wish: CacheWish) -> Sharing {
+    let plan = plan(engine, keyed);
+    if !(engine.config.join && wish.keep) {
+        return Sharing::Lead(start(engine, keyed, plan));
+    }
+    let (to, from) = mail();
+    let sent = engine.cache.door.tell(Join { plan: plan.clone(), wish, reply: to });
+    let joined = if sent.is_ok() { from.await.ok() } else { None };
+    match joined {
+        Some(Joined::Hit(entry)) => Sharing::Hit(entry),
+        Some(Joined::Follow(follower)) => Sharing::Follow(follower),
+        Some(Joined::Lead(pilot, follower)) => {
+            launch(engine, keyed, pilot);
+            Sharing::Lead(follower)
+        }
+        // The cache actor is down or drowned: direct computation, counted.
+        None => {
+            engine.metrics.cache.offline.inc();
+            Sharing::Lead(start(engine, keyed, plan))
+        }
+    }
+}
+
+/// Nothing is shared; only a retry may take up the flight its own caller left.
+async fn alone(
+    engine: &Arc<Shared>,
+    keyed: Keyed<ChatWork>,
+    reason: &'static str,
+    record: &mut OpenRecord,
+) -> Result<Found, CallError> {
+    record.note(|record| record.reason = reason);
+    if let Some(follower) = reclaim(engine, &keyed).await {
+        return follow(engine, keyed, follower, Outcome::Joined, record).await;
+    }
+    let follower = start(engine, &keyed, plan(engine, &keyed));
+    follow(engine, keyed, follower, Outcome::Bypass(reason), record).await
+}
+
+async fn reclaim(engine: &Shared, keyed: &Keyed<ChatWork>) -> Option<Follower> {
+    let call = keyed.call();
+    if call.client_attempt.unwrap_or(0) == 0 {
+        return None;
+    }
+    let (to, from) = mail();
+    let ask = Reclaim { key: *keyed.key(), credential: call.credential, reply: to };
+    engine.cache.door.tell(ask).ok()?;
+    from.await.ok().flatten()
+}
+
+fn plan(engine: &Shared, keyed: &Keyed<ChatWork>) -> FlightPlan {
+    let call = keyed.call();
+    // Orphan grace is given only to callers that say they may come back.
+    let grace_ms = if call.client_attempt.is_some() { engine.config.orphan_grace_ms } else { 0 };
+    FlightPlan {
+        key: *keyed.key(),
+        call: call.id,
+        credential: call.credential,
+        stamps: keyed.stamps(),
+        max_bytes: engine.config.flight_max_bytes,
+        grace: Duration::from_millis(grace_ms),
+    }
+}
+
+/// A flight that stands in no table.
+fn start(engine: &Arc<Shared>, keyed: &Keyed<ChatWork>, plan: FlightPlan) -> Follower {
+    let (flight, follower) = Flight::start(plan);
+    launch(engine, keyed, Pilot::new(flight, None));
+    follower
+}
+
+fn launch(engine: &Arc<Shared>, keyed: &Keyed<ChatWork>, pilot: Pilot) {
+    let call = keyed.call();
+    let task = Task::Generate { door: call.door, document: Arc::clone(&call.work.document), form: call.form };
+    let trip = fly::Trip::new(keyed, CallKind::Chat, task);
+    engine.spawner.spawn(fly::fly(Arc::clone(engine), pilot, trip));
+}
+
+/// Waits for the answer, a stream's for its beginning, as long as the caller has patience.
+async fn follow(
+    engine: &Shared,
+    keyed: Keyed<ChatWork>,
+    mut follower: Follower,
+    outcome: Outcome,
+    record: &mut OpenRecord,
+) -> Result<Found, CallError> {
+    let (call, permit, key) = keyed.into_parts();
+    let payer = follower.payer();
+    let form = call.form;
+    let wait = async move {
+        match form {
+            Form::Stream => follower.origin().await.map(|origin| Source::Live(follower, origin)),
+            Form::Whole => follower.collect().await.map(|(origin, pieces, end)| Source::Done(origin, pieces, end)),
+        }
+    };
+    let source = within(engine, &call, wait).await?;
+    record.mark(Stage::Act);
+    record.note(|record| {
+        record.payer = Some(payer).filter(|payer| *payer != call.id);
+        source.note(record);
+    });
+    Ok(Found { id: call.id, key: Some(key), outcome, source, permit })
+}
+
+/// Bounds a wait by the caller's patience, also where the engine's own limits are longer.
+async fn within<W, T>(
+    engine: &Shared,
+    call: &Call<W>,
+    wait: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, CallError> {
+    let late = engine.clock.sleep_until(call.deadline.at);
+    tokio::select! {
+        biased;
+        done = wait => done,
+        () = late => Err(CallError::deadline_exceeded(Stage::Act, call.deadline.patience_ms)),
+    }
+}

@@ -1,0 +1,188 @@
+//! What the path gives back, and how its end is told: at once for a whole answer, at its end for a stream.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::stages::Permit;
+use crate::cache::Entry;
+use crate::call::CallId;
+use crate::engine::Shared;
+use crate::error::Stage;
+use crate::flight::{Ending, Follower, Origin, Shape, Step};
+use crate::key::Key;
+use crate::metrics::Told;
+use crate::ports::clock::Tick;
+use crate::record::{CallRecord, OpenRecord};
+
+/// How a call came by its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// From memory.
+    Hit,
+    /// From a request another call had made.
+    Joined,
+    /// From a request of its own, which others may share.
+    Miss,
+    /// From a request of its own, not shared, for this reason.
+    Bypass(&'static str),
+}
+
+impl Outcome {
+    pub(crate) const fn told(self) -> Told {
+        match self {
+            Self::Hit => Told::Hit,
+            Self::Joined => Told::Joined,
+            Self::Miss => Told::Miss,
+            Self::Bypass(_) => Told::Bypass,
+        }
+    }
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answered {
+    /// The call's id.
+    pub id: CallId,
+    /// How it came.
+    pub outcome: Outcome,
+    /// The key, where one was made.
+    pub key: Option<Key>,
+    /// `provider/model` that answered, now or when it was kept.
+    pub target: Arc<str>,
+    /// Age of a kept answer, whole seconds.
+    pub age_s: Option<u64>,
+    /// Time Tidegate added so far: all but the wait for the upstream.
+    pub ours: Duration,
+    /// What is answered.
+    pub body: Body,
+}
+
+/// What is answered.
+#[derive(Debug)]
+pub enum Body {
+    /// A kept answer; told already.
+    Kept(Arc<Entry>),
+    /// A complete answer; told already.
+    Done {
+        /// The form it was recorded in.
+        shape: Shape,
+        /// One body, or whole events.
+        pieces: Vec<Bytes>,
+        /// Its end.
+        ending: Ending,
+    },
+    /// An answer as it comes; told at its end, as abandoned if dropped before.
+    Live {
+        /// The form it comes in.
+        shape: Shape,
+        /// Its pieces.
+        telling: Telling,
+    },
+}
+
+/// A live answer and the duty to tell its end.
+pub struct Telling {
+    follower: Follower,
+    record: OpenRecord,
+    told: Told,
+    _permit: Permit,
+}
+
+impl fmt::Debug for Telling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Telling").field("follower", &self.follower).finish_non_exhaustive()
+    }
+}
+
+impl Telling {
+    pub(super) fn new(follower: Follower, record: OpenRecord, told: Told, permit: Permit) -> Self {
+        Self { follower, record, told, _permit: permit }
+    }
+
+    /// The next step; pieces come whole and in order, each exactly once.
+    pub fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        let step = std::task::ready!(self.follower.poll_step(cx));
+        match &step {
+            Step::Piece(_) => {}
+            Step::End(Ok(ending)) => {
+                self.record.note(|record| record.usage = ending.finish.usage);
+                self.record.close(self.told);
+            }
+            Step::End(Err(error)) => self.record.fail(error),
+        }
+        Poll::Ready(step)
+    }
+
+    /// The next step.
+    pub async fn step(&mut self) -> Step {
+        std::future::poll_fn(|cx| self.poll_step(cx)).await
+    }
+}
+
+/// What the first half of the path came to.
+pub(super) struct Found {
+    pub(super) id: CallId,
+    pub(super) key: Option<Key>,
+    pub(super) outcome: Outcome,
+    pub(super) source: Source,
+    pub(super) permit: Permit,
+}
+
+/// Where the answer is read from.
+pub(super) enum Source {
+    Kept(Arc<Entry>),
+    Live(Follower, Origin),
+    Done(Origin, Vec<Bytes>, Ending),
+}
+
+impl Source {
+    pub(super) fn note(&self, record: &mut CallRecord) {
+        let (Self::Live(_, origin) | Self::Done(origin, ..)) = self else { return };
+        record.target = Some(Arc::clone(&origin.target));
+        record.attempts = origin.attempts;
+    }
+}
+
+impl Found {
+    /// Tells the call: now, or by the stream that goes out.
+    pub(super) fn tell(self, engine: &Shared, mut record: OpenRecord) -> Answered {
+        let now = engine.clock.now();
+        let opened = record.opened();
+        let told = self.outcome.told();
+        let (target, age_s, ours) = match &self.source {
+            Source::Kept(entry) => {
+                (Arc::clone(&entry.facts.target), Some(entry.age_s(now)), now.since(opened))
+            }
+            Source::Live(_, origin) | Source::Done(origin, ..) => {
+                (Arc::clone(&origin.target), None, ours(opened, now, origin))
+            }
+        };
+        let body = match self.source {
+            Source::Kept(entry) => {
+                record.note(|record| record.usage = entry.facts.usage);
+                record.close(told);
+                Body::Kept(entry)
+            }
+            Source::Done(origin, pieces, ending) => {
+                record.note(|record| record.usage = ending.finish.usage);
+                record.close(told);
+                Body::Done { shape: origin.shape, pieces, ending }
+            }
+            Source::Live(follower, origin) => {
+                record.mark(Stage::Act);
+                Body::Live { shape: origin.shape, telling: Telling::new(follower, record, told, self.permit) }
+            }
+        };
+        Answered { id: self.id, outcome: self.outcome, key: self.key, target, age_s, ours, body }
+    }
+}
+
+/// All the time since admission but that in which the upstream was working and this call was waiting.
+fn ours(opened: Tick, now: Tick, origin: &Origin) -> Duration {
+    let upstream = origin.began.since(origin.asked.max(opened));
+    now.since(opened).saturating_sub(upstream)
+}

@@ -1,0 +1,9 @@
+//! Where the outside enters the engine: one trait per need, and nothing else is generic.
+//!
+//! Owns the contracts; must hold no adapter but the pass-through ones that keep the path whole.
+
+pub mod clock;
+pub mod egress;
+pub mod ledger;
+pub mod policy;
+pub mod provider;

@@ -1,0 +1,222 @@
+//! What is remembered of each call: its way along the path, in a fixed slot of a bounded ring.
+//!
+//! Owns the record and its certain end: dropped unclosed, it closes as abandoned. Must not know where the
+//! ledger stores it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::call::{Call, CallId, CallKind, Form, Tags, WorkspaceId};
+use crate::error::{CallError, Stage};
+use crate::key::{Fields, Key};
+use crate::metrics::{CallMetrics, Told};
+use crate::ports::clock::{ClockRef, Tick};
+use crate::ports::ledger::Ledger;
+use crate::ports::provider::Usage;
+
+/// Items of an embedding call by how each was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ItemCounts {
+    /// From memory.
+    pub hit: u32,
+    /// By a row another call had asked.
+    pub joined: u32,
+    /// By the upstream.
+    pub miss: u32,
+}
+
+/// One call as it is told.
+#[derive(Debug, Clone)]
+pub struct CallRecord {
+    /// Ours.
+    pub id: CallId,
+    /// Whose.
+    pub workspace: WorkspaceId,
+    /// The door.
+    pub door: &'static str,
+    /// Of what kind.
+    pub kind: CallKind,
+    /// The public model asked.
+    pub model: Arc<str>,
+    /// The form asked.
+    pub form: Form,
+    /// Labels.
+    pub tags: Tags,
+    /// Admission, microseconds since 1970 UTC.
+    pub unix_us: i64,
+    /// Admission on the engine's clock.
+    pub opened: Tick,
+    /// Nanoseconds from admission to the end of each stage, in the order of [`Stage::ALL`]; 0: not reached.
+    pub marks: [u64; 11],
+    /// `hit`, `joined`, `miss`, `mixed`, `bypass`, `failed`, `abandoned`; `open` until it ended.
+    pub outcome: &'static str,
+    /// Why it was not a hit (`absent`, `expired`, `not_declared`, ..); empty for a hit.
+    pub reason: &'static str,
+    /// The key, where one was made.
+    pub key: Option<Key>,
+    /// Who answered.
+    pub target: Option<Arc<str>>,
+    /// The call that paid, if another did.
+    pub payer: Option<CallId>,
+    /// Requests made upstream for it.
+    pub attempts: u32,
+    /// Embedding items by outcome.
+    pub items: ItemCounts,
+    /// What the answer cost.
+    pub usage: Option<Usage>,
+    /// Where it failed and as what.
+    pub error: Option<(Stage, &'static str)>,
+    /// Keyed hashes of the canonical fields; on misses only, a hit has those of its entry's payer.
+    pub fields: Option<Arc<Fields>>,
+}
+
+impl CallRecord {
+    /// Nanoseconds from admission to the end of `stage`, if it was reached.
+    pub fn mark(&self, stage: Stage) -> Option<u64> {
+        let nanos = self.marks[stage as usize];
+        (nanos > 0).then_some(nanos)
+    }
+}
+
+/// Recent calls and where their ends are told.
+pub(crate) struct Recorder {
+    ring: Vec<Mutex<Option<CallRecord>>>,
+    next: AtomicU64,
+    clock: ClockRef,
+    ledger: Arc<dyn Ledger>,
+    metrics: CallMetrics,
+}
+
+impl Recorder {
+    /// Remembers the last `calls` calls; at least one.
+    pub(crate) fn new(calls: usize, clock: ClockRef, ledger: Arc<dyn Ledger>, metrics: CallMetrics) -> Self {
+        let ring = (0..calls.max(1)).map(|_| Mutex::new(None)).collect();
+        Self { ring, next: AtomicU64::new(0), clock, ledger, metrics }
+    }
+
+    /// Opens a record. Allocates nothing.
+    pub(crate) fn open<W>(self: &Arc<Self>, call: &Call<W>, kind: CallKind) -> OpenRecord {
+        let record = CallRecord {
+            id: call.id,
+            workspace: call.workspace.clone(),
+            door: call.door,
+            kind,
+            model: Arc::clone(&call.model),
+            form: call.form,
+            tags: Arc::clone(&call.tags),
+            unix_us: self.clock.unix_us(),
+            opened: self.clock.now(),
+            marks: [0; 11],
+            outcome: "open",
+            reason: "",
+            key: None,
+            target: None,
+            payer: None,
+            attempts: 0,
+            items: ItemCounts::default(),
+            usage: None,
+            error: None,
+            fields: None,
+        };
+        OpenRecord { recorder: Arc::clone(self), record: Some(record) }
+    }
+
+    fn close(&self, mut record: CallRecord, told: Told) {
+        let took = self.clock.now().since(record.opened);
+        record.outcome = told.name();
+        record.marks[Stage::Tell as usize] = nanos(took);
+        self.metrics.told(record.kind, told, took);
+        if record.kind == CallKind::Embed && !matches!(told, Told::Failed | Told::Abandoned) {
+            let ItemCounts { hit, joined, miss } = record.items;
+            self.metrics.items(hit.into(), joined.into(), miss.into());
+        }
+        self.ledger.tell(&record);
+        let at = self.next.fetch_add(1, Ordering::Relaxed) as usize % self.ring.len();
+        let old = self.ring[at].lock().replace(record);
+        drop(old); // outside the lock
+    }
+
+    /// The record of a recent call. Walks the ring: for people, not for the path.
+    pub(crate) fn find(&self, id: CallId) -> Option<CallRecord> {
+        self.ring.iter().find_map(|slot| slot.lock().clone().filter(|record| record.id == id))
+    }
+
+    /// The recent record of the same workspace and door whose fields differ least from `of`.
+    pub(crate) fn nearest(&self, of: &CallRecord) -> Option<CallRecord> {
+        let fields = of.fields.as_ref()?;
+        let comparable = |record: &CallRecord| {
+            record.id != of.id && record.workspace == of.workspace && record.door == of.door && record.opened <= of.opened
+        };
+        let recent = self.ring.iter().filter_map(|slot| slot.lock().clone().filter(comparable));
+        recent
+            .filter_map(|record| Some((fields.distance(record.fields.as_ref()?), record)))
+            .min_by_key(|(distance, record)| (*distance, std::cmp::Reverse(record.opened)))
+            .map(|(_, record)| record)
+    }
+
+    /// The record that paid for a key, if it is still known.
+    pub(crate) fn payer_of(&self, key: &Key) -> Option<CallRecord> {
+        let paid = |record: &CallRecord| record.fields.is_some() && record.key == Some(*key);
+        self.ring.iter().find_map(|slot| slot.lock().clone().filter(paid))
+    }
+
+    /// Records the ring can hold, and how many it has seen.
+    pub(crate) fn size(&self) -> (usize, u64) {
+        (self.ring.len(), self.next.load(Ordering::Relaxed))
+    }
+}
+
+fn nanos(took: Duration) -> u64 {
+    u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1)
+}
+
+/// A record that is still being written. Dropped unclosed, it closes as abandoned.
+pub(crate) struct OpenRecord {
+    recorder: Arc<Recorder>,
+    record: Option<CallRecord>,
+}
+
+impl OpenRecord {
+    /// The stage ended now.
+    pub(crate) fn mark(&mut self, stage: Stage) {
+        let now = self.recorder.clock.now();
+        if let Some(record) = &mut self.record {
+            record.marks[stage as usize] = now.nanos_since(record.opened).max(1);
+        }
+    }
+
+    /// Writes into the record.
+    pub(crate) fn note(&mut self, write: impl FnOnce(&mut CallRecord)) {
+        if let Some(record) = &mut self.record {
+            write(record);
+        }
+    }
+
+    /// When the call was admitted.
+    pub(crate) fn opened(&self) -> Tick {
+        self.record.as_ref().map_or(Tick(0), |record| record.opened)
+    }
+
+    /// The call was answered.
+    pub(crate) fn close(&mut self, told: Told) {
+        if let Some(record) = self.record.take() {
+            self.recorder.close(record, told);
+        }
+    }
+
+    /// The call failed.
+    pub(crate) fn fail(&mut self, error: &CallError) {
+        self.recorder.metrics.failed(error);
+        self.note(|record| record.error = Some((error.stage, error.kind.name())));
+        self.close(Told::Failed);
+    }
+}
+
+impl Drop for OpenRecord {
+    fn drop(&mut self) {
+        self.close(Told::Abandoned);
+    }
+}

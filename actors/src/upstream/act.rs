@@ -1,0 +1,215 @@
+//! The act stage: asks targets in order of preference until one answers.
+//!
+//! Owns attempts, retries and failover, all before the first piece is told. Every attempt is opened in the
+//! ledger before dispatch and closed after, also when its future is dropped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::call::{Affecting, CallId};
+use crate::error::CallError;
+use crate::metrics::UpstreamMetrics;
+use crate::ports::clock::ClockRef;
+use crate::ports::ledger::{AttemptEnd, AttemptRow, Ledger};
+use crate::ports::provider::{Answer, Events, Fault, FaultKind, Order, Piece, Task, Usage};
+use crate::route::Target;
+
+use super::Upstream;
+
+/// What the act stage needs from the engine.
+pub(crate) struct Acting {
+    pub(crate) clock: ClockRef,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) metrics: UpstreamMetrics,
+}
+
+/// What is asked, of whom it may be asked is said beside it.
+#[derive(Clone)]
+pub(crate) struct Question {
+    pub(crate) call: CallId,
+    pub(crate) task: Task,
+    pub(crate) affecting: Affecting,
+    /// False for work that may have an effect: it is asked once, of one target.
+    pub(crate) repeatable: bool,
+}
+
+/// An answer that has begun, with all that is held until it ends.
+pub(crate) struct Asked {
+    pub(crate) answer: Answer,
+    /// The first event, which proved that the stream lives.
+    pub(crate) first: Option<Piece>,
+    pub(crate) target: Arc<str>,
+    pub(crate) attempts: u32,
+    pub(crate) attempt: Attempt,
+}
+
+/// One request at an upstream: its permit and its row in the ledger, closed at the latest when dropped.
+pub(crate) struct Attempt {
+    acting: Arc<Acting>,
+    upstream: Arc<Upstream>,
+    row: AttemptRow,
+    open: bool,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Attempt {
+    /// It ended well.
+    pub(crate) fn succeeded(mut self, usage: Option<Usage>) {
+        self.close("ok", usage);
+    }
+
+    /// It broke after it had begun.
+    pub(crate) fn failed(mut self, fault: &Fault) {
+        self.blame(fault);
+        self.close(fault.kind.name(), None);
+    }
+
+    /// A fault that is the provider's own counts against it; one of the request does not.
+    fn blame(&self, fault: &Fault) {
+        let mut breaker = self.upstream.breaker.lock();
+        match fault.kind {
+            FaultKind::Rejected { .. } => breaker.succeeded(),
+            FaultKind::Busy { .. } => {}
+            _ => breaker.failed(self.acting.clock.now()),
+        }
+    }
+
+    fn close(&mut self, status: &'static str, usage: Option<Usage>) {
+        if !std::mem::take(&mut self.open) {
+            return;
+        }
+        let closed = self.acting.clock.now();
+        self.acting.metrics.attempt(&self.row.target, status, closed.since(self.row.opened));
+        self.acting.ledger.close(&self.row, AttemptEnd { status, usage, closed });
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        self.close("interrupted", None);
+    }
+}
+
+enum Failed {
+    /// Nobody else would answer it better.
+    Here(Fault),
+    /// Another target may.
+    Elsewhere(Fault),
+    /// Not asked: its breaker is open.
+    Open(Duration),
+}
+
+/// Asks until one target answers.
+///
+/// # Errors
+/// The last target's fault when all are spent, `breaker_open` when none may be asked.
+///
+/// # Cancellation
+/// Dropping the future drops the request; its row is closed as interrupted.
+pub(crate) async fn ask(acting: &Arc<Acting>, targets: &[&Target], question: &Question) -> Result<Asked, CallError> {
+    let mut attempts = 0;
+    let mut worst: Option<CallError> = None;
+    for target in targets {
+        let error = match ask_target(acting, target, question, &mut attempts).await {
+            Ok(asked) => return Ok(asked),
+            Err(Failed::Here(fault)) => return Err(CallError::upstream(target.name.clone(), fault, attempts)),
+            Err(Failed::Elsewhere(fault)) => CallError::upstream(target.name.clone(), fault, attempts),
+            Err(Failed::Open(after)) if worst.is_none() => CallError::breaker_open(target.name.clone(), after),
+            Err(Failed::Open(_)) => continue,
+        };
+        worst = Some(error);
+        if !question.repeatable && attempts > 0 {
+            break;
+        }
+    }
+    Err(worst.unwrap_or_else(|| CallError::upstream("none".into(), Fault::broken(None, "no target"), 0)))
+}
+
+async fn ask_target(
+    acting: &Arc<Acting>,
+    target: &Target,
+    question: &Question,
+    attempts: &mut u32,
+) -> Result<Asked, Failed> {
+    let upstream = &target.upstream;
+    let mut here = 0;
+    loop {
+        upstream.breaker.lock().admit(acting.clock.now()).map_err(Failed::Open)?;
+        *attempts += 1;
+        here += 1;
+        if here == 1 {
+            upstream.budget.lock().earn();
+        }
+        let fault = match attempt(acting, target, question, *attempts).await {
+            Ok(asked) => return Ok(asked),
+            Err(fault) => fault,
+        };
+        if let FaultKind::Rejected { .. } = fault.kind {
+            return Err(Failed::Here(fault));
+        }
+        let pause = upstream.limits.retry.pause(question.call, here + 1, &fault);
+        let Some(pause) = pause.filter(|_| question.repeatable) else { return Err(Failed::Elsewhere(fault)) };
+        if !upstream.budget.lock().spend(acting.clock.now()) {
+            return Err(Failed::Elsewhere(fault));
+        }
+        acting.metrics.retried(&target.name);
+        acting.clock.sleep_until(acting.clock.now().plus(pause)).await;
+    }
+}
+
+async fn attempt(
+    acting: &Arc<Acting>,
+    target: &Target,
+    question: &Question,
+    number: u32,
+) -> Result<Asked, Fault> {
+    let upstream = Arc::clone(&target.upstream);
+    let permits = Arc::clone(&upstream.permits);
+    let permit = permits.acquire_owned().await.map_err(|_| Fault::broken(None, "the provider was removed"))?;
+    let row = AttemptRow {
+        call: question.call,
+        target: Arc::clone(&target.name),
+        attempt: number,
+        opened: acting.clock.now(),
+    };
+    acting.ledger.open(&row);
+    let attempt = Attempt { acting: Arc::clone(acting), upstream, row, open: true, _permit: permit };
+    let order = Order {
+        call: question.call,
+        model: Arc::clone(&target.model),
+        task: question.task.clone(),
+        affecting: question.affecting.clone(),
+        attempt: number,
+    };
+    match begin(&attempt.upstream, order).await {
+        Ok((answer, first)) => {
+            attempt.upstream.breaker.lock().succeeded();
+            Ok(Asked { answer, first, target: Arc::clone(&target.name), attempts: number, attempt })
+        }
+        Err(fault) => {
+            attempt.failed(&fault);
+            Err(fault)
+        }
+    }
+}
+
+/// Asks and, for a stream, waits for its first event: until then a failure can be tried again unseen.
+async fn begin(upstream: &Upstream, order: Order) -> Result<(Answer, Option<Piece>), Fault> {
+    match upstream.provider.ask(order).await? {
+        Answer::Events(mut events) => {
+            let first = first_of(&mut events).await?;
+            Ok((Answer::Events(events), Some(first)))
+        }
+        answer => Ok((answer, None)),
+    }
+}
+
+async fn first_of(events: &mut Events) -> Result<Piece, Fault> {
+    match events.next().await {
+        Some(first) => first,
+        None => Err(Fault::new(FaultKind::Cut, "the stream ended before its first event")),
+    }
+}
