@@ -88,7 +88,12 @@ impl Engine {
         Self::start_with(config, ports, registry, Sites::default())
     }
 
-    pub(crate) fn start_with(config: EngineConfig, ports: Ports, registry: &mut Registry, sites: Sites) -> Self {
+    pub(crate) fn start_with(
+        config: EngineConfig,
+        ports: Ports,
+        registry: &mut Registry,
+        sites: Sites,
+    ) -> Self {
         let metrics = EngineMetrics::register(registry);
         let clock = Arc::clone(&ports.clock);
         let cache = Arc::new(CacheShared {
@@ -115,8 +120,12 @@ impl Engine {
             drop(supervisor.tell(Supervise(Box::new(LaneChild(Arc::clone(&lane.0))))));
         }
         drop(supervisor.tell(Supervise(Box::new(CacheChild(Arc::clone(&cache))))));
-        let recorder =
-            Recorder::new(config.explain_calls, Arc::clone(&clock), Arc::clone(&ports.ledger), metrics.calls.clone());
+        let recorder = Recorder::new(
+            config.explain_calls,
+            Arc::clone(&clock),
+            Arc::clone(&ports.ledger),
+            metrics.calls.clone(),
+        );
         let acting = Acting {
             clock: Arc::clone(&clock),
             ledger: Arc::clone(&ports.ledger),

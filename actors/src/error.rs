@@ -287,7 +287,12 @@ impl CallError {
 
     /// The lane's restart budget is spent.
     pub fn lane_closed(lane: &'static str) -> Self {
-        Self::new(Stage::Lane, ErrorKind::LaneClosed { lane }, Blame::Us, Retry::After(Duration::from_secs(5)))
+        Self::new(
+            Stage::Lane,
+            ErrorKind::LaneClosed { lane },
+            Blame::Us,
+            Retry::After(Duration::from_secs(5)),
+        )
     }
 
     /// The caller's patience ran out while the call was at `stage`.
@@ -316,6 +321,11 @@ impl CallError {
 
     /// The answer may not leave.
     pub fn unclean(finding: impl Into<String>) -> Self {
-        Self::new(Stage::Inspect, ErrorKind::Unclean { finding: finding.into() }, Blame::Upstream, Retry::Never)
+        Self::new(
+            Stage::Inspect,
+            ErrorKind::Unclean { finding: finding.into() },
+            Blame::Upstream,
+            Retry::Never,
+        )
     }
 }

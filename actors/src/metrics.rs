@@ -151,8 +151,16 @@ impl UpstreamMetrics {
             duration: Histograms::new_with_constructor(seconds),
             retries: Counters::default(),
         };
-        registry.register("tidegate_upstream_requests", "Requests sent upstream, by how they ended", made.attempts.clone());
-        registry.register("tidegate_upstream_seconds", "Time from dispatch to the end of the answer", made.duration.clone());
+        registry.register(
+            "tidegate_upstream_requests",
+            "Requests sent upstream, by how they ended",
+            made.attempts.clone(),
+        );
+        registry.register(
+            "tidegate_upstream_seconds",
+            "Time from dispatch to the end of the answer",
+            made.duration.clone(),
+        );
         registry.register("tidegate_upstream_retries", "Requests sent again", made.retries.clone());
         made
     }
@@ -177,7 +185,11 @@ pub(crate) struct SuperviseMetrics {
 impl SuperviseMetrics {
     fn register(registry: &mut Registry) -> Self {
         let restarts = Counters::default();
-        registry.register("tidegate_restarts", "Actors that ended and were replaced, by cause", restarts.clone());
+        registry.register(
+            "tidegate_restarts",
+            "Actors that ended and were replaced, by cause",
+            restarts.clone(),
+        );
         Self { restarts }
     }
 
@@ -247,7 +259,11 @@ impl CallMetrics {
         let duration = Histograms::new_with_constructor(seconds);
         let items = Counters::default();
         registry.register("tidegate_calls", "Calls by kind and how they were answered", calls.clone());
-        registry.register("tidegate_call_seconds", "Time from admission to the last byte handed over", duration.clone());
+        registry.register(
+            "tidegate_call_seconds",
+            "Time from admission to the last byte handed over",
+            duration.clone(),
+        );
         registry.register("tidegate_embed_items", "Embedding items by how they were answered", items.clone());
         let told = KINDS.map(|kind| {
             Told::ALL.map(|told| {
@@ -274,12 +290,28 @@ impl CallMetrics {
     }
 
     fn register_plain(&self, registry: &mut Registry) {
-        registry.register("tidegate_errors", "Calls that failed, by stage, kind and blame", self.errors.clone());
-        registry.register("active_operations", "Operations admitted and not yet answered", self.active.clone());
+        registry.register(
+            "tidegate_errors",
+            "Calls that failed, by stage, kind and blame",
+            self.errors.clone(),
+        );
+        registry.register(
+            "active_operations",
+            "Operations admitted and not yet answered",
+            self.active.clone(),
+        );
         registry.register("tidegate_flights", "Upstream answers in the air", self.flights.clone());
-        registry.register("tidegate_flights_cancelled", "Flights every caller had left", self.flights_cancelled.clone());
+        registry.register(
+            "tidegate_flights_cancelled",
+            "Flights every caller had left",
+            self.flights_cancelled.clone(),
+        );
         registry.register("operations_completed", "Operations answered", self.completed.clone());
-        registry.register("operations_failed", "Operations that failed or were abandoned", self.failed.clone());
+        registry.register(
+            "operations_failed",
+            "Operations that failed or were abandoned",
+            self.failed.clone(),
+        );
         registry.register(
             "operation_duration_seconds_sum",
             "Time all ended operations took; divide by their number for the average",

@@ -148,7 +148,10 @@ impl Recorder {
     pub(crate) fn nearest(&self, of: &CallRecord) -> Option<CallRecord> {
         let fields = of.fields.as_ref()?;
         let comparable = |record: &CallRecord| {
-            record.id != of.id && record.workspace == of.workspace && record.door == of.door && record.opened <= of.opened
+            record.id != of.id
+                && record.workspace == of.workspace
+                && record.door == of.door
+                && record.opened <= of.opened
         };
         let recent = self.ring.iter().filter_map(|slot| slot.lock().clone().filter(comparable));
         recent

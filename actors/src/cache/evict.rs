@@ -141,7 +141,8 @@ impl Lru {
         self.heap.push(Reverse((entry.last_read(), hash)));
         self.entries.insert(hash, entry);
         if self.heap.len() > 64 + 2 * self.entries.len() {
-            self.heap = self.entries.iter().map(|(hash, entry)| Reverse((entry.last_read(), *hash))).collect();
+            self.heap =
+                self.entries.iter().map(|(hash, entry)| Reverse((entry.last_read(), *hash))).collect();
         }
     }
 

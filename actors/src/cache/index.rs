@@ -118,7 +118,13 @@ impl CacheIndex {
         self.accept(found.ok_or(MissReason::Absent)?, key, wish, now)
     }
 
-    fn accept(&self, entry: Arc<Entry>, key: &Key, wish: CacheWish, now: Tick) -> Result<Arc<Entry>, MissReason> {
+    fn accept(
+        &self,
+        entry: Arc<Entry>,
+        key: &Key,
+        wish: CacheWish,
+        now: Tick,
+    ) -> Result<Arc<Entry>, MissReason> {
         if entry.facts.key.sha != key.sha {
             return Err(MissReason::Mismatch);
         }

@@ -20,7 +20,13 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) fn new(limit: usize, gauge: Gauge) -> Self {
-        Self { active: AtomicUsize::new(0), closed: AtomicBool::new(false), limit, emptied: Notify::new(), gauge }
+        Self {
+            active: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+            limit,
+            emptied: Notify::new(),
+            gauge,
+        }
     }
 
     /// Admits one operation or says why not; never waits.

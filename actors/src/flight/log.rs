@@ -164,7 +164,8 @@ impl Log {
         if !self.outgrown {
             return false;
         }
-        let slowest = self.seats.iter().map(|(_, seat)| seat.at).min().unwrap_or(self.freed + self.pieces.len());
+        let slowest =
+            self.seats.iter().map(|(_, seat)| seat.at).min().unwrap_or(self.freed + self.pieces.len());
         let before = self.freed;
         while self.freed < slowest {
             let Some(piece) = self.pieces.pop_front() else { break };

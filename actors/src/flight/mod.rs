@@ -98,7 +98,10 @@ pub(crate) struct Flight {
 
 impl fmt::Debug for Flight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Flight").field("call", &self.plan.call).field("key", &self.plan.key).finish_non_exhaustive()
+        f.debug_struct("Flight")
+            .field("call", &self.plan.call)
+            .field("key", &self.plan.key)
+            .finish_non_exhaustive()
     }
 }
 
@@ -107,7 +110,8 @@ impl Flight {
     pub(crate) fn start(plan: FlightPlan) -> (Arc<Self>, Follower) {
         let mut log = Log::new(plan.max_bytes, plan.grace);
         let seat = log.sit();
-        let flight = Arc::new(Self { plan, log: Mutex::new(log), deserted: Notify::new(), space: Notify::new() });
+        let flight =
+            Arc::new(Self { plan, log: Mutex::new(log), deserted: Notify::new(), space: Notify::new() });
         let follower = Follower { flight: Arc::clone(&flight), seat };
         (flight, follower)
     }

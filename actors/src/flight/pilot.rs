@@ -41,7 +41,12 @@ impl Pilot {
     }
 
     /// Brings the flight down; `entry` is published before anybody hears of the end.
-    pub(crate) async fn land(mut self, clock: &ClockRef, end: Result<Finish, CallError>, entry: Option<Arc<Entry>>) {
+    pub(crate) async fn land(
+        mut self,
+        clock: &ClockRef,
+        end: Result<Finish, CallError>,
+        entry: Option<Arc<Entry>>,
+    ) {
         self.landed = true;
         let end = end.map(|finish| Ending { finish, kept: entry.clone() });
         if self.adopter.get().is_some() && end.is_ok() {

@@ -19,6 +19,10 @@ fn plan(max_bytes: usize) -> FlightPlan {
     }
 }
 
+fn vetted(text: &'static [u8]) -> Vetted {
+    Vetted::unchecked(Bytes::from_static(text))
+}
+
 fn poll(follower: &mut Follower) -> Option<Step> {
     match follower.poll_step(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(step) => Some(step),
@@ -42,10 +46,10 @@ fn ended() -> Result<Ending, CallError> {
 #[tokio::test]
 async fn a_late_joiner_gets_the_whole_prefix_and_the_same_end() {
     let (flight, mut first) = Flight::start(plan(1024));
-    flight.push(Bytes::from_static(b"a")).await;
+    flight.push(vetted(b"a")).await;
     assert_eq!(text(poll(&mut first)), "a");
     let mut late = flight.join(Duration::ZERO).expect("still in the air");
-    flight.push(Bytes::from_static(b"b")).await;
+    flight.push(vetted(b"b")).await;
     flight.close(ended());
     for follower in [&mut first, &mut late] {
         let mut seen = Vec::new();
@@ -64,8 +68,8 @@ async fn a_late_joiner_gets_the_whole_prefix_and_the_same_end() {
 #[tokio::test]
 async fn an_outgrown_answer_is_neither_joined_nor_recorded_and_holds_only_what_is_unread() {
     let (flight, mut only) = Flight::start(plan(4));
-    flight.push(Bytes::from_static(b"abc")).await;
-    let push = flight.push(Bytes::from_static(b"def"));
+    flight.push(vetted(b"abc")).await;
+    let push = flight.push(vetted(b"def"));
     tokio::pin!(push);
     assert!(futures_util::poll!(push.as_mut()).is_pending(), "the writer is 6 bytes ahead, 4 are allowed");
     assert!(flight.join(Duration::ZERO).is_none());

@@ -90,7 +90,12 @@ impl JobQueue {
     }
 
     /// Takes the next job and a slot for it; `None` without either, or if `generation` was replaced.
-    pub(crate) fn pop(self: &Arc<Self>, lane: &Arc<LaneShared>, generation: u64, now: Tick) -> Option<(Job, Slot)> {
+    pub(crate) fn pop(
+        self: &Arc<Self>,
+        lane: &Arc<LaneShared>,
+        generation: u64,
+        now: Tick,
+    ) -> Option<(Job, Slot)> {
         let mut inner = self.inner.lock();
         if inner.generation != generation || inner.running >= self.limits.in_flight_jobs {
             return None;

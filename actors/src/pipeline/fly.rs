@@ -163,7 +163,11 @@ impl Relay<'_> {
     }
 
     /// Relays events until the end. The outer error is inspection's, the inner one the upstream's.
-    async fn events(&self, first: Option<Piece>, mut events: Events) -> Result<Result<Finish, Fault>, CallError> {
+    async fn events(
+        &self,
+        first: Option<Piece>,
+        mut events: Events,
+    ) -> Result<Result<Finish, Fault>, CallError> {
         let mut next = first.map(Ok);
         loop {
             let piece = match next.take() {
@@ -181,7 +185,13 @@ impl Relay<'_> {
 }
 
 /// The entry to publish, if the answer may be kept: complete, within limits, under versions still in force.
-fn keep(engine: &Shared, flight: &Flight, trip: &Trip, target: &Arc<str>, finish: Finish) -> Option<Arc<Entry>> {
+fn keep(
+    engine: &Shared,
+    flight: &Flight,
+    trip: &Trip,
+    target: &Arc<str>,
+    finish: Finish,
+) -> Option<Arc<Entry>> {
     let keeping = trip.keep.as_ref()?;
     let whole = finish.complete || (finish.cut && engine.config.keep_cut_answers);
     let stamps = flight.plan.stamps;

@@ -41,7 +41,11 @@ pub(crate) async fn chat(engine: &Arc<Shared>, call: Call<ChatWork>) -> Result<A
     }
 }
 
-async fn answer(engine: &Arc<Shared>, call: Call<ChatWork>, record: &mut OpenRecord) -> Result<Found, CallError> {
+async fn answer(
+    engine: &Arc<Shared>,
+    call: Call<ChatWork>,
+    record: &mut OpenRecord,
+) -> Result<Found, CallError> {
     let permit = stages::admit(engine)?;
     record.mark(Stage::Admit);
     let cleared = stages::authorise(engine, call, CallKind::Chat, permit)?;
@@ -202,7 +206,9 @@ async fn follow(
     let wait = async move {
         match form {
             Form::Stream => follower.origin().await.map(|origin| Source::Live(follower, origin)),
-            Form::Whole => follower.collect().await.map(|(origin, pieces, end)| Source::Done(origin, pieces, end)),
+            Form::Whole => {
+                follower.collect().await.map(|(origin, pieces, end)| Source::Done(origin, pieces, end))
+            }
         }
     };
     let source = within(engine, &call, wait).await?;

@@ -97,7 +97,10 @@ impl Preference {
             (rendezvous(digest, &target.name, target.weight), &target.name)
         };
         for (place, _) in route.targets.iter().enumerate().filter(|(_, target)| wanted(target)) {
-            let at = out.places[..out.len].iter().take_while(|&&better| score(better.into()) > score(place)).count();
+            let at = out.places[..out.len]
+                .iter()
+                .take_while(|&&better| score(better.into()) > score(place))
+                .count();
             if at < MAX_PROBES {
                 out.places[at..].rotate_right(1);
                 out.places[at] = u16::try_from(place).unwrap_or(u16::MAX);
@@ -192,7 +195,11 @@ impl<W> Keyed<W> {
 }
 
 /// Reads the cache under each preferred target; the first reason counts.
-pub(crate) fn lookup(engine: &Shared, keyed: &Keyed<ChatWork>, wish: CacheWish) -> Result<Arc<Entry>, MissReason> {
+pub(crate) fn lookup(
+    engine: &Shared,
+    keyed: &Keyed<ChatWork>,
+    wish: CacheWish,
+) -> Result<Arc<Entry>, MissReason> {
     let now = engine.clock.now();
     let mut reason = None;
     for key in &keyed.keys[..keyed.preference.len] {
@@ -211,6 +218,11 @@ pub(crate) fn lookup(engine: &Shared, keyed: &Keyed<ChatWork>, wish: CacheWish) 
 pub(crate) struct Vetted(Bytes);
 
 impl Vetted {
+    #[cfg(test)]
+    pub(crate) fn unchecked(piece: Bytes) -> Self {
+        Self(piece)
+    }
+
     pub(crate) fn into_bytes(self) -> Bytes {
         self.0
     }

@@ -100,7 +100,11 @@ impl Supervisor {
         watched.same_since_ms = 0;
         let watch =
             Deathwatch { child: id, generation: watched.generation, supervisor: Arc::clone(&self.door) };
-        watched.child.start(Birth { generation: watched.generation, watch, arbiter: watched.arbiter.clone() });
+        watched.child.start(Birth {
+            generation: watched.generation,
+            watch,
+            arbiter: watched.arbiter.clone(),
+        });
     }
 
     fn bury(&mut self, id: ChildId, cause: Cause, ctx: &mut Context<Self>) {
@@ -114,7 +118,12 @@ impl Supervisor {
         self.metrics.restarted(name, cause);
         match watched.budget.take(self.clock.now()) {
             Some(pause) => {
-                tracing::warn!(child = name, cause = cause.name(), pause_ms = pause.as_millis() as u64, "restarting");
+                tracing::warn!(
+                    child = name,
+                    cause = cause.name(),
+                    pause_ms = pause.as_millis() as u64,
+                    "restarting"
+                );
                 self.tell_later(ctx, Restart(id), pause);
             }
             None => {

@@ -103,7 +103,10 @@ pub(crate) struct Deathwatch {
 
 impl fmt::Debug for Deathwatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Deathwatch").field("child", &self.child).field("generation", &self.generation).finish()
+        f.debug_struct("Deathwatch")
+            .field("child", &self.child)
+            .field("generation", &self.generation)
+            .finish()
     }
 }
 

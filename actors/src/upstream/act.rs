@@ -109,15 +109,23 @@ enum Failed {
 ///
 /// # Cancellation
 /// Dropping the future drops the request; its row is closed as interrupted.
-pub(crate) async fn ask(acting: &Arc<Acting>, targets: &[&Target], question: &Question) -> Result<Asked, CallError> {
+pub(crate) async fn ask(
+    acting: &Arc<Acting>,
+    targets: &[&Target],
+    question: &Question,
+) -> Result<Asked, CallError> {
     let mut attempts = 0;
     let mut worst: Option<CallError> = None;
     for target in targets {
         let error = match ask_target(acting, target, question, &mut attempts).await {
             Ok(asked) => return Ok(asked),
-            Err(Failed::Here(fault)) => return Err(CallError::upstream(target.name.clone(), fault, attempts)),
+            Err(Failed::Here(fault)) => {
+                return Err(CallError::upstream(target.name.clone(), fault, attempts));
+            }
             Err(Failed::Elsewhere(fault)) => CallError::upstream(target.name.clone(), fault, attempts),
-            Err(Failed::Open(after)) if worst.is_none() => CallError::breaker_open(target.name.clone(), after),
+            Err(Failed::Open(after)) if worst.is_none() => {
+                CallError::breaker_open(target.name.clone(), after)
+            }
             Err(Failed::Open(_)) => continue,
         };
         worst = Some(error);
@@ -168,7 +176,8 @@ async fn attempt(
 ) -> Result<Asked, Fault> {
     let upstream = Arc::clone(&target.upstream);
     let permits = Arc::clone(&upstream.permits);
-    let permit = permits.acquire_owned().await.map_err(|_| Fault::broken(None, "the provider was removed"))?;
+    let permit =
+        permits.acquire_owned().await.map_err(|_| Fault::broken(None, "the provider was removed"))?;
     let row = AttemptRow {
         call: question.call,
         target: Arc::clone(&target.name),

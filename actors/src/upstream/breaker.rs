@@ -21,10 +21,16 @@ impl Default for BreakerRules {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    Closed { failures: u32 },
-    Open { until: Tick },
+    Closed {
+        failures: u32,
+    },
+    Open {
+        until: Tick,
+    },
     /// One request is on its way; a caller that never reports back is forgotten at `until`.
-    Trying { until: Tick },
+    Trying {
+        until: Tick,
+    },
 }
 
 /// The breaker of one provider.

@@ -111,7 +111,8 @@ mod tests {
     fn the_upstreams_wish_is_honoured_unless_it_is_longer_than_we_wait() {
         let rules = RetryRules::default();
         let busy = |ms| {
-            Fault::new(FaultKind::Busy { status: 429 }, "429").with_retry_after(Some(Duration::from_millis(ms)))
+            Fault::new(FaultKind::Busy { status: 429 }, "429")
+                .with_retry_after(Some(Duration::from_millis(ms)))
         };
         assert_eq!(rules.pause(CallId::fresh(), 2, &busy(700)), Some(Duration::from_millis(700)));
         assert_eq!(rules.pause(CallId::fresh(), 2, &busy(300_000)), None);
@@ -122,7 +123,11 @@ mod tests {
         let rules = RetryRules::default();
         let rejected = Fault::new(FaultKind::Rejected { status: 400 }, "400");
         assert_eq!(rules.pause(CallId::fresh(), 2, &rejected), None);
-        assert_eq!(rules.pause(CallId::fresh(), 4, &Fault::broken(None, "cut")), None, "two retries, no third");
+        assert_eq!(
+            rules.pause(CallId::fresh(), 4, &Fault::broken(None, "cut")),
+            None,
+            "two retries, no third"
+        );
     }
 
     #[test]
