@@ -2,5 +2,6 @@
 //!
 //! Is told by others and asks nobody but the operating system. Must not know doors, providers or the engine's insides.
 
+pub mod lag;
 pub mod log;
 pub mod process;
