@@ -168,6 +168,12 @@ impl UpstreamError {
         Some(Self { message, kind: word("type"), param: word("param"), code: word("code") })
     }
 
+    /// An error that says nothing.
+    pub fn silent() -> Self {
+        let message = "the upstream sent an error without a message".to_owned();
+        Self { message, kind: None, param: None, code: None }
+    }
+
     fn opaque(status: u16, body: &[u8]) -> Self {
         let text = String::from_utf8_lossy(&body[..body.len().min(4 * MAX_MESSAGE)]);
         let text = text.trim();

@@ -5,6 +5,9 @@
 //! dropped and never interpreted.
 
 pub mod error;
+mod merge;
+pub mod openai_chat;
+mod request;
 pub mod sse;
 mod write;
 

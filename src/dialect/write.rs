@@ -2,7 +2,7 @@
 //!
 //! Owns commas and quotes. Values that come from somewhere else are copied as they stand.
 
-use tidegate_actors::json::quote;
+use tidegate_actors::json::{Node, quote};
 
 /// An object under construction.
 #[derive(Debug)]
@@ -40,12 +40,23 @@ impl Obj {
     }
 
     pub(super) fn put(&mut self, name: &str, value: &[u8]) {
+        self.put_raw(quote(name).as_bytes(), value);
+    }
+
+    /// As `put`; `name` is quoted already.
+    pub(super) fn put_raw(&mut self, name: &[u8], value: &[u8]) {
         if self.out.len() > 1 {
             self.out.push(b',');
         }
-        self.out.extend_from_slice(quote(name).as_bytes());
+        self.out.extend_from_slice(name);
         self.out.push(b':');
         self.out.extend_from_slice(value);
+    }
+
+    /// Appends a member under the name `key`, spelled as it was.
+    pub(super) fn raw_key(mut self, key: Node<'_>, value: impl AsRef<[u8]>) -> Self {
+        self.put_raw(&string(key.inner().unwrap_or_default()), value.as_ref());
+        self
     }
 
     pub(super) fn finish(mut self) -> Vec<u8> {
