@@ -49,10 +49,10 @@ fn whole<N: TryFrom<i128>>(value: &DeValue<'_>) -> Option<N> {
 }
 
 macro_rules! whole_numbers {
-    ($($number:ty),*) => {$(
+    ($($number:ty: $shape:literal),*) => {$(
         impl Leaf for $number {
             fn shape() -> String {
-                "an integer that is not negative".to_owned()
+                $shape.to_owned()
             }
             fn decode(value: &DeValue<'_>) -> Option<Self> {
                 whole(value)
@@ -63,7 +63,12 @@ macro_rules! whole_numbers {
         }
     )*};
 }
-whole_numbers!(u16, u32, u64, usize);
+whole_numbers!(
+    u16: "an integer from 0 to 65535",
+    u32: "an integer from 0 to 4294967295",
+    u64: "an integer that is not negative",
+    usize: "an integer that is not negative"
+);
 
 impl Leaf for f64 {
     fn shape() -> String {

@@ -197,10 +197,10 @@ impl<'l> Reader<'_, 'l> {
                 DeValue::Table(table) => {
                     read.push(self.item(path, Some(table), T::default(), Source::Default));
                 }
-                other => self
-                    .walk
-                    .faults
-                    .add(&path, format!("must be a table {{ .. }}, got a {}", other.type_str())),
+                other => self.walk.faults.add(
+                    &path,
+                    format!("must be a table {{ .. }}, got a value of type {}", other.type_str()),
+                ),
             }
         }
         read
@@ -276,7 +276,7 @@ impl<'l> Reader<'_, 'l> {
         self.walk.faults.place(at, source);
         if value.get_ref().as_table().is_none() {
             let found = value.get_ref().type_str();
-            self.walk.faults.add(at, format!("must be a table, got a {found}"));
+            self.walk.faults.add(at, format!("must be a table, got a value of type {found}"));
         }
         value.get_ref().as_table()
     }

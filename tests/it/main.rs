@@ -2,6 +2,10 @@
 //!
 //! Must not hold tests or helpers itself.
 
+mod command_line;
+mod config;
+mod config_performance;
+mod config_refusals;
 mod dependencies;
 mod layers;
 mod sources;
