@@ -17,17 +17,19 @@ help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Build the server and start it on http://127.0.0.1:8080
+	@scripts/need cc
 	$(CARGO) build --release $(LOCKED)
 	@exec $(TARGET)/release/tidegate serve $(ARGS)
 
 test: check ## Install what is missing, check, and run every test
-	scripts/need promtool
+	@scripts/need promtool python3-venv
 	scripts/stage "build the tests" 10 $(CARGO) test --workspace $(LOCKED) --no-run
 	scripts/stage "tests" 15 $(CARGO) test --workspace $(LOCKED)
 	@if [ -x tests/clients/run ]; then \
 		TIDEGATE_BIN=$(abspath $(TARGET))/debug/tidegate scripts/stage "official clients" 10 tests/clients/run; fi
 
 check: ## Format, lints, documentation, guards: all without running the server
+	@scripts/need cc cargo-fmt cargo-clippy
 	$(CARGO) fmt --all --check
 	scripts/stage "lints" 10 $(CARGO) clippy --workspace --all-targets $(LOCKED) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" scripts/stage "documentation" 10 \
@@ -38,11 +40,11 @@ guards: ## Layers, file sizes, licences: the rules a compiler does not know
 	scripts/stage "guards" 10 $(CARGO) test $(LOCKED) --test it -- layers:: sources:: dependencies::
 
 bench: ## The whole server against its floors, in one run
-	scripts/need nginx
+	@scripts/need nginx
 	$(CARGO) bench $(LOCKED) --bench load
 
 bench-peers: ## The same with other gateways, installed at pinned versions
-	scripts/need nginx
+	@scripts/need nginx
 	PEERS=1 $(CARGO) bench $(LOCKED) --bench load
 
 bench-engine: ## The mechanisms of the engine one by one
