@@ -21,8 +21,7 @@ pub struct Flag {
     pub text: String,
 }
 
-/// A TOML file in memory that can say on which line a value stands.
-#[derive(Debug)]
+/// A TOML file in memory that can say on which line a value stands. Not `Debug`: it may hold keys.
 pub(crate) struct FileLayer<'t> {
     name: Arc<str>,
     line_starts: Vec<usize>,
@@ -61,8 +60,9 @@ fn line_at(starts: &[usize], offset: usize) -> usize {
     starts.partition_point(|start| *start <= offset)
 }
 
-/// What was given from outside, in order of strength: flag, environment, file.
-#[derive(Debug, Default)]
+/// What was given from outside, in order of strength: flag, environment, file. Not
+/// `Debug`: the environment holds keys.
+#[derive(Default)]
 pub(crate) struct Layers<'t> {
     /// `tidegate.toml`, when there is one.
     pub(crate) file: Option<FileLayer<'t>>,

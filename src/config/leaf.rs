@@ -10,6 +10,9 @@ use super::secret::Secret;
 
 /// A value of one key.
 pub(crate) trait Leaf: Sized {
+    /// Whether a value may not be repeated, not even in a fault.
+    const HIDDEN: bool = false;
+
     /// What the key takes, for a fault: `an integer`.
     fn shape() -> String;
 
@@ -24,12 +27,17 @@ pub(crate) trait Leaf: Sized {
 pub(crate) fn decode_text<T: Leaf>(text: &str) -> Result<T, String> {
     let plain = T::decode(&DeValue::String(text.into()));
     let typed = || DeValue::parse(text.trim()).ok().and_then(|value| T::decode(value.get_ref()));
-    plain.or_else(typed).ok_or_else(|| format!("must be {}, got {text:?}", T::shape()))
+    plain.or_else(typed).ok_or_else(|| refusal::<T>(&format!("{text:?}")))
 }
 
 /// Reads a value of a file.
 pub(crate) fn decode_value<T: Leaf>(value: &DeValue<'_>) -> Result<T, String> {
-    T::decode(value).ok_or_else(|| format!("must be {}, got {}", T::shape(), describe(value)))
+    T::decode(value).ok_or_else(|| refusal::<T>(&describe(value)))
+}
+
+fn refusal<T: Leaf>(found: &str) -> String {
+    let found = if T::HIDDEN { "something else" } else { found };
+    format!("must be {}, got {found}", T::shape())
 }
 
 /// A found value for a fault: short ones verbatim, tables and lists by name.
@@ -111,6 +119,8 @@ impl Leaf for String {
 }
 
 impl Leaf for Secret {
+    const HIDDEN: bool = true;
+
     fn shape() -> String {
         "text".to_owned()
     }
@@ -123,6 +133,8 @@ impl Leaf for Secret {
 }
 
 impl<T: Leaf> Leaf for Option<T> {
+    const HIDDEN: bool = T::HIDDEN;
+
     fn shape() -> String {
         T::shape()
     }
@@ -135,6 +147,8 @@ impl<T: Leaf> Leaf for Option<T> {
 }
 
 impl<T: Leaf> Leaf for Vec<T> {
+    const HIDDEN: bool = T::HIDDEN;
+
     fn shape() -> String {
         format!("a list where each element is {}", T::shape())
     }
@@ -147,6 +161,8 @@ impl<T: Leaf> Leaf for Vec<T> {
 }
 
 impl<T: Leaf> Leaf for BTreeMap<String, T> {
+    const HIDDEN: bool = T::HIDDEN;
+
     fn shape() -> String {
         format!("a table where each value is {}", T::shape())
     }

@@ -189,11 +189,13 @@ impl Config {
         self.kinds.ranges(&at("kinds"), faults);
         for (name, provider) in &self.providers {
             let at = at("providers").key(name);
+            provider_rules::name(name, &at, faults);
             provider.ranges(&at, faults);
             provider.agree(&at, faults);
         }
         for (name, model) in &self.models {
             let at = at("models").key(name);
+            models::name(name, &at, faults);
             model.ranges(&at, faults);
             model.agree(&at, &self.providers, faults);
         }
@@ -234,8 +236,9 @@ fn models_for(
     (any.into_iter().collect(), Source::Implied("the only provider"))
 }
 
-/// What `load` starts from. Nothing is read from the process itself, so a test can give all of it.
-#[derive(Debug, Clone, Default)]
+/// What `load` starts from. Nothing is read from the process itself, so a test can give all of it. Not
+/// `Debug`: the environment holds keys.
+#[derive(Clone, Default)]
 pub struct LoadArgs {
     /// The file named by `--config`; it must exist.
     pub file: Option<PathBuf>,

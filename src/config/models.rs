@@ -85,6 +85,15 @@ pub struct Model {
 /// The name that stands for every model without a table of its own.
 pub const ANY_MODEL: &str = "*";
 
+/// A name travels in a header of every answer, and only `*` alone stands for other names.
+pub(crate) fn name(name: &str, at: &KeyPath, faults: &mut Faults) {
+    let printable = name.bytes().all(|byte| byte.is_ascii_graphic());
+    let message = "a model's name is 1 to 256 visible ASCII characters";
+    faults.require(printable && (1..=256).contains(&name.len()), at, message);
+    let literal = name == ANY_MODEL || !name.contains('*');
+    faults.require(literal, at, "only the name \"*\" stands for others; a pattern is not understood");
+}
+
 impl Model {
     /// A model answered by `provider` alone, under the name the client asked for.
     pub(crate) fn to(provider: &str, kinds: &[ModelKind]) -> Self {

@@ -35,6 +35,19 @@ choices! {
     }
 }
 
+impl Auth {
+    /// The header that carries the key.
+    #[must_use]
+    pub fn header(self) -> Option<&'static str> {
+        match self {
+            Self::Bearer => Some("authorization"),
+            Self::ApiKey => Some("api-key"),
+            Self::XApiKey => Some("x-api-key"),
+            Self::None => None,
+        }
+    }
+}
+
 settings! {
     /// Where a provider is and what every request to it carries.
     pub struct Address {

@@ -28,11 +28,21 @@ const REMOTE_KEYS: [&str; 11] = [
 const OWN_HEADERS: [&str; 7] =
     ["host", "content-length", "content-type", "transfer-encoding", "connection", "accept-encoding", "te"];
 
+/// A name travels in a header of every answer and is a label of every metric.
+pub(crate) fn name(name: &str, at: &KeyPath, faults: &mut Faults) {
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    let message = "a provider's name is 1 to 64 letters, digits, '-', '_' and '.'";
+    faults.require(plain && (1..=64).contains(&name.len()), at, message);
+}
+
 impl Provider {
     pub(crate) fn agree(&self, at: &KeyPath, faults: &mut Faults) {
         if faults.given(at) && !faults.given(&at.key("kind")) {
             faults.add(at, "must say its kind: kind = \"openai\", \"anthropic\" or \"mock\"");
             return;
+        }
+        if faults.faulty_below(&at.key("kind")) {
+            return; // Which rules hold is not known.
         }
         let mock = self.kind == ProviderKind::Mock;
         let foreign: &[&str] = if mock { &REMOTE_KEYS } else { &MOCK_KEYS };
@@ -67,6 +77,8 @@ impl Provider {
             faults.require(valid, &path, format!("{name:?} or its value is not a valid HTTP header"));
             let own = OWN_HEADERS.iter().any(|own| own.eq_ignore_ascii_case(name));
             faults.require(!own, &path, format!("{name:?} is set by the HTTP client and cannot be changed"));
+            let twice = self.auth().header().is_some_and(|header| header.eq_ignore_ascii_case(name));
+            faults.require(!twice, &path, format!("{name:?} already carries the key; see auth"));
         }
         for (key, value) in [("organization", &self.address.organization), ("project", &self.address.project)]
         {

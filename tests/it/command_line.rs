@@ -6,6 +6,8 @@ use std::process::{Command, Output};
 use std::thread::JoinHandle;
 
 use serde_json::Value as Json;
+use tidegate::cli::banner;
+use tidegate::config::{LoadArgs, load};
 
 /// Runs the program in an empty folder without any of our variables.
 fn tidegate(args: &[&str]) -> Output {
@@ -35,6 +37,29 @@ fn the_version_and_help_are_answers() {
         let help = tidegate(command);
         assert!(help.status.success() && out(&help).contains("Examples:"), "{command:?}");
     }
+}
+
+#[test]
+fn the_banner_says_where_who_and_what_is_off() {
+    let load = |env: &[(&str, &str)]| {
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        load(&LoadArgs { folder: std::env::temp_dir().join("no such folder"), env, ..LoadArgs::default() })
+            .unwrap()
+    };
+
+    let plain = banner(&load(&[]), "http://127.0.0.1:8080");
+    for wanted in [
+        "at http://127.0.0.1:8080\n",
+        "base URL http://127.0.0.1:8080/v1",
+        "workspace  default",
+        "mock-chat, mock-claude, mock-embed; any other name goes to mock",
+        "mock: answers are made up",
+        "off        nothing",
+    ] {
+        assert!(plain.contains(wanted), "{wanted:?} in {plain}");
+    }
+    let off = [("TIDEGATE_GATEWAY_CACHE", "off"), ("TIDEGATE_GATEWAY_BATCH", "false")];
+    assert!(banner(&load(&off), "").contains("off        cache, batching\n"));
 }
 
 #[test]

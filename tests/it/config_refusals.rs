@@ -173,6 +173,12 @@ fn a_provider_is_refused_for_each_of_its_contradictions() {
             "providers.up.headers: \"a b\" or its value is not a valid",
         ),
         ("openai", "headers = { Host = \"c\" }", "providers.up.headers: \"Host\" is set by the HTTP client"),
+        (
+            "openai",
+            "api_key = \"k\"\nheaders = { Authorization = \"c\" }",
+            "\"Authorization\" already carries the key",
+        ),
+        ("opnai", "", "providers.up.kind: must be \"openai\" or \"anthropic\" or \"mock\", got \"opnai\""),
         ("openai", "organization = \"\"", "providers.up.organization: must be text that a header can carry"),
         ("openai", "retry_budget = 1.5", "providers.up.retry_budget: must be between 0 and 1, got 1.5"),
         (
@@ -284,6 +290,31 @@ fn a_model_is_refused_for_each_of_its_contradictions() {
         let found = refusal(&format!("[models.m]\n{text}"));
         assert!(found.contains(wanted), "{wanted:?} in {found:?}");
     }
+}
+
+#[test]
+fn names_must_be_fit_for_a_header() {
+    for (text, wanted) in [
+        ("[providers.\"a b\"]\nkind = \"mock\"", "providers.\"a b\": a provider's name is 1 to 64 letters"),
+        ("[providers.\"\"]\nkind = \"mock\"", "a provider's name is 1 to 64 letters"),
+        (
+            "[models.\"a\\u0007\"]\ntargets = [{ provider = \"mock\" }]",
+            "a model's name is 1 to 256 visible ASCII",
+        ),
+        ("[models.\"gpt-*\"]\ntargets = [{ provider = \"mock\" }]", "only the name \"*\" stands for others"),
+    ] {
+        let found = refusal(text);
+        assert!(found.contains(wanted), "{wanted:?} in {found:?}");
+    }
+}
+
+#[test]
+fn a_fault_never_repeats_what_may_be_secret() {
+    let found = refusal(&provider("openai", "api_key = 4711"));
+    assert_eq!(found, "tidegate.toml:4: providers.up.api_key: must be text, got something else");
+    let folder = toml_folder(&provider("openai", "")).env("TIDEGATE_PROVIDERS_UP_HEADERS", "{ x = 4711");
+    let found = refusals(&folder).concat();
+    assert!(found.contains("providers.up.headers: must be a table") && !found.contains("4711"), "{found}");
 }
 
 #[test]
