@@ -7,6 +7,7 @@
 pub mod error;
 mod merge;
 pub mod openai_chat;
+pub mod openai_embed;
 mod request;
 pub mod sse;
 mod write;
