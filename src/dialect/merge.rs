@@ -104,6 +104,10 @@ impl Members {
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(known, _)| known == name)
     }
@@ -121,6 +125,15 @@ impl Members {
         match self.0.iter_mut().find(|(known, _)| known == name) {
             Some((_, piece)) => *piece = Piece::Whole(text),
             None => self.0.push((name.to_owned(), Piece::Whole(text))),
+        }
+    }
+
+    /// Adds JSON texts to a list; anything but a list becomes one.
+    pub(super) fn extend_list(&mut self, name: &str, more: Vec<Vec<u8>>) {
+        match self.0.iter_mut().find(|(known, _)| known == name) {
+            Some((_, Piece::List(list))) => list.extend(more),
+            Some((_, piece)) => *piece = Piece::List(more),
+            None => self.0.push((name.to_owned(), Piece::List(more))),
         }
     }
 

@@ -4,6 +4,7 @@
 //! nowhere else, so that the doors and the providers agree. Unknown fields are carried, never
 //! dropped and never interpreted.
 
+pub mod anthropic;
 pub mod error;
 mod merge;
 pub mod openai_chat;

@@ -28,6 +28,21 @@ pub(super) fn model<'a>(root: Node<'a>) -> Result<Cow<'a, str>, BadRequest> {
     }
 }
 
+/// The number of `messages`: objects, at least one.
+pub(super) fn messages(root: Node<'_>) -> Result<usize, BadRequest> {
+    let messages = root.get("messages").ok_or_else(|| BadRequest::missing("messages"))?;
+    if messages.kind() != Kind::Array {
+        return Err(BadRequest::wrong_type("messages", "an array", messages));
+    }
+    if messages.is_empty() {
+        return Err(BadRequest::field("messages", "empty_array", "messages is empty, give at least one"));
+    }
+    match messages.elements().enumerate().find(|(_, message)| message.kind() != Kind::Object) {
+        Some((at, odd)) => Err(BadRequest::wrong_type(&format!("messages[{at}]"), "an object", odd)),
+        None => Ok(messages.len()),
+    }
+}
+
 /// A member that is a boolean, null or absent; the last two are false.
 pub(super) fn flag(holder: Node<'_>, name: &str, param: &str) -> Result<bool, BadRequest> {
     match holder.get(name) {

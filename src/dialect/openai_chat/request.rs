@@ -33,7 +33,7 @@ impl<'a> ChatRequest<'a> {
     pub fn read(doc: &'a Document) -> Result<Self, BadRequest> {
         let root = read::object(doc)?;
         let model = read::model(root)?;
-        let messages = messages(root)?;
+        let messages = read::messages(root)?;
         let stream = read::flag(root, "stream", "stream")?;
         let include_usage = include_usage(root)?;
         let temperature = read::number(root, "temperature")?;
@@ -51,20 +51,6 @@ impl<'a> ChatRequest<'a> {
             false => edit,
         };
         edit.apply(self.root)
-    }
-}
-
-fn messages(root: Node<'_>) -> Result<usize, BadRequest> {
-    let messages = root.get("messages").ok_or_else(|| BadRequest::missing("messages"))?;
-    if messages.kind() != Kind::Array {
-        return Err(BadRequest::wrong_type("messages", "an array", messages));
-    }
-    if messages.is_empty() {
-        return Err(BadRequest::field("messages", "empty_array", "messages is empty, give at least one"));
-    }
-    match messages.elements().enumerate().find(|(_, message)| message.kind() != Kind::Object) {
-        Some((at, odd)) => Err(BadRequest::wrong_type(&format!("messages[{at}]"), "an object", odd)),
-        None => Ok(messages.len()),
     }
 }
 
