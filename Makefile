@@ -5,7 +5,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check guards bench bench-peers bench-engine dist
+.PHONY: help run test check guards bench bench-peers bench-engine soak dist
 
 CARGO := cargo
 LOCKED := --locked
@@ -49,6 +49,11 @@ bench-peers: ## The same with other gateways, installed at pinned versions
 
 bench-engine: ## The mechanisms of the engine one by one
 	$(CARGO) bench $(LOCKED) -p tidegate-actors
+
+soak: ## An hour of mixed traffic, looking for what stays behind (MINUTES=60 CLIENTS=32)
+	@scripts/need cc
+	$(CARGO) build --release $(LOCKED)
+	TIDEGATE_BIN=$(abspath $(TARGET))/release/tidegate python3 tests/soak/run.py
 
 dist: ## The binary to give away: fat LTO, no symbols, in target/dist/
 	$(CARGO) build --profile dist $(LOCKED)
