@@ -39,13 +39,17 @@ check: ## Format, lints, documentation, guards: all without running the server
 guards: ## Layers, file sizes, licences: the rules a compiler does not know
 	scripts/stage "guards" 10 $(CARGO) test $(LOCKED) --test it -- layers:: sources:: dependencies::
 
+# `cargo bench` builds the binary once more, with what only tests have; the one that ships is set aside and measured.
+# CURVES=1, ONLY=hit,miss, ROUNDS=5, STRICT=1 and more: benches/load/README.md.
 bench: ## The whole server against its floors, in one run
-	@scripts/need nginx
-	$(CARGO) bench $(LOCKED) --bench load
+	@scripts/need nginx setpriv taskset
+	$(CARGO) build --release $(LOCKED) --bin tidegate
+	@mkdir -p target/bench && cp -f target/release/tidegate target/bench/tidegate
+	TIDEGATE_BIN=target/bench/tidegate $(CARGO) bench $(LOCKED) --bench load
 
 bench-peers: ## The same with other gateways, installed at pinned versions
-	@scripts/need nginx
-	PEERS=1 $(CARGO) bench $(LOCKED) --bench load
+	benches/load/install-peers
+	@$(MAKE) --no-print-directory bench PEERS=1
 
 bench-engine: ## The mechanisms of the engine one by one
 	$(CARGO) bench $(LOCKED) -p tidegate-actors

@@ -1,0 +1,90 @@
+//! The hit path: answers from memory against the floor that parses, hashes and looks up.
+//!
+//! Keys are Zipf over 10,000, all of them warm before the first round. Must not let one miss into the
+//! figures.
+
+use std::rc::Rc;
+
+use super::{Bench, CONNECTIONS, Ratio};
+use crate::generator::{Ask, Closed, Keys, Proof, Source};
+use crate::measure::{Contestant, Series};
+use crate::report::Bound;
+use crate::servers::{Child, Outcome, Tidegate};
+
+/// Keys that are asked.
+const KEYS: u16 = 10_000;
+
+/// Warms everybody, then compares.
+pub(super) async fn run(bench: &mut Bench) -> Outcome<()> {
+    let servers = Rc::clone(&bench.servers);
+    let (ask, keys, load) = (Ask::chat(), Keys::zipf(KEYS), bench.closed(CONNECTIONS));
+    warm(bench, &servers.lookup).await?;
+    let mut contestants = vec![
+        Contestant::new(&servers.bare, &ask, &keys, Proof::None),
+        Contestant::new(&servers.lookup, &ask, &keys, Proof::ChatId),
+    ];
+    let Some(tidegate) = &servers.tidegate else {
+        bench.duel("hit", load, &contestants).await?;
+        return Ok(());
+    };
+    contestants.push(Contestant::new(&tidegate.child, &ask, &keys, Proof::ChatId));
+    let before = tidegate.counters().await?;
+    warm(bench, &tidegate.child).await?;
+    let all = bench.duel("hit", load, &contestants).await?;
+    let [_, lookup, ours] = &all[..] else { return Err("three contestants give three series".into()) };
+    judge(bench, lookup, ours);
+    let hits = ours.total(|sample| sample.tally.from(Source::Hit));
+    check_counters(bench, tidegate, before, hits).await
+}
+
+/// Asks every key once, so that its answer is kept.
+async fn warm(bench: &mut Bench, child: &Child) -> Outcome<()> {
+    let count = u64::from(KEYS);
+    let aim = Contestant::new(child, &Ask::chat(), &Keys::cycle(count), Proof::ChatId).aim;
+    let fault = Closed::count(CONNECTIONS, count, &aim).await?.fault();
+    let told = fault.as_deref().unwrap_or("all well");
+    bench.report.check(fault.is_none(), format!("hit: warming {} with {count} keys: {told}", child.name()));
+    Ok(())
+}
+
+fn judge(bench: &mut Bench, lookup: &Series, ours: &Series) {
+    let rate = Ratio {
+        what: "hit: requests/s of the look-up floor",
+        ours: ours.per_second(),
+        theirs: lookup.per_second(),
+        unit: "1/s",
+    };
+    bench.gate(&rate, Bound::AtLeast, 0.85);
+    let tail = Ratio {
+        what: "hit: p99 of the look-up floor",
+        ours: ours.ms(99.0),
+        theirs: lookup.ms(99.0),
+        unit: "ms",
+    };
+    bench.gate(&tail, Bound::AtMost, 1.3);
+    bench.check_chat_counts("hit", ours);
+    let hits = ours.total(|sample| sample.tally.from(Source::Hit));
+    let answers = ours.total(|sample| sample.tally.answers);
+    bench.report.check(hits == answers, format!("hit: {hits} hits of {answers} answers, all keys were warm"));
+}
+
+/// What clients were told and what the server counted must be the same.
+async fn check_counters(
+    bench: &mut Bench,
+    tidegate: &Tidegate,
+    before: crate::servers::Counters,
+    told: u64,
+) -> Outcome<()> {
+    let after = tidegate.counters().await?;
+    let (hits, misses) = (after.hits - before.hits, after.misses - before.misses);
+    bench.report.check(
+        hits == told,
+        format!("hit: performance_ai_cache_hit rose by {hits}, clients were told {told} hits"),
+    );
+    let warmed = u64::from(KEYS);
+    bench.report.check(
+        misses == warmed,
+        format!("hit: performance_ai_cache_miss rose by {misses}, {warmed} keys were warmed"),
+    );
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! Owns Tidegate under test: its configuration for a run, its start, and the counters it is asked for
+//! afterwards.
+//!
+//! Must not switch anything off that a user would have on, except where a scenario says so by name.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use super::Outcome;
+use super::child::{Child, Place};
+use crate::generator::{Ask, Connection, Template};
+
+/// Where the release build is looked for when `TIDEGATE_BIN` does not say.
+const BINARY: &str = "target/release/tidegate";
+
+/// What differs from the shipped configuration.
+#[derive(Debug, Clone)]
+pub(crate) struct TidegateOptions {
+    /// `gateway.batch`.
+    pub(crate) batch: bool,
+    /// Whole TOML lines for the provider's table, for curves that need other limits.
+    pub(crate) provider: &'static str,
+    /// Whole TOML tables at the end, likewise.
+    pub(crate) tables: &'static str,
+}
+
+impl Default for TidegateOptions {
+    fn default() -> Self {
+        Self { batch: true, provider: "", tables: "" }
+    }
+}
+
+/// A running Tidegate in front of the mock upstream.
+pub(crate) struct Tidegate {
+    pub(crate) child: Child,
+}
+
+/// What the server says it did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counters {
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+}
+
+impl Tidegate {
+    /// Starts the release build with one worker on core 0 in front of `upstream`.
+    ///
+    /// # Errors
+    /// When the binary is missing or prints no URL within 30 s.
+    pub(crate) async fn start(
+        upstream: SocketAddr,
+        folder: &Path,
+        options: &TidegateOptions,
+    ) -> Outcome<Self> {
+        let binary = std::env::var_os("TIDEGATE_BIN").map_or_else(|| PathBuf::from(BINARY), PathBuf::from);
+        if !binary.exists() {
+            return Err(
+                format!("{} is not there: run `make bench`, which builds it", binary.display()).into()
+            );
+        }
+        let name = if options.batch { "tidegate" } else { "tidegate, no batch" };
+        let home = folder.join(if options.batch { "tidegate" } else { "tidegate-nobatch" });
+        std::fs::create_dir_all(&home)?;
+        let config = home.join("tidegate.toml");
+        std::fs::write(&config, config_text(upstream, options))?;
+        let (config, data) = (config.display().to_string(), home.join("data").display().to_string());
+        let arguments = ["serve", "--port", "0", "--config", &config, "--data", &data];
+        let child = Child::printing(name, Place::Tested, &binary, &arguments, &[]).await?;
+        Ok(Self { child })
+    }
+
+    /// The two counters every cache has, from the JSON metrics path.
+    ///
+    /// # Errors
+    /// When the path does not answer or lacks them.
+    pub(crate) async fn counters(&self) -> Outcome<Counters> {
+        let metrics = get_json(self.child.addr, "/api/metrics").await?;
+        Ok(Counters {
+            hits: number(&metrics, "performance_ai_cache_hit")?,
+            misses: number(&metrics, "performance_ai_cache_miss")?,
+        })
+    }
+}
+
+/// The value of the counter `name` wherever the document keeps it.
+fn number(document: &serde_json::Value, name: &str) -> Outcome<u64> {
+    fn find<'a>(value: &'a serde_json::Value, name: &str) -> Option<&'a serde_json::Value> {
+        match value {
+            serde_json::Value::Object(fields) => {
+                fields.get(name).or_else(|| fields.values().find_map(|inner| find(inner, name)))
+            }
+            serde_json::Value::Array(items) => items.iter().find_map(|inner| find(inner, name)),
+            _ => None,
+        }
+    }
+    let value = find(document, name).ok_or_else(|| format!("/api/metrics has no {name}"))?;
+    let value = value.get("value").unwrap_or(value);
+    value
+        .as_f64()
+        .map(|number| number as u64)
+        .ok_or_else(|| format!("{name} is {value}, not a number").into())
+}
+
+/// Asks `path` once and parses the answer.
+///
+/// # Errors
+/// When it is not a 200 with JSON.
+pub(crate) async fn get_json(addr: SocketAddr, path: &str) -> Outcome<serde_json::Value> {
+    let mut template = Template::new(&Ask::Get { path: path.to_owned() }, addr, "");
+    let (status, body) = Connection::open(addr).await?.text(template.with_key(0)).await?;
+    if status != 200 {
+        return Err(format!("{path}: status {status}: {body}").into());
+    }
+    Ok(serde_json::from_str(&body).map_err(|error| format!("{path}: {error}: {body}"))?)
+}
+
+/// One worker, everything on, every model of the mock upstream under its own name.
+fn config_text(upstream: SocketAddr, options: &TidegateOptions) -> String {
+    let models = ["bench", "bench-d50", "bench-t8-g2", "bench-t1000-g60000", "embed"];
+    let mut text = format!(
+        "[listen]\nworkers = 1\n\n[gateway]\ncache = \"declared\"\nbatch = {}\n\n\
+         [providers.up]\nkind = \"openai\"\nbase_url = \"http://{upstream}/v1\"\napi_key = \"sk-mock\"\n{}",
+        options.batch, options.provider
+    );
+    for model in models {
+        text.push_str(&format!(
+            "\n[models.\"{model}\"]\ntargets = [{{ provider = \"up\", model = \"{model}\", weight = 1 }}]\n"
+        ));
+    }
+    text.push_str(options.tables);
+    text
+}
