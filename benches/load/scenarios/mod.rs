@@ -163,9 +163,7 @@ impl Bench {
         let answers = series.total(|sample| sample.tally.answers);
         self.report.check(
             hits + misses + joined + bypass == answers,
-            format!(
-                "{scenario}: hit {hits} + miss {misses} + joined {joined} + bypass {bypass} = {answers}"
-            ),
+            format!("{scenario}: hit {hits} + miss {misses} + joined {joined} + bypass {bypass} = {answers}"),
         );
         let upstream = series.total(|sample| sample.upstream.chats);
         self.report.check(
