@@ -112,14 +112,6 @@ impl Members {
         self.0.iter().any(|(known, _)| known == name)
     }
 
-    /// The content of a string member, as escaped.
-    pub(super) fn text(&self, name: &str) -> Option<&[u8]> {
-        match self.0.iter().find(|(known, _)| known == name) {
-            Some((_, Piece::Text(text))) => Some(text),
-            _ => None,
-        }
-    }
-
     /// Puts JSON text as a member, replacing what was there.
     pub(super) fn put(&mut self, name: &str, text: Vec<u8>) {
         match self.0.iter_mut().find(|(known, _)| known == name) {
