@@ -77,8 +77,6 @@ pub struct SseParser {
     searched: usize,
     /// The byte order mark has been looked for.
     begun: bool,
-    /// The last frame ended with CR: an LF now belongs to it.
-    drop_lf: bool,
     /// The last line ended with CRLF.
     crlf: bool,
     event: Option<(usize, usize)>,
@@ -95,7 +93,6 @@ impl SseParser {
             line: 0,
             searched: 0,
             begun: false,
-            drop_lf: false,
             crlf: false,
             event: None,
             data: Vec::new(),
@@ -149,12 +146,6 @@ impl SseParser {
             return Ok(None);
         }
         loop {
-            if self.drop_lf && !self.held.is_empty() {
-                self.drop_lf = false;
-                if self.held[0] == b'\n' {
-                    self.held.advance(1);
-                }
-            }
             let Some((stop, next)) = self.line_end()? else { return Ok(None) };
             let blank = stop == self.line;
             self.crlf = next == stop + 2;
@@ -199,9 +190,9 @@ impl SseParser {
             return Ok(Some((stop, stop + 1)));
         }
         // A blank line that ends with CR ends the frame now, unless lines here end with CRLF: an
-        // upstream that waits for our answer to this frame must not wait for a byte of the next.
+        // upstream that waits for our answer to this frame must not wait for a byte of the next. An
+        // LF that follows all the same is one more blank line, and those are dropped.
         if stop == self.line && !self.crlf {
-            self.drop_lf = true;
             return Ok(Some((stop, stop + 1)));
         }
         Ok(self.held.get(stop + 1).map(|next| (stop, stop + 1 + usize::from(*next == b'\n'))))

@@ -47,6 +47,19 @@ fn a_refusal_names_the_byte_and_what_was_expected() {
 }
 
 #[test]
+fn every_control_character_and_escape_letter_is_judged_as_serde_json_judges_it() {
+    for byte in 0..=255u8 {
+        agrees(&[b'"', byte, b'"']);
+        agrees(&[b'"', b'\\', byte, b'"']);
+        agrees(&[b'[', byte, b'1', b']']);
+        agrees(&[b'1', byte]);
+        agrees(&[b'1', byte, b'1']);
+        agrees(&[b'0', byte, b'1']);
+        agrees(&[b'"', b'\\', b'u', b'0', b'0', b'0', byte, b'"']);
+    }
+}
+
+#[test]
 fn duplicate_keys_are_refused_however_they_are_spelled() {
     assert_eq!(refusal(br#"{"a":1,"b":2,"a":3}"#), "duplicate key \"a\" at byte 13");
     assert_eq!(refusal(br#"{"a":1,"\u0061":3}"#), "duplicate key \"a\" at byte 7");
@@ -108,6 +121,9 @@ fn strings_are_unescaped_and_lone_surrogates_survive() {
     assert!(nodes[1].unescape(|run| wtf8.extend_from_slice(run)));
     assert_eq!(wtf8, b"\xed\xa0\x80x");
     assert_eq!(nodes[3].as_str().as_deref(), Some("\u{fffd}A"));
+    let pairs = parse(r#"["\ud800\udc00", "\udbff\udfff", "\udbff\ue000"]"#);
+    let pairs: Vec<_> = pairs.root().elements().filter_map(|node| node.as_str()).map(String::from).collect();
+    assert_eq!(pairs, ["\u{10000}", "\u{10ffff}", "\u{fffd}\u{e000}"]);
     assert!(nodes[0].is_str("a\"\\/\u{8}\u{c}\n\r\tA\u{e9}\u{1f600}") && !nodes[0].is_str("a"));
 }
 

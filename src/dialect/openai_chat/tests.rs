@@ -136,6 +136,9 @@ fn usage_is_shown_to_who_asked_and_to_nobody_else() {
     };
     let all = frames(text);
     assert_eq!(shaped(false), [all[0].raw.clone(), all[1].raw.clone(), all[3].raw.clone()]);
+    let filtered = b"data: {\"choices\":[],\"usage\":null,\"prompt_filter_results\":[]}\n\n";
+    let filtered = &frames(filtered)[0];
+    assert_eq!(Shaper::new(false).shape(filtered), Some(filtered.raw.clone()), "no usage in it");
     let asked = shaped(true);
     assert_eq!(asked[0], "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}],\"usage\":null}\n\n");
     assert_eq!(asked[1..], [all[1].raw.clone(), all[2].raw.clone(), all[3].raw.clone()]);
