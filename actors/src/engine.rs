@@ -15,18 +15,19 @@ use actix::Actor;
 use bytes::Bytes;
 use prometheus_client::registry::Registry;
 
+use crate::batch::registry::{BatchPorts, Batchers};
 use crate::cache::actor::{CacheChild, CacheShared, Forget, Grew};
 use crate::cache::index::CacheIndex;
 use crate::cache::purge::PurgeEpochs;
 use crate::cache::{Entry, PurgeFilter};
-use crate::call::{Call, CallId, CallKind, ChatWork, ForwardWork};
+use crate::call::{Call, CallId, CallKind, ChatWork, EmbedWork, ForwardWork};
 use crate::error::{CallError, Stage};
 use crate::lane::actor::LaneChild;
 use crate::lane::queue::JobQueue;
 use crate::lane::{Lane, LaneId, LaneLimits, LaneShared};
 use crate::mail::{Door, reply};
 use crate::metrics::EngineMetrics;
-use crate::pipeline::{self, Answered};
+use crate::pipeline::{self, Answered, Embedded};
 use crate::ports::clock::ClockRef;
 use crate::ports::egress::Egress;
 use crate::ports::policy::Policy;
@@ -48,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) egress: Arc<dyn Egress>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) cache: Arc<CacheShared>,
+    pub(crate) batchers: Arc<Batchers>,
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) acting: Arc<Acting>,
     pub(crate) metrics: EngineMetrics,
@@ -96,17 +98,7 @@ impl Engine {
     ) -> Self {
         let metrics = EngineMetrics::register(registry);
         let clock = Arc::clone(&ports.clock);
-        let cache = Arc::new(CacheShared {
-            index: CacheIndex::new(),
-            door: Arc::default(),
-            epochs: PurgeEpochs::default(),
-            limits: config.cache,
-            // Each admitted operation has at most a join, a landing and two messages of its orphan on the way.
-            mailbox: config.max_operations.saturating_mul(4).saturating_add(64),
-            clock: Arc::clone(&clock),
-            metrics: metrics.cache.clone(),
-            sites: sites.clone(),
-        });
+        let cache = new_cache(&config, &clock, &metrics, &sites);
         let lane = |id: LaneId| {
             let limits = config.lane_limits(id);
             let (clock, metrics) = (Arc::clone(&clock), metrics.lane(id));
@@ -120,22 +112,34 @@ impl Engine {
             drop(supervisor.tell(Supervise(Box::new(LaneChild(Arc::clone(&lane.0))))));
         }
         drop(supervisor.tell(Supervise(Box::new(CacheChild(Arc::clone(&cache))))));
-        let recorder = Recorder::new(
-            config.explain_calls,
-            Arc::clone(&clock),
-            Arc::clone(&ports.ledger),
-            metrics.calls.clone(),
-        );
-        let acting = Acting {
+        let (ledger, calls) = (Arc::clone(&ports.ledger), metrics.calls.clone());
+        let recorder = Recorder::new(config.explain_calls, Arc::clone(&clock), ledger, calls);
+        let acting = Arc::new(Acting {
             clock: Arc::clone(&clock),
             ledger: Arc::clone(&ports.ledger),
             metrics: metrics.upstream.clone(),
+        });
+        let batching = BatchPorts {
+            clock: Arc::clone(&clock),
+            acting: Arc::clone(&acting),
+            lane: match config.lane_of(CallKind::Embed) {
+                LaneId::Interactive => interactive.clone(),
+                LaneId::Heavy => heavy.clone(),
+            },
+            cache: Arc::clone(&cache),
+            policy: Arc::clone(&ports.policy),
+            egress: Arc::clone(&ports.egress),
+            supervisor: Arc::clone(&supervisor),
+            metrics: metrics.batch.clone(),
+            sites: sites.clone(),
+            ttl_ms: config.ttl_ms(CallKind::Embed),
         };
         Self(Arc::new(Shared {
             gate: Arc::new(Gate::new(config.max_operations, metrics.calls.active.clone())),
             spawner: Spawner::new(config.run_on, &arbiters.children),
             recorder: Arc::new(recorder),
-            acting: Arc::new(acting),
+            acting,
+            batchers: Batchers::new(config.batch, batching),
             policy: ports.policy,
             egress: ports.egress,
             salt: ports.salt,
@@ -162,6 +166,20 @@ impl Engine {
     /// A hit takes one shard read lock and sends no message; a miss sends one to the cache actor.
     pub async fn chat(&self, call: Call<ChatWork>) -> Result<Answered, CallError> {
         pipeline::chat(&self.0, call).await
+    }
+
+    /// Answers each item of an embedding call from memory, from a row already on its way, or by one of its own.
+    ///
+    /// Dropping the future gives its waiting rows up at once; rows others wait for fly on.
+    ///
+    /// # Errors
+    /// [`CallError`] for the call as a whole. A rejected item is named by its place; all other items were
+    /// computed and kept.
+    ///
+    /// # Cost
+    /// A remembered item takes one shard read lock; the others of the call take one lock of their batcher together.
+    pub async fn embed(&self, call: Call<EmbedWork>) -> Result<Embedded, CallError> {
+        pipeline::embed(&self.0, call).await
     }
 
     /// Passes a request through. Never shared, kept or repeated.
@@ -240,6 +258,25 @@ impl Engine {
         drop(self.0.supervisor.tell(Dismiss));
         self.0.gate.active()
     }
+}
+
+fn new_cache(
+    config: &EngineConfig,
+    clock: &ClockRef,
+    metrics: &EngineMetrics,
+    sites: &Sites,
+) -> Arc<CacheShared> {
+    Arc::new(CacheShared {
+        index: CacheIndex::new(),
+        door: Arc::default(),
+        epochs: PurgeEpochs::default(),
+        limits: config.cache,
+        // Each admitted operation has at most a join, a landing and two messages of its orphan on the way.
+        mailbox: config.max_operations.saturating_mul(4).saturating_add(64),
+        clock: Arc::clone(clock),
+        metrics: metrics.cache.clone(),
+        sites: sites.clone(),
+    })
 }
 
 fn new_lane(

@@ -146,6 +146,15 @@ pub enum ErrorKind {
         /// Jobs of the caller's workspace that wait already.
         own: usize,
     },
+    /// Too many embedding rows wait, or too many batchers exist; nothing of the call was queued.
+    RowsFull {
+        /// `rows` or `batchers`.
+        what: &'static str,
+        /// How many there may be.
+        limit: usize,
+        /// Rows of the caller's workspace that wait at this batcher already.
+        own: usize,
+    },
     /// The lane, batcher or task that held this call died with it.
     LaneLost {
         /// What died.
@@ -191,6 +200,7 @@ impl ErrorKind {
             Self::Denied { .. } => "denied",
             Self::NotCached => "not_cached",
             Self::LaneFull { .. } => "lane_full",
+            Self::RowsFull { .. } => "rows_full",
             Self::LaneLost { .. } => "lane_lost",
             Self::LaneClosed { .. } => "lane_closed",
             Self::DeadlineExceeded { .. } => "deadline_exceeded",
@@ -213,6 +223,10 @@ impl fmt::Display for ErrorKind {
             Self::LaneFull { lane, limit, own } => write!(
                 f,
                 "lane {lane} is full: {limit} jobs wait (lanes.queue_jobs), {own} of them yours; nothing was started"
+            ),
+            Self::RowsFull { what, limit, own } => write!(
+                f,
+                "{limit} embedding {what} are waiting or in use, the limit (batch.max_{what}), {own} waiting rows are yours; nothing was started"
             ),
             Self::LaneLost { what } => write!(f, "the {what} that held this call failed and was replaced"),
             Self::LaneClosed { lane } => {
@@ -280,6 +294,11 @@ impl CallError {
         Self::new(Stage::Lane, ErrorKind::LaneFull { lane, limit, own }, Blame::Us, Retry::After(after))
     }
 
+    /// Too many embedding rows wait or too many batchers exist; nothing of the call was queued.
+    pub fn rows_full(what: &'static str, limit: usize, own: usize, after: Duration) -> Self {
+        Self::new(Stage::Group, ErrorKind::RowsFull { what, limit, own }, Blame::Us, Retry::After(after))
+    }
+
     /// Whatever held the call died; its answer, if any, is lost.
     pub fn lane_lost(stage: Stage, what: &'static str) -> Self {
         Self::new(stage, ErrorKind::LaneLost { what }, Blame::Us, Retry::Safe)
@@ -312,6 +331,21 @@ impl CallError {
             _ => Retry::Never,
         };
         Self::new(Stage::Act, ErrorKind::Upstream { target, fault, attempts }, blame, retry)
+    }
+
+    /// The same rejection, naming the item of the caller's own request of `items` that is to blame.
+    ///
+    /// The upstream saw that item alone, so its own body names another place unless there was but one.
+    #[must_use]
+    pub fn at_item(mut self, item: usize, items: usize) -> Self {
+        if let ErrorKind::Upstream { fault, .. } = &mut self.kind {
+            fault.item = Some(item);
+            if items > 1 {
+                fault.what = format!("input[{item}]: {}", fault.what);
+                fault.body = None;
+            }
+        }
+        self
     }
 
     /// Every target's breaker is open; the first closes in `after`.

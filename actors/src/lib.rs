@@ -3,6 +3,7 @@
 //! Knows actix actors; never HTTP, vendors, files or SQL. Everything outside enters through
 //! [`ports`]. Start with [`Engine`]; the path itself is `pipeline/`, top to bottom.
 
+pub mod batch;
 mod cache;
 pub mod call;
 pub mod engine;
@@ -23,13 +24,14 @@ mod sites;
 mod supervise;
 mod upstream;
 
+pub use batch::{BatchLimits, BatcherReading};
 pub use cache::{CacheLimits, Capacity, Entry, Kept, PurgeFilter, Tier};
 pub use call::{Call, CallId, CallKind, Form, WorkspaceId};
 pub use engine::{Engine, EngineConfig, Ports};
 pub use error::{Blame, CallError, ErrorKind, Retry, Stage};
 pub use flight::{Ending, Follower, Origin, Shape, Step};
 pub use lane::{LaneId, LaneLimits, split_slots};
-pub use pipeline::{Answered, Body, Outcome, Telling};
+pub use pipeline::{Answered, Body, Embedded, Outcome, Telling};
 pub use sites::Site;
 pub use supervise::SuperviseLimits;
 pub use upstream::{BreakerRules, RetryRules, Upstream, UpstreamLimits, UpstreamReading};

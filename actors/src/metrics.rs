@@ -12,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use crate::batch::metrics::BatchMetrics;
 use crate::call::CallKind;
 use crate::error::CallError;
 use crate::lane::LaneId;
@@ -30,6 +31,7 @@ fn seconds() -> Histogram {
 pub struct EngineMetrics {
     pub(crate) lanes: [LaneMetrics; 2],
     pub(crate) cache: CacheMetrics,
+    pub(crate) batch: BatchMetrics,
     pub(crate) upstream: UpstreamMetrics,
     pub(crate) supervise: SuperviseMetrics,
     pub(crate) calls: CallMetrics,
@@ -44,6 +46,7 @@ impl EngineMetrics {
         Self {
             lanes: LaneMetrics::register(registry, &performance),
             cache: CacheMetrics::register(registry),
+            batch: BatchMetrics::register(registry),
             upstream: UpstreamMetrics::register(registry),
             supervise: SuperviseMetrics::register(registry),
             calls: CallMetrics::register(registry, &performance),

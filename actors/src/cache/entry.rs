@@ -21,8 +21,13 @@ pub enum Kept {
     Whole(Bytes),
     /// Events in the vendor's framing, each whole.
     Events(Arc<[Bytes]>),
-    /// One embedding.
-    Row(Vector),
+    /// One embedding, and the model as the upstream named it.
+    Row {
+        /// The vector.
+        vector: Vector,
+        /// The answer's `model`.
+        model: Arc<str>,
+    },
 }
 
 impl Kept {
@@ -30,7 +35,7 @@ impl Kept {
         match self {
             Self::Whole(body) => body.len(),
             Self::Events(events) => events.iter().map(|event| event.len() + size_of::<Bytes>()).sum(),
-            Self::Row(vector) => vector.text.len() + vector.bits.len(),
+            Self::Row { vector, .. } => vector.text.len() + vector.bits.len(),
         }
     }
 }

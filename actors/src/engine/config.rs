@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix::{Arbiter, ArbiterHandle};
 
+use crate::batch::BatchLimits;
 use crate::cache::{CacheLimits, Capacity};
 use crate::call::CallKind;
 use crate::lane::{LaneId, LaneLimits, split_slots};
@@ -63,6 +64,8 @@ pub struct EngineConfig {
     pub ttl_ms: [u64; 3],
     /// Limits of the cache.
     pub cache: CacheLimits,
+    /// Limits of batching.
+    pub batch: BatchLimits,
     /// Answers stopped for length or by a filter are kept too.
     pub keep_cut_answers: bool,
     /// Equal calls share a flight.
@@ -91,6 +94,7 @@ impl Default for EngineConfig {
             lanes: [LaneId::Interactive, LaneId::Heavy, LaneId::Interactive],
             ttl_ms: [7 * 86_400_000, 30 * 86_400_000, 1],
             cache: CacheLimits { capacity: Capacity::Bytes(256 << 20), max_entry_bytes: 8 << 20 },
+            batch: BatchLimits::default(),
             keep_cut_answers: false,
             join: true,
             flight_max_bytes: 16 << 20,

@@ -1,5 +1,6 @@
 //! The engine at one moment, for people and gauges. Reading locks each queue for an instant.
 
+use crate::batch::BatcherReading;
 use crate::lane::{Lane, LaneId};
 use crate::ports::clock::Tick;
 
@@ -54,6 +55,10 @@ pub struct EngineReading {
     pub lanes: [LaneReading; 2],
     /// The cache.
     pub cache: CacheReading,
+    /// Every batcher.
+    pub batchers: Vec<BatcherReading>,
+    /// Embedding rows waiting at all batchers, and how many may.
+    pub rows_waiting: (usize, usize),
     /// Answers in the air.
     pub flights: i64,
     /// Operations in progress.
@@ -85,6 +90,8 @@ impl Engine {
                 expired: cache.metrics.expired.get(),
                 purged: cache.metrics.purged.get(),
             },
+            batchers: shared.batchers.read(),
+            rows_waiting: shared.batchers.waiting(),
             flights: shared.metrics.calls.flights.get(),
             active_operations: shared.gate.active(),
             max_operations: shared.gate.limit(),

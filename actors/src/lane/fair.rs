@@ -120,19 +120,33 @@ impl<T> FairQueue<T> {
 
     /// Takes the next item: the oldest if it waited longer than the aging bound, else by turns.
     pub(crate) fn pop(&mut self, now: Tick) -> Option<T> {
+        let next = self.next(now)?;
+        let group = self.items[next].group;
+        if self.turns.front() == Some(&group) {
+            self.turns.rotate_left(1);
+        }
+        Some(self.take(next))
+    }
+
+    /// The item that [`Self::pop`] would take.
+    pub(crate) fn peek(&mut self, now: Tick) -> Option<&T> {
+        let next = self.next(now)?;
+        Some(&self.items[next].item)
+    }
+
+    fn next(&mut self, now: Tick) -> Option<usize> {
         let oldest = self.items.get(self.all.first)?;
         if now.since(oldest.since) >= self.aging {
-            return Some(self.take(self.all.first));
+            return Some(self.all.first);
         }
         // A workspace whose items all left is still in `turns`; it gives its turn up here.
-        while let Some(group) = self.turns.pop_front() {
+        while let Some(&group) = self.turns.front() {
             let first = self.groups[group].ends.first;
-            if first == NONE {
-                self.forget(group);
-                continue;
+            if first != NONE {
+                return Some(first);
             }
-            self.turns.push_back(group);
-            return Some(self.take(first));
+            self.turns.pop_front();
+            self.forget(group);
         }
         None
     }

@@ -3,6 +3,7 @@
 //!
 //! Owns the order of the stages, which `stages.rs` enforces by types. Must not decide what a stage decides.
 
+mod embed;
 mod fly;
 mod forward;
 mod reply;
@@ -23,6 +24,8 @@ use crate::mail::reply as mail;
 use crate::ports::provider::Task;
 use crate::record::OpenRecord;
 
+pub use embed::Embedded;
+pub(crate) use embed::embed;
 pub(crate) use forward::forward;
 pub use reply::{Answered, Body, Outcome, Telling};
 use reply::{Found, Source};

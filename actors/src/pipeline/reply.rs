@@ -27,6 +27,8 @@ pub enum Outcome {
     Joined,
     /// From a request of its own, which others may share.
     Miss,
+    /// Its items came in different ways.
+    Mixed,
     /// From a request of its own, not shared, for this reason.
     Bypass(&'static str),
 }
@@ -37,6 +39,7 @@ impl Outcome {
             Self::Hit => Told::Hit,
             Self::Joined => Told::Joined,
             Self::Miss => Told::Miss,
+            Self::Mixed => Told::Mixed,
             Self::Bypass(_) => Told::Bypass,
         }
     }

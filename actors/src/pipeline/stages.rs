@@ -113,6 +113,18 @@ impl Preference {
     fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         self.places[..self.len].iter().map(|&place| usize::from(place))
     }
+
+    fn then_the_rest(&self, route: &Route) -> Vec<usize> {
+        let mut places: Vec<usize> = self.iter().collect();
+        let rest: Vec<usize> = (0..route.targets.len()).filter(|place| !places.contains(place)).collect();
+        places.extend(rest);
+        places
+    }
+}
+
+/// All targets to ask for what `digest` names, the preferred ones first.
+pub(crate) fn places(route: &Route, digest: &BodyDigest, now: Tick) -> Vec<usize> {
+    Preference::of(route, digest, now).then_the_rest(route)
 }
 
 /// A call with its identity. From here to a kept answer nothing is allocated and no message is sent.
@@ -186,11 +198,7 @@ impl<W> Keyed<W> {
 
     /// All targets to ask, the preferred ones first.
     pub(crate) fn places(&self) -> Vec<usize> {
-        let mut places: Vec<usize> = self.preference.iter().collect();
-        let rest = (0..self.call().route.targets.len()).filter(|place| !places.contains(place));
-        let rest: Vec<usize> = rest.collect();
-        places.extend(rest);
-        places
+        self.preference.then_the_rest(&self.call().route)
     }
 }
 

@@ -245,12 +245,14 @@ pub struct Fault {
     pub body: Option<Bytes>,
     /// How long the upstream asked us to wait.
     pub retry_after: Option<Duration>,
+    /// Place of the embedding item that is to blame, in the caller's own request; the engine finds it out.
+    pub item: Option<usize>,
 }
 
 impl Fault {
     /// A fault of this kind.
     pub fn new(kind: FaultKind, what: impl Into<String>) -> Self {
-        Self { kind, what: what.into(), body: None, retry_after: None }
+        Self { kind, what: what.into(), body: None, retry_after: None, item: None }
     }
 
     /// No connection, a 5xx, or nonsense.

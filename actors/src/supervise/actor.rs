@@ -14,6 +14,10 @@ use crate::ports::clock::ClockRef;
 use crate::supervise::budget::RestartBudget;
 use crate::supervise::{Birth, Cause, Child, ChildId, Deathwatch, Pulse, SuperviseLimits};
 
+/// Messages the mailbox holds: a burst of new batchers, and the death of as many. A birth it cannot take is
+/// refused to the caller, who may ask again.
+const MAILBOX: usize = 4_096;
+
 /// Take a child under supervision and start it.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -155,6 +159,7 @@ impl Actor for Supervisor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
         self.tell_later(ctx, Round, Duration::from_millis(self.round_ms()));
     }
 }
