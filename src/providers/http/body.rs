@@ -1,0 +1,133 @@
+//! The body of an answer: pieces as they arrive, under the limits of its exchange.
+//!
+//! Owns size and time limits while reading; it does not look into the bytes.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use bytes::{Bytes, BytesMut};
+use hyper::body::{Body as _, Incoming};
+use tidegate_actors::ports::provider::{Fault, FaultKind};
+
+use super::innermost;
+use super::patience::Watch;
+
+/// Reads one body. Dropping it stops the exchange.
+pub(crate) struct Body {
+    incoming: Incoming,
+    watch: Watch,
+    max_bytes: usize,
+    read: usize,
+}
+
+impl Body {
+    pub(super) fn new(incoming: Incoming, watch: Watch, max_bytes: usize) -> Self {
+        Self { incoming, watch, max_bytes, read: 0 }
+    }
+
+    /// The next piece, as soon as it is there; `None` after the last.
+    ///
+    /// # Errors
+    /// [`FaultKind::Cut`] when the connection ends before the body does, a timeout, or a body
+    /// beyond the limit. Nothing follows a fault.
+    pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Fault>>> {
+        loop {
+            match Pin::new(&mut self.incoming).poll_frame(cx) {
+                Poll::Pending => return self.watch.poll_expired(cx).map(|fault| Some(Err(fault))),
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(self.cut(&error)))),
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let Ok(piece) = frame.into_data()
+                        && !piece.is_empty()
+                    {
+                        return Poll::Ready(Some(self.count(piece)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The whole body.
+    ///
+    /// # Errors
+    /// As [`Body::poll_piece`], but a body that breaks off is [`FaultKind::Broken`]: nobody saw its start.
+    pub(crate) async fn whole(self) -> Result<Bytes, Fault> {
+        let limit = self.max_bytes;
+        let (read, beyond) = self.up_to(limit).await.map_err(unseen)?;
+        if beyond {
+            return Err(too_large(limit));
+        }
+        Ok(read)
+    }
+
+    /// At most `limit` bytes, and whether there was more.
+    ///
+    /// # Errors
+    /// As [`Body::poll_piece`].
+    pub(crate) async fn up_to(mut self, limit: usize) -> Result<(Bytes, bool), Fault> {
+        self.max_bytes = usize::MAX;
+        let Some(first) = self.next().await else { return Ok((Bytes::new(), false)) };
+        let first = first?;
+        if first.len() > limit {
+            return Ok((first.slice(..limit), true));
+        }
+        let Some(second) = self.next().await else { return Ok((first, false)) };
+        let mut whole = BytesMut::with_capacity(self.expected(limit, first.len()));
+        whole.extend_from_slice(&first);
+        let mut next = Some(second);
+        while let Some(piece) = next {
+            let piece = piece?;
+            let room = limit - whole.len();
+            if piece.len() > room {
+                whole.extend_from_slice(&piece[..room]);
+                return Ok((whole.freeze(), true));
+            }
+            whole.extend_from_slice(&piece);
+            next = self.next().await;
+        }
+        Ok((whole.freeze(), false))
+    }
+
+    /// Reads what is left, so that the connection can be used again; the caller has what it wanted.
+    /// A body that goes on is given up with its connection.
+    pub(crate) fn drain_in_background(mut self) {
+        const FURTHER: usize = 64 << 10;
+        if let Poll::Ready(None) = self.poll_piece(&mut Context::from_waker(Waker::noop())) {
+            return;
+        }
+        self.max_bytes = self.read.saturating_add(FURTHER);
+        self.watch.hurry();
+        tokio::spawn(async move { while let Some(Ok(_)) = self.next().await {} });
+    }
+
+    async fn next(&mut self) -> Option<Result<Bytes, Fault>> {
+        poll_fn(|cx| self.poll_piece(cx)).await
+    }
+
+    /// Room to take at once: what the upstream announced, as far as it is believable.
+    fn expected(&self, limit: usize, already: usize) -> usize {
+        const BELIEVED: usize = 1 << 20;
+        let announced = usize::try_from(self.incoming.size_hint().lower()).unwrap_or(usize::MAX);
+        announced.saturating_add(already).clamp(4096, BELIEVED).min(limit.max(already))
+    }
+
+    fn count(&mut self, piece: Bytes) -> Result<Bytes, Fault> {
+        self.watch.heard();
+        self.read = self.read.saturating_add(piece.len());
+        if self.read > self.max_bytes { Err(too_large(self.max_bytes)) } else { Ok(piece) }
+    }
+
+    fn cut(&self, error: &hyper::Error) -> Fault {
+        let text = format!("the answer broke off after {} bytes: {}", self.read, innermost(error));
+        Fault::new(FaultKind::Cut, text)
+    }
+}
+
+fn unseen(fault: Fault) -> Fault {
+    if fault.kind == FaultKind::Cut { Fault::broken(None, fault.what) } else { fault }
+}
+
+fn too_large(limit: usize) -> Fault {
+    Fault::broken(None, format!("the answer is larger than {limit} bytes (max_answer_bytes)"))
+}

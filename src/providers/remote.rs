@@ -1,0 +1,236 @@
+//! A vendor's API behind a base URL: addresses, fields, credentials, and the check of a reply's status.
+//!
+//! Owns what every request to one provider carries. It knows no body; the client's own credentials
+//! never reach it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+};
+use hyper::{Method, Request, StatusCode, Uri};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use tidegate_actors::Form;
+use tidegate_actors::ports::clock::ClockRef;
+use tidegate_actors::ports::provider::Fault;
+
+use super::http::{HttpSettings, Outbound, Patience, Reply, common_fields};
+use super::keys::Keys;
+use super::verdict;
+use crate::config::{self, Address, Auth, Timeouts};
+
+/// Bytes of an error body that are read; more is no message.
+const ERROR_BYTES: usize = 256 << 10;
+/// Shorter than any upstream we know keeps its end open, so that we close first.
+const KEEP_ALIVE: Duration = Duration::from_secs(45);
+/// Where the name of the model goes in a base URL.
+const MODEL: &str = "{model}";
+/// What a path segment or a query value may hold as it is.
+const PLAIN: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
+
+/// One provider's API.
+pub(super) struct Remote {
+    http: Outbound,
+    root: String,
+    query: String,
+    fields: HeaderMap,
+    auth: Option<HeaderName>,
+    keys: Keys,
+    clock: ClockRef,
+    /// Bytes of one line of a stream.
+    pub(super) max_line_bytes: usize,
+}
+
+/// One request, before it carries what the provider adds.
+pub(super) struct Sending<'a> {
+    pub(super) method: Method,
+    /// Below the root, with a slash before it; may have a query.
+    pub(super) path: &'a str,
+    /// The model's name there, for roots that hold it.
+    pub(super) model: &'a str,
+    pub(super) fields: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Remote {
+    /// # Errors
+    /// One line for people.
+    pub(super) fn new(config: &config::Provider, clock: ClockRef) -> Result<Self, String> {
+        let root = config.api_root();
+        let address = &config.address;
+        let proxy = address.proxy.as_ref().map(|proxy| proxy.reveal().parse::<Uri>());
+        let settings = HttpSettings {
+            base: base_of(&root)?,
+            patience: patience(&config.timeouts),
+            max_answer_bytes: config.bounds.max_answer_bytes,
+            keep_alive: KEEP_ALIVE,
+            proxy: proxy.transpose().map_err(|fault| format!("proxy is not a URL: {fault}"))?,
+        };
+        let prefix = if config.auth() == Auth::Bearer { "Bearer " } else { "" };
+        let keys = config.credentials.keys.iter().map(|key| format!("{prefix}{}", key.reveal()));
+        Ok(Self {
+            http: Outbound::new(settings, clock.clone())?,
+            query: query(address),
+            fields: fields(address)?,
+            auth: auth_field(config.auth()),
+            keys: Keys::new(keys).map_err(|at| format!("key number {at} cannot stand in a header"))?,
+            max_line_bytes: config.bounds.max_line_bytes,
+            root,
+            clock,
+        })
+    }
+
+    /// Sends a JSON body to `path` and gives the reply if it is a success.
+    ///
+    /// # Errors
+    /// What went wrong on the way, or what a status other than 2xx means.
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        model: &str,
+        fields: HeaderMap,
+        body: Bytes,
+    ) -> Result<Reply, Fault> {
+        let mut sending = Sending { method: Method::POST, path, model, fields, body };
+        sending.fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let reply = self.send(sending, |status| status.is_success()).await?;
+        match reply.fields.get(CONTENT_ENCODING).filter(|coding| *coding != "identity") {
+            None => Ok(reply),
+            Some(coding) => {
+                let coding = coding.to_str().unwrap_or("unreadable");
+                let text = format!("answered with content-encoding {coding}, which was not accepted");
+                Err(Fault::broken(Some(reply.status.as_u16()), text))
+            }
+        }
+    }
+
+    /// Sends a request and gives the reply if its status `passes`.
+    ///
+    /// # Errors
+    /// What went wrong on the way, or what the status means.
+    pub(super) async fn send(
+        &self,
+        sending: Sending<'_>,
+        passes: fn(StatusCode) -> bool,
+    ) -> Result<Reply, Fault> {
+        let chosen = self.keys.next(self.clock.now());
+        let request = self.request(sending, chosen.map(|(_, key)| key))?;
+        let reply = self.http.send(request).await?;
+        if reply.status.is_success() {
+            return Ok(reply);
+        }
+        if passes(reply.status) {
+            let fault = verdict::fault_of(reply.status, &reply.fields, Bytes::new(), self.clock.unix_us());
+            self.learn(chosen, &fault);
+            return Ok(reply);
+        }
+        let (body, _) = reply.body.up_to(ERROR_BYTES).await?;
+        let fault = verdict::fault_of(reply.status, &reply.fields, body, self.clock.unix_us());
+        self.learn(chosen, &fault);
+        Err(fault)
+    }
+
+    fn learn(&self, chosen: Option<(super::keys::Chosen, &HeaderValue)>, fault: &Fault) {
+        if let Some((chosen, _)) = chosen {
+            self.keys.learn(chosen, fault, self.clock.now());
+        }
+    }
+
+    fn request(
+        &self,
+        sending: Sending<'_>,
+        key: Option<&HeaderValue>,
+    ) -> Result<Request<Full<Bytes>>, Fault> {
+        let uri = self.uri(sending.path, sending.model)?;
+        let mut request = Request::new(Full::new(sending.body));
+        *request.method_mut() = sending.method;
+        *request.uri_mut() = uri;
+        let fields = request.headers_mut();
+        *fields = sending.fields;
+        for (name, value) in &self.fields {
+            fields.insert(name.clone(), value.clone());
+        }
+        if let (Some(name), Some(key)) = (&self.auth, key) {
+            fields.insert(name.clone(), key.clone());
+        }
+        Ok(request)
+    }
+
+    fn uri(&self, path: &str, model: &str) -> Result<Uri, Fault> {
+        let mut uri = if self.root.contains(MODEL) {
+            self.root.replace(MODEL, &utf8_percent_encode(model, &PLAIN).to_string())
+        } else {
+            self.root.clone()
+        };
+        uri.push_str(path);
+        if !self.query.is_empty() {
+            uri.push(if path.contains('?') { '&' } else { '?' });
+            uri.push_str(&self.query);
+        }
+        // Only a passed-through path can be wrong here.
+        uri.parse().map_err(|fault| super::rejected(format!("the path cannot be sent on: {fault}")))
+    }
+}
+
+/// The fields of a request that wants its answer in this form.
+pub(super) fn accept(form: Form) -> HeaderMap {
+    let kind = match form {
+        Form::Whole => "application/json",
+        Form::Stream => "text/event-stream",
+    };
+    HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(kind))])
+}
+
+fn base_of(root: &str) -> Result<Uri, String> {
+    let written = root.replace(MODEL, "model");
+    let base: Uri = written.parse().map_err(|fault| format!("base_url is not a URL: {fault}"))?;
+    match base.authority() {
+        Some(authority) if authority.as_str().contains('@') => {
+            Err("base_url must not hold a password; use api_key_env".to_owned())
+        }
+        Some(_) if matches!(base.scheme_str(), Some("http" | "https")) => Ok(base),
+        _ => Err(format!("base_url must begin with http:// or https://, got {root:?}")),
+    }
+}
+
+fn patience(timeouts: &Timeouts) -> Patience {
+    Patience {
+        connect: Duration::from_millis(timeouts.connect_timeout_ms),
+        first_token: Duration::from_millis(timeouts.first_token_timeout_ms),
+        idle: Duration::from_millis(timeouts.idle_timeout_ms),
+        total: Duration::from_millis(timeouts.total_timeout_ms),
+    }
+}
+
+fn query(address: &Address) -> String {
+    let pairs = address.query.iter().map(|(name, value)| {
+        format!("{}={}", utf8_percent_encode(name, &PLAIN), utf8_percent_encode(value.reveal(), &PLAIN))
+    });
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+fn fields(address: &Address) -> Result<HeaderMap, String> {
+    let mut fields = common_fields();
+    let named = [("openai-organization", &address.organization), ("openai-project", &address.project)];
+    let named = named.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+    let more = address.headers.iter().map(|(name, value)| (name.as_str(), value.reveal()));
+    for (name, value) in named.chain(more) {
+        let field = HeaderName::try_from(name).map_err(|_| format!("{name:?} is not a header name"))?;
+        let mut value =
+            HeaderValue::try_from(value).map_err(|_| format!("the value of header {name} is not valid"))?;
+        value.set_sensitive(true);
+        fields.insert(field, value);
+    }
+    Ok(fields)
+}
+
+fn auth_field(auth: Auth) -> Option<HeaderName> {
+    match auth {
+        Auth::Bearer => Some(AUTHORIZATION),
+        Auth::ApiKey => Some(HeaderName::from_static("api-key")),
+        Auth::XApiKey => Some(HeaderName::from_static("x-api-key")),
+        Auth::None => None,
+    }
+}
