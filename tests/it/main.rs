@@ -8,4 +8,6 @@ mod config_performance;
 mod config_refusals;
 mod dependencies;
 mod layers;
+mod providers;
 mod sources;
+mod upstream;
