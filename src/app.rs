@@ -1,14 +1,193 @@
 //! Owns the composition: the only file that names concrete adapters. Must not hold any decision of its own.
 
-use crate::cli::ServeError;
-use crate::config::Loaded;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use prometheus_client::registry::Registry;
+use tidegate_actors::engine::{Placement, RunOn};
+use tidegate_actors::ports::clock::{ClockRef, SystemClock};
+use tidegate_actors::{
+    BatchLimits, BreakerRules, CacheLimits, Capacity, Engine, EngineConfig, LaneId, Ports, RetryRules,
+    SuperviseLimits, Upstream, UpstreamLimits, WorkspaceId,
+};
+
+use crate::cli::{ServeError, banner};
+use crate::config::{self, Config, LaneName, Loaded};
+use crate::http::{self, BodyBudget, Doors, Exposition, HttpMetrics, ModelTable, Served};
+use crate::providers;
+use crate::telemetry::lag::LoopLag;
+use crate::telemetry::log;
 
 /// Runs a server with `loaded` until it is told to stop.
 ///
 /// # Errors
-/// Always, for now: the doors are not connected yet.
+/// An address that cannot be bound or a provider that cannot be made; nothing was served then.
 pub fn serve(loaded: Loaded) -> Result<(), ServeError> {
-    let Loaded { config, .. } = loaded;
-    let address = format!("{}:{}", config.listen.host, config.listen.port);
-    Err(format!("cannot serve on {address}: this build has no doors yet; `tidegate config` works").into())
+    let _log = log::init(loaded.config.log.level, loaded.config.log.format)?;
+    // One TLS implementation in the process, whoever asks first.
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        tracing::debug!("a TLS provider was installed before");
+    }
+    actix_web::rt::System::new().block_on(run(loaded))
+}
+
+async fn run(loaded: Loaded) -> Result<(), ServeError> {
+    let mut registry = Registry::default();
+    let lag = LoopLag::register(&mut registry);
+    let doors = web::Data::new(doors(&loaded.config, registry)?);
+    let (server, address) = bind(&loaded.config, &doors, lag)?;
+    announce(&loaded, address)?;
+    let handle = server.handle();
+    let patience = Duration::from_millis(loaded.config.listen.shutdown_ms);
+    let engine = doors.engine.clone();
+    let stopping = actix_web::rt::spawn(async move {
+        stop_signal().await;
+        tracing::info!("draining");
+        // New connections are still taken, so that newcomers are told 503 instead of being cut off.
+        let left = engine.drain(patience).await;
+        tracing::info!(abandoned = left, "drained");
+        handle.stop(true).await;
+    });
+    server.await?;
+    stopping.abort();
+    Ok(())
+}
+
+/// Builds the engine, the providers and everything the doors share.
+fn doors(config: &Config, mut registry: Registry) -> Result<Doors, ServeError> {
+    let clock: ClockRef = Arc::new(SystemClock::new());
+    let ports = Ports { clock: Arc::clone(&clock), ..Ports::open(fastrand::u64(..)) };
+    let engine = Engine::start(engine_config(config), ports, &mut registry);
+    let mut served = BTreeMap::new();
+    for (name, provider) in &config.providers {
+        let adapter = providers::build(name, provider, &config.models, Arc::clone(&clock))?;
+        let upstream = Upstream::new(name.as_str(), adapter, upstream_limits(provider));
+        served.insert(name.clone(), Served { kind: provider.kind, upstream });
+    }
+    Ok(Doors {
+        engine,
+        models: ModelTable::new(config.models.clone(), served, config.gateway.passthrough.clone()),
+        bodies: BodyBudget::new(config.limits.buffered_bytes),
+        meter: HttpMetrics::register(&mut registry),
+        exposition: Exposition::new(registry),
+        workspace: WorkspaceId::default_workspace(),
+        config: config.clone(),
+    })
+}
+
+fn engine_config(config: &Config) -> EngineConfig {
+    let lane = |name: LaneName| match name {
+        LaneName::Interactive => LaneId::Interactive,
+        LaneName::Heavy => LaneId::Heavy,
+    };
+    let kinds = &config.kinds;
+    EngineConfig {
+        max_operations: config.gateway.max_operations,
+        max_concurrency: config.lanes.max_concurrency,
+        queue_jobs: config.lanes.queue_jobs,
+        aging_ms: config.lanes.aging_ms,
+        lanes: [lane(kinds.chat.lane), lane(kinds.embed.lane), lane(kinds.forward.lane)],
+        ttl_ms: [kinds.chat.ttl_ms, kinds.embed.ttl_ms, 1],
+        cache: CacheLimits {
+            capacity: Capacity::Bytes(config.cache.max_bytes),
+            max_entry_bytes: config.cache.max_entry_bytes,
+        },
+        keep_cut_answers: config.cache.keep_cut_answers,
+        join: config.gateway.join,
+        flight_max_bytes: config.flight.max_bytes,
+        orphan_grace_ms: config.gateway.orphan_grace_ms,
+        explain_calls: config.gateway.explain_calls,
+        supervise: SuperviseLimits {
+            restarts: config.lanes.restarts,
+            window_ms: config.lanes.restart_window_ms,
+            stall_after_ms: config.lanes.stall_after_ms,
+            ..SuperviseLimits::default()
+        },
+        batch: BatchLimits {
+            mix_calls: config.gateway.batch,
+            in_flight_batches: config.batch.in_flight_batches,
+            max_items: config.batch.max_items,
+            max_tokens: config.batch.max_tokens as u64,
+            max_linger_ms: config.batch.max_linger_ms,
+            max_batchers: config.batch.max_batchers,
+            idle_ms: config.batch.idle_ms,
+            ..BatchLimits::default()
+        },
+        placement: Placement::Own,
+        run_on: match config.lanes.run_on {
+            config::RunOn::Caller => RunOn::Caller,
+            config::RunOn::Lane => RunOn::Lane,
+        },
+    }
+}
+
+fn upstream_limits(provider: &config::Provider) -> UpstreamLimits {
+    let (retries, breaker) = (&provider.retries, &provider.breaker);
+    UpstreamLimits {
+        max_in_flight: provider.bounds.max_in_flight,
+        retry: RetryRules {
+            retries: retries.retries,
+            base_ms: retries.retry_base_ms,
+            max_ms: retries.retry_max_ms,
+            budget: retries.retry_budget,
+            budget_per_s: retries.retry_budget_min_per_s,
+        },
+        breaker: BreakerRules { failures: breaker.breaker_failures, open_ms: breaker.breaker_open_ms },
+    }
+}
+
+fn bind(
+    config: &Config,
+    doors: &web::Data<Doors>,
+    lag: LoopLag,
+) -> Result<(actix_web::dev::Server, SocketAddr), ServeError> {
+    let shared = doors.clone();
+    let listen = &config.listen;
+    let host = listen.ip().ok_or_else(|| format!("listen.host {:?} is no address", listen.host))?;
+    let mut server = HttpServer::new(move || {
+        let clock = Arc::clone(shared.engine.clock());
+        drop(actix_web::rt::spawn(lag.clone().watch(clock))); // ends with its worker
+        App::new().wrap(from_fn(http::metered)).configure(http::routes(&shared))
+    })
+    .workers(listen.workers.count())
+    .backlog(listen.backlog)
+    .max_connections(listen.max_connections)
+    .keep_alive(Duration::from_millis(listen.keep_alive_ms))
+    .client_request_timeout(Duration::from_millis(listen.head_timeout_ms))
+    .h1_allow_half_closed(false)
+    .tcp_nodelay(true)
+    .shutdown_timeout(listen.shutdown_ms.div_ceil(1_000))
+    .disable_signals();
+    for port in std::iter::once(&listen.port).chain(&listen.compat) {
+        let address = SocketAddr::new(host, *port);
+        server = server.bind(address).map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    }
+    let address = server.addrs().first().copied().ok_or("no address was bound")?;
+    Ok((server.run(), address))
+}
+
+fn announce(loaded: &Loaded, address: SocketAddr) -> Result<(), ServeError> {
+    let mut out = std::io::stdout().lock();
+    write!(out, "{}", banner(loaded, &format!("http://{address}")))?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Ready at the first SIGINT or SIGTERM.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        tracing::error!("SIGTERM cannot be heard; stop with SIGINT");
+        drop(tokio::signal::ctrl_c().await);
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
 }

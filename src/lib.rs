@@ -6,5 +6,6 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod dialect;
+pub mod http;
 pub mod providers;
 pub mod telemetry;

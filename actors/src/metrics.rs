@@ -22,6 +22,16 @@ type Pairs = Vec<(&'static str, String)>;
 type Counters = Family<Pairs, Counter>;
 type Histograms = Family<Pairs, Histogram, fn() -> Histogram>;
 
+/// A counter of a family. The family's guard must not live on: two in one expression would lock each other out.
+fn counter(of: &Counters, labels: Pairs) -> Counter {
+    of.get_or_create_owned(&labels)
+}
+
+/// A histogram of a family; see [`counter`].
+fn histogram(of: &Histograms, labels: Pairs) -> Histogram {
+    of.get_or_create_owned(&labels)
+}
+
 fn seconds() -> Histogram {
     Histogram::new(exponential_buckets(0.000_05, 2.5, 16))
 }
@@ -93,9 +103,9 @@ impl LaneMetrics {
             let name = || ("lane", lane.name().to_owned());
             let because = |reason: &str| vec![name(), ("reason", reason.to_owned())];
             Self {
-                refused_full: refused.get_or_create(&because("full")).clone(),
-                refused_closed: refused.get_or_create(&because("closed")).clone(),
-                wait: wait.get_or_create(&vec![name()]).clone(),
+                refused_full: counter(&refused, because("full")),
+                refused_closed: counter(&refused, because("closed")),
+                wait: histogram(&wait, vec![name()]),
                 wait_ms: performance.scheduler_wait_ms.clone(),
             }
         })
@@ -125,7 +135,7 @@ impl CacheMetrics {
     fn register(registry: &mut Registry) -> Self {
         let events = Counters::default();
         registry.register("tidegate_cache_events", "What happened to cache entries", events.clone());
-        let event = |name: &str| events.get_or_create(&vec![("event", name.to_owned())]).clone();
+        let event = |name: &str| counter(&events, vec![("event", name.to_owned())]);
         Self {
             kept: event("kept"),
             not_kept: event("not_kept"),
@@ -271,10 +281,10 @@ impl CallMetrics {
         let told = KINDS.map(|kind| {
             Told::ALL.map(|told| {
                 let labels = vec![("kind", kind.name().to_owned()), ("outcome", told.name().to_owned())];
-                (calls.get_or_create(&labels).clone(), duration.get_or_create(&labels).clone())
+                (counter(&calls, labels.clone()), histogram(&duration, labels))
             })
         });
-        let item = |name: &str| items.get_or_create(&vec![("outcome", name.to_owned())]).clone();
+        let item = |name: &str| counter(&items, vec![("outcome", name.to_owned())]);
         let made = Self {
             told,
             errors: Family::default(),

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use tidegate_actors::json::{Document, JsonFault, JsonLimits, Kind, Node, quote};
 
-use super::{Encoding, Row, RowFault};
+use super::{Encoding, Row, RowFault, Written};
 use crate::dialect::Usage;
 use crate::dialect::write::Obj;
 
@@ -137,14 +137,14 @@ fn usage(root: Node<'_>) -> Option<Usage> {
 }
 
 /// The answer to one caller: `rows` in the order of its items, numbered from 0.
-pub fn write_answer<'a>(
-    rows: impl IntoIterator<Item = &'a Row, IntoIter: Clone>,
+pub fn write_answer<'a, R: Into<Written<'a>>>(
+    rows: impl IntoIterator<Item = R, IntoIter: Clone>,
     encoding: Encoding,
     model: &str,
     prompt_tokens: u64,
 ) -> Vec<u8> {
-    let rows = rows.into_iter();
-    let size: usize = rows.clone().map(|row| row.written_len(encoding) + 56).sum();
+    let rows = rows.into_iter().map(Into::into);
+    let size: usize = rows.clone().map(|row: Written<'a>| row.len(encoding) + 56).sum();
     let mut out = Vec::with_capacity(size + model.len() + 128);
     out.extend_from_slice(b"{\"object\":\"list\",\"data\":[");
     for (index, row) in rows.enumerate() {

@@ -12,7 +12,7 @@ mod tests;
 
 pub use answer::{AnswerFault, EmbedAnswer, write_answer};
 pub use request::{EmbedLimits, EmbedRequest, Item, upstream_body};
-pub use row::{Row, RowFault};
+pub use row::{Row, RowFault, Written};
 
 /// How a caller wants its vectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

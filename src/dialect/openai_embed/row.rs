@@ -143,24 +143,41 @@ impl Row {
         let whole = dimension > 0 && text.starts_with(b"[") && text.ends_with(b"]");
         whole.then(|| Self { packed: bytes.slice(4..), dimension })
     }
+}
 
+/// A vector in both of its identities, wherever it is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Written<'a> {
+    /// The array as JSON text.
+    pub text: &'a [u8],
+    /// The elements as little-endian f32.
+    pub bits: &'a [u8],
+}
+
+impl<'a> From<&'a Row> for Written<'a> {
+    fn from(row: &'a Row) -> Self {
+        Self { text: row.text(), bits: row.bits() }
+    }
+}
+
+impl Written<'_> {
     /// Appends the value of the `embedding` member as `encoding` has it.
-    pub fn write_into(&self, encoding: Encoding, out: &mut Vec<u8>) {
+    pub fn write_into(self, encoding: Encoding, out: &mut Vec<u8>) {
         match encoding {
-            Encoding::Float => out.extend_from_slice(self.text()),
+            Encoding::Float => out.extend_from_slice(self.text),
             Encoding::Base64 => {
                 out.push(b'"');
-                out.extend_from_slice(STANDARD.encode(self.bits()).as_bytes());
+                out.extend_from_slice(STANDARD.encode(self.bits).as_bytes());
                 out.push(b'"');
             }
         }
     }
 
     /// Bytes of the value in `encoding`.
-    pub fn written_len(&self, encoding: Encoding) -> usize {
+    pub fn len(self, encoding: Encoding) -> usize {
         match encoding {
-            Encoding::Float => self.text().len(),
-            Encoding::Base64 => self.bits().len().div_ceil(3) * 4 + 2,
+            Encoding::Float => self.text.len(),
+            Encoding::Base64 => self.bits.len().div_ceil(3) * 4 + 2,
         }
     }
 }

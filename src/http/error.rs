@@ -1,0 +1,249 @@
+//! What a client is told when there is no answer: status, body in the door's own shape, and whether to come back.
+//!
+//! Owns the way from [`CallError`] to HTTP. Status decides the exception class in every SDK; 409 is never used,
+//! because SDKs repeat it.
+
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use tidegate_actors::ports::provider::{Fault, FaultKind};
+use tidegate_actors::{Blame, CallError, CallId, ErrorKind, Retry, Stage};
+
+use crate::dialect::error::{self as bodies, ApiError, BadRequest, UpstreamError};
+
+/// Longest pause ever asked of a client: SDKs give up on or sit out longer ones.
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
+
+/// In whose shape an error is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    OpenAi,
+    Anthropic,
+    Api,
+}
+
+impl Shape {
+    /// The shape of a path that no door has claimed.
+    pub(crate) fn of(path: &str, anthropic: bool) -> Self {
+        match path {
+            _ if path.starts_with("/v1/messages") || (anthropic && path.starts_with("/v1/")) => {
+                Self::Anthropic
+            }
+            _ if path.starts_with("/v1/") => Self::OpenAi,
+            _ => Self::Api,
+        }
+    }
+}
+
+/// Everything a door can refuse with.
+#[derive(Debug)]
+pub(crate) struct DoorError {
+    status: u16,
+    message: String,
+    param: Option<String>,
+    code: &'static str,
+    stage: &'static str,
+    blame: Blame,
+    retry: Retry,
+    /// The upstream's own words, where they may be shown.
+    upstream: Option<UpstreamError>,
+}
+
+impl DoorError {
+    fn refused(status: u16, code: &'static str, message: String) -> Self {
+        Self {
+            status,
+            message,
+            param: None,
+            code,
+            stage: Stage::Admit.name(),
+            blame: Blame::Caller,
+            retry: Retry::Never,
+            upstream: None,
+        }
+    }
+
+    pub(crate) fn foreign(what: &str, value: &str) -> Self {
+        let value: String = value.chars().filter(|letter| !letter.is_control()).take(100).collect();
+        let message = format!(
+            "{what} {value:?} is not this machine; without configured keys only programs on this machine may call"
+        );
+        Self::refused(403, "foreign_origin", message)
+    }
+
+    pub(crate) fn too_large(limit: usize) -> Self {
+        let message = format!("the body is larger than {limit} bytes, the limit (limits.body_bytes)");
+        Self::refused(413, "body_too_large", message)
+    }
+
+    pub(crate) fn bodies_full(limit: usize) -> Self {
+        let message = format!(
+            "request bodies take up {limit} bytes already, the limit (limits.buffered_bytes); nothing was started"
+        );
+        let retry = Retry::After(Duration::from_millis(500));
+        Self { blame: Blame::Us, retry, ..Self::refused(429, "bodies_full", message) }
+    }
+
+    pub(crate) fn body_broken(why: &str) -> Self {
+        Self::refused(400, "body_broken", format!("the body could not be read: {why}"))
+    }
+
+    pub(crate) fn body_slow(after_ms: u64) -> Self {
+        let message = format!("no byte of the body came for {after_ms} ms (listen.keep_alive_ms)");
+        Self::refused(408, "body_slow", message)
+    }
+
+    pub(crate) fn unknown_model(name: &str, near: &[&str]) -> Self {
+        let hint = match near {
+            [] => "; GET /v1/models lists the known ones".to_owned(),
+            near => format!("; did you mean {}?", near.join(" or ")),
+        };
+        let shown: String = name.chars().take(200).collect();
+        let message = format!("model {shown:?} is not configured{hint}");
+        Self { param: Some("model".to_owned()), ..Self::refused(404, "model_not_found", message) }
+    }
+
+    pub(crate) fn wrong_door(model: &str, path: &str, why: &str) -> Self {
+        let message = format!("model {model:?} cannot answer {path}: it {why}");
+        Self { param: Some("model".to_owned()), ..Self::refused(400, "model_not_supported", message) }
+    }
+
+    pub(crate) fn no_passthrough(fitting: usize) -> Self {
+        let message = match fitting {
+            0 => "no configured provider answers this path".to_owned(),
+            several => format!(
+                "{several} providers could answer this path; name a model in the body or set gateway.passthrough"
+            ),
+        };
+        Self::refused(404, "no_passthrough", message)
+    }
+
+    pub(crate) fn not_found(path: &str) -> Self {
+        let shown: String = path.chars().take(200).collect();
+        Self::refused(404, "not_found", format!("there is nothing at {shown}; GET /docs lists every path"))
+    }
+
+    pub(crate) fn no_such_call(id: &str, remembered: usize) -> Self {
+        let shown: String = id.chars().take(100).collect();
+        let message =
+            format!("call {shown:?} is not among the latest {remembered} calls (gateway.explain_calls)");
+        Self { param: Some("id".to_owned()), ..Self::refused(404, "call_not_found", message) }
+    }
+
+    pub(crate) fn bad_field(param: &str, message: impl Into<String>) -> Self {
+        Self { param: Some(param.to_owned()), ..Self::refused(400, "invalid_value", message.into()) }
+    }
+
+    pub(crate) fn not_cached() -> Self {
+        CallError::not_cached().into()
+    }
+
+    pub(crate) fn broken_answer(what: String) -> Self {
+        Self { blame: Blame::Upstream, ..Self::refused(502, "upstream_broken", what) }
+    }
+
+    /// Its status.
+    pub(crate) fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The body in a door's shape.
+    pub(crate) fn body(&self, shape: Shape, call: CallId) -> Vec<u8> {
+        let id = call.to_string();
+        match (shape, &self.upstream) {
+            (Shape::OpenAi, Some(upstream)) => upstream.openai(self.status),
+            (Shape::Anthropic, Some(upstream)) => upstream.anthropic(self.status, Some(&id)),
+            (Shape::OpenAi, None) => bodies::openai(
+                &self.message,
+                bodies::openai_type(self.status),
+                self.param.as_deref(),
+                Some(self.code),
+            ),
+            (Shape::Anthropic, None) => {
+                bodies::anthropic(bodies::anthropic_type(self.status), &self.message, Some(&id))
+            }
+            (Shape::Api, _) => bodies::api_v1(&ApiError {
+                message: &self.message,
+                kind: bodies::openai_type(self.status),
+                param: self.param.as_deref(),
+                code: Some(self.code),
+                stage: self.stage,
+                blame: self.blame.name(),
+                retry: self.retry.name(),
+                call_id: Some(&id),
+            }),
+        }
+    }
+
+    /// The whole response.
+    pub(crate) fn respond(&self, shape: Shape, call: CallId) -> HttpResponse {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let id = call.to_string();
+        let mut response = HttpResponse::build(status);
+        response
+            .insert_header(("content-type", "application/json"))
+            .insert_header(("x-should-retry", if self.retry == Retry::Never { "false" } else { "true" }))
+            .insert_header(("x-tidegate-stage", self.stage))
+            .insert_header(("x-tidegate-blame", self.blame.name()))
+            .insert_header(("request-id", id.as_str()))
+            .insert_header(("x-request-id", id.as_str()));
+        if let Retry::After(after) = self.retry {
+            let after = after.min(LONGEST_RETRY);
+            let ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+            response.insert_header(("retry-after-ms", ms)).insert_header(("retry-after", ms.div_ceil(1_000)));
+        }
+        response.body(self.body(shape, call))
+    }
+}
+
+impl From<BadRequest> for DoorError {
+    fn from(bad: BadRequest) -> Self {
+        Self { param: bad.param, ..Self::refused(400, bad.code, bad.message) }
+    }
+}
+
+impl From<CallError> for DoorError {
+    fn from(error: CallError) -> Self {
+        let upstream = match &error.kind {
+            ErrorKind::Upstream { fault: Fault { body: Some(body), kind, .. }, .. } => {
+                let status = upstream_status(*kind);
+                matches!(kind, FaultKind::Rejected { .. } | FaultKind::Busy { .. })
+                    .then(|| UpstreamError::read(status, body))
+            }
+            _ => None,
+        };
+        Self {
+            status: status(&error.kind),
+            message: error.kind.to_string(),
+            param: None,
+            code: error.kind.name(),
+            stage: error.stage.name(),
+            blame: error.blame,
+            retry: error.retry,
+            upstream,
+        }
+    }
+}
+
+fn status(kind: &ErrorKind) -> u16 {
+    match kind {
+        ErrorKind::Overloaded { .. } | ErrorKind::LaneFull { .. } | ErrorKind::RowsFull { .. } => 429,
+        ErrorKind::ShuttingDown | ErrorKind::LaneLost { .. } | ErrorKind::LaneClosed { .. } => 503,
+        ErrorKind::BreakerOpen { .. } => 503,
+        ErrorKind::Denied { .. } => 403,
+        ErrorKind::NotCached | ErrorKind::DeadlineExceeded { .. } => 504,
+        ErrorKind::Unclean { .. } => 502,
+        ErrorKind::Upstream { fault, .. } => upstream_status(fault.kind),
+    }
+}
+
+fn upstream_status(kind: FaultKind) -> u16 {
+    match kind {
+        // SDKs repeat 409 without being asked; the request is still the caller's to mend.
+        FaultKind::Rejected { status: 409 } => 400,
+        FaultKind::Rejected { status } | FaultKind::Busy { status } => status,
+        FaultKind::Credential { .. } | FaultKind::Broken { .. } | FaultKind::Cut => 502,
+        FaultKind::Timeout { .. } => 504,
+    }
+}

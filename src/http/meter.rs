@@ -1,0 +1,112 @@
+//! What the doors count: every request by method, route and status, whether it failed or not.
+
+use std::time::Duration;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::middleware::Next;
+use actix_web::{Error, web};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+use super::Doors;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Labels {
+    method: &'static str,
+    endpoint: &'static str,
+    status: u16,
+}
+
+/// Requests at the doors.
+#[derive(Debug, Clone)]
+pub struct HttpMetrics {
+    requests: Family<Labels, Counter>,
+    duration: Histogram,
+}
+
+impl HttpMetrics {
+    /// Registers what the doors count.
+    pub fn register(registry: &mut Registry) -> Self {
+        let requests = Family::default();
+        let duration = Histogram::new(exponential_buckets(0.000_1, 2.5, 16));
+        registry.register("http_requests", "HTTP requests", Family::clone(&requests));
+        registry.register(
+            "http_request_duration_seconds",
+            "Time until the head of the answer",
+            duration.clone(),
+        );
+        Self { requests, duration }
+    }
+
+    fn count(&self, method: &Method, endpoint: &'static str, status: u16, took: Duration) {
+        self.requests.get_or_create(&Labels { method: known(method), endpoint, status }).inc();
+        self.duration.observe(took.as_secs_f64());
+    }
+}
+
+/// Methods by name; what a client made up shares one label.
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::PATCH => "PATCH",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// The route a path belongs to: a label must not grow with what clients type.
+fn endpoint(path: &str) -> &'static str {
+    const FIXED: [&str; 9] = [
+        "/v1/chat/completions",
+        "/v1/embeddings",
+        "/v1/messages",
+        "/v1/models",
+        "/health",
+        "/ready",
+        "/metrics",
+        "/api/v1/engine",
+        "/api/v1/cache/purge",
+    ];
+    if let Some(fixed) = FIXED.into_iter().find(|fixed| *fixed == path) {
+        return fixed;
+    }
+    match path {
+        _ if path.starts_with("/v1/models/") => "/v1/models/{id}",
+        _ if path.starts_with("/v1/") => "/v1/{tail}",
+        _ if path.starts_with("/api/v1/calls/") => "/api/v1/calls/{id}/explain",
+        _ if path.starts_with("/docs") => "/docs",
+        _ => "other",
+    }
+}
+
+/// Counts every request, also one whose handler failed.
+///
+/// # Errors
+/// Those of the handler.
+pub async fn metered(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let Some(doors) = request.app_data::<web::Data<Doors>>().cloned() else {
+        return next.call(request).await;
+    };
+    let started = doors.engine.clock().now();
+    let method = request.method().clone();
+    let endpoint = endpoint(request.path());
+    let answered = next.call(request).await;
+    let status = match &answered {
+        Ok(response) => response.status().as_u16(),
+        Err(error) => error.as_response_error().status_code().as_u16(),
+    };
+    doors.meter.count(&method, endpoint, status, doors.engine.clock().now().since(started));
+    answered
+}

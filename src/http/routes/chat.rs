@@ -1,0 +1,263 @@
+//! `POST /v1/chat/completions` and `POST /v1/messages`: one door in two vendors' shapes.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
+use tidegate_actors::call::ChatWork;
+use tidegate_actors::key::BodyDigest;
+use tidegate_actors::{Answered, Body, Call, CallId, Entry, Form, Kept, Telling};
+use tidegate_actors::{Shape as Recorded, Step};
+
+use crate::http::answer::describe;
+use crate::http::budget::BodyShare;
+use crate::http::coding::{self, Coding};
+use crate::http::error::{DoorError, Shape};
+use crate::http::names::Need;
+use crate::http::stream::{EventBody, Reader};
+use crate::http::vendor::{ChatView, Vendor};
+use crate::http::{Doors, guard, intake};
+
+/// The form a kept stream was assembled into, kept beside it.
+const ASSEMBLED: &str = "assembled";
+
+/// `POST /v1/chat/completions`.
+pub(crate) async fn completions(
+    request: HttpRequest,
+    payload: web::Payload,
+    doors: web::Data<Doors>,
+) -> HttpResponse {
+    answer(Vendor::OpenAi, request, payload, &doors).await
+}
+
+/// `POST /v1/messages`.
+pub(crate) async fn messages(
+    request: HttpRequest,
+    payload: web::Payload,
+    doors: web::Data<Doors>,
+) -> HttpResponse {
+    answer(Vendor::Anthropic, request, payload, &doors).await
+}
+
+async fn answer(
+    vendor: Vendor,
+    request: HttpRequest,
+    mut payload: web::Payload,
+    doors: &Doors,
+) -> HttpResponse {
+    let id = CallId::fresh();
+    let done = match take(vendor, id, &request, &mut payload, doors).await {
+        Ok(asked) => asked.tell(&request, doors).await,
+        Err(error) => Err(error),
+    };
+    done.unwrap_or_else(|error| {
+        let shape = match vendor {
+            Vendor::OpenAi => Shape::OpenAi,
+            Vendor::Anthropic => Shape::Anthropic,
+        };
+        error.respond(shape, id)
+    })
+}
+
+/// A request that was understood, and the call made of it.
+struct Asked {
+    vendor: Vendor,
+    view: ChatView,
+    call: Call<ChatWork>,
+    share: BodyShare,
+}
+
+async fn take(
+    vendor: Vendor,
+    id: CallId,
+    request: &HttpRequest,
+    payload: &mut web::Payload,
+    doors: &Doors,
+) -> Result<Asked, DoorError> {
+    guard::admit(request)?;
+    let taken = intake::body(doors, request, payload).await?;
+    let document = intake::document(doors, taken.bytes)?;
+    let view = vendor.read(&document)?;
+    let need = match vendor {
+        Vendor::OpenAi => Need::OpenAiChat,
+        Vendor::Anthropic => Need::AnthropicMessages,
+    };
+    let route = doors.models.route(&view.model, need)?;
+    let headers = request.headers();
+    let digest = BodyDigest::of(document.root(), vendor.deny());
+    let call = Call {
+        id,
+        workspace: doors.workspace.clone(),
+        credential: 0,
+        door: vendor.chat_door(),
+        model: Arc::clone(&route.model),
+        route,
+        work: ChatWork { document: intake::shared(document), digest, deny: vendor.deny() },
+        form: if view.stream { Form::Stream } else { Form::Whole },
+        memory: intake::memory(doors, headers, view.declared)?,
+        affecting: intake::affecting(headers, vendor.affecting()),
+        tags: intake::tags(doors, headers)?,
+        deadline: intake::deadline(doors, headers),
+        client_attempt: intake::client_attempt(headers),
+    };
+    Ok(Asked { vendor, view, call, share: taken.share })
+}
+
+impl Asked {
+    async fn tell(self, request: &HttpRequest, doors: &Doors) -> Result<HttpResponse, DoorError> {
+        let Self { vendor, view, call, share } = self;
+        let answered = doors.engine.chat(call).await?;
+        let told = Told { vendor, view, request, doors };
+        match told.view.stream {
+            true => told.events(answered, share).await,
+            false => told.whole(answered).await,
+        }
+    }
+}
+
+/// How one caller wants one answer told.
+struct Told<'a> {
+    vendor: Vendor,
+    view: ChatView,
+    request: &'a HttpRequest,
+    doors: &'a Doors,
+}
+
+impl Told<'_> {
+    /// One body, coded if that is worth it.
+    async fn whole(&self, answered: Answered) -> Result<HttpResponse, DoorError> {
+        let mut response = HttpResponse::Ok();
+        describe(&mut response, &answered);
+        response.insert_header(("content-type", "application/json"));
+        let (body, rendered, entry) = match &answered.body {
+            Body::Kept(entry) => {
+                let (body, rendered) = self.whole_of(entry)?;
+                (body, rendered, Some(entry))
+            }
+            Body::Done { shape, pieces, ending } => {
+                let rendered = *shape == Recorded::Events;
+                let body = match pieces.as_slice() {
+                    [body] if !rendered => body.clone(),
+                    events => self.assemble(events)?,
+                };
+                (body, rendered, ending.kept.as_ref())
+            }
+            Body::Live { .. } => {
+                return Err(DoorError::broken_answer("a live answer to a whole question".into()));
+            }
+        };
+        if rendered {
+            response.insert_header(("x-tidegate-rendered", "1"));
+        }
+        let (body, coding) = coded(self.doors, self.request, entry, body).await;
+        if let Some(coding) = coding {
+            response
+                .insert_header(("content-encoding", coding.name()))
+                .insert_header(("vary", "accept-encoding"));
+        }
+        Ok(response.body(body))
+    }
+
+    fn assemble(&self, events: &[Bytes]) -> Result<Bytes, DoorError> {
+        self.vendor.assemble(events).map_err(|fault| DoorError::broken_answer(fault.to_string()))
+    }
+
+    /// The whole body of an entry, and whether it was recorded in another form.
+    fn whole_of(&self, entry: &Arc<Entry>) -> Result<(Bytes, bool), DoorError> {
+        match &entry.kept {
+            Kept::Whole(body) => Ok((body.clone(), false)),
+            Kept::Events(events) => {
+                if let Some(assembled) = entry.variant(ASSEMBLED) {
+                    return Ok((assembled, true));
+                }
+                let assembled = self.assemble(events)?;
+                self.doors.engine.keep_variant(entry, ASSEMBLED, assembled.clone());
+                Ok((assembled, true))
+            }
+            Kept::Row { .. } => Err(DoorError::broken_answer("a vector where an answer was kept".into())),
+        }
+    }
+
+    /// Events: a kept answer at once, a live one as it comes.
+    async fn events(&self, answered: Answered, share: BodyShare) -> Result<HttpResponse, DoorError> {
+        let mut response = HttpResponse::Ok();
+        describe(&mut response, &answered);
+        response
+            .insert_header(("content-type", "text/event-stream; charset=utf-8"))
+            .insert_header(("cache-control", "no-cache"))
+            .insert_header(("x-accel-buffering", "no"));
+        let id = answered.id;
+        match answered.body {
+            Body::Kept(entry) => match &entry.kept {
+                Kept::Events(events) => {
+                    Ok(response.body(self.vendor.whole_stream(events.iter(), self.view.include_usage)))
+                }
+                _ => {
+                    response.insert_header(("x-tidegate-rendered", "1"));
+                    let (body, _) = self.whole_of(&entry)?;
+                    Ok(response.body(self.render(&body)?))
+                }
+            },
+            Body::Live { shape: Recorded::Events, telling } => {
+                let reader = Reader { vendor: self.vendor, include_usage: self.view.include_usage, call: id };
+                let clock = Arc::clone(self.doors.engine.clock());
+                Ok(response.streaming(EventBody::new(telling, reader, clock, share)))
+            }
+            Body::Live { telling, .. } => {
+                response.insert_header(("x-tidegate-rendered", "1"));
+                let body = collect(telling).await?;
+                Ok(response.body(self.render(&body)?))
+            }
+            Body::Done { .. } => {
+                Err(DoorError::broken_answer("a whole answer to a streamed question".into()))
+            }
+        }
+    }
+
+    fn render(&self, body: &Bytes) -> Result<Bytes, DoorError> {
+        let frames = self.vendor.render(body, self.view.include_usage);
+        let frames = frames.map_err(|fault| DoorError::broken_answer(fault.to_string()))?;
+        Ok(frames.concat().into())
+    }
+}
+
+/// The one piece of a whole answer that a streaming caller joined.
+async fn collect(mut telling: Telling) -> Result<Bytes, DoorError> {
+    let mut body = Vec::new();
+    loop {
+        match telling.step().await {
+            Step::Piece(piece) => body.push(piece),
+            Step::End(end) => {
+                end?;
+                return Ok(body.concat().into());
+            }
+        }
+    }
+}
+
+/// The body in a coding the client takes, where it is large enough; made once per kept answer.
+pub(crate) async fn coded(
+    doors: &Doors,
+    request: &HttpRequest,
+    entry: Option<&Arc<Entry>>,
+    body: Bytes,
+) -> (Bytes, Option<Coding>) {
+    if body.len() < coding::MIN_BYTES {
+        return (body, None);
+    }
+    let Some(coding) = Coding::accepted(request.headers()) else { return (body, None) };
+    if let Some(kept) = entry.and_then(|entry| entry.variant(coding.name())) {
+        return (kept, Some(coding));
+    }
+    let plain = body.clone();
+    let coded = if body.len() < coding::INLINE_BYTES {
+        coding.code(&plain).ok()
+    } else {
+        web::block(move || coding.code(&plain)).await.ok().and_then(Result::ok)
+    };
+    let Some(coded) = coded else { return (body, None) };
+    if let Some(entry) = entry {
+        doors.engine.keep_variant(entry, coding.name(), coded.clone());
+    }
+    (coded, Some(coding))
+}

@@ -1,0 +1,219 @@
+//! `POST /v1/embeddings`: items in, vectors out in the same order, in the form the caller asked for.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
+use tidegate_actors::call::{EmbedItem, EmbedWork};
+use tidegate_actors::json::{Document, quote};
+use tidegate_actors::key::{BodyDigest, ItemKind};
+use tidegate_actors::{Call, CallId, Embedded, Form, Kept, Outcome};
+
+use crate::config::{EmbedTokens, Model};
+use crate::dialect::openai_embed::{EmbedLimits, EmbedRequest, Encoding, Written, write_answer};
+use crate::http::answer::{About, write_about};
+use crate::http::budget::BodyShare;
+use crate::http::error::{DoorError, Shape};
+use crate::http::names::Need;
+use crate::http::routes::chat::coded;
+use crate::http::{Doors, guard, intake, tokens};
+
+/// `POST /v1/embeddings`.
+pub(crate) async fn create(
+    request: HttpRequest,
+    mut payload: web::Payload,
+    doors: web::Data<Doors>,
+) -> HttpResponse {
+    let id = CallId::fresh();
+    let done = match take(id, &request, &mut payload, &doors).await {
+        Ok(asked) => asked.tell(&request, &doors).await,
+        Err(error) => Err(error),
+    };
+    done.unwrap_or_else(|error| error.respond(Shape::OpenAi, id))
+}
+
+struct Asked {
+    call: Call<EmbedWork>,
+    encoding: Encoding,
+    _share: BodyShare,
+}
+
+async fn take(
+    id: CallId,
+    request: &HttpRequest,
+    payload: &mut web::Payload,
+    doors: &Doors,
+) -> Result<Asked, DoorError> {
+    guard::admit(request)?;
+    let taken = intake::body(doors, request, payload).await?;
+    let document = Arc::new(intake::document(doors, taken.bytes)?);
+    let (model, encoding) = {
+        let view = EmbedRequest::read(&document, &limits(doors, None))?;
+        (view.model.into_owned(), view.encoding)
+    };
+    let route = doors.models.route(&model, Need::Embeddings)?;
+    let work = work(doors, &document, doors.models.model(&model)).await?;
+    let headers = request.headers();
+    let call = Call {
+        id,
+        workspace: doors.workspace.clone(),
+        credential: 0,
+        door: "openai.embeddings",
+        model: Arc::clone(&route.model),
+        route,
+        work,
+        form: Form::Whole,
+        // A vector is a function of its text: embedding calls need not be declared deterministic.
+        memory: intake::memory(doors, headers, true)?,
+        affecting: intake::affecting(headers, &["openai-beta"]),
+        tags: intake::tags(doors, headers)?,
+        deadline: intake::deadline(doors, headers),
+        client_attempt: intake::client_attempt(headers),
+    };
+    Ok(Asked { call, encoding, _share: taken.share })
+}
+
+/// The limits of a request, the model's own where it has some.
+fn limits(doors: &Doors, model: Option<&Model>) -> EmbedLimits {
+    let configured = &doors.config.limits;
+    let quirks = model.map(|model| &model.quirks);
+    EmbedLimits {
+        max_items: configured.embed_items,
+        max_item_tokens: quirks
+            .and_then(|quirks| quirks.embed_item_tokens)
+            .unwrap_or(configured.embed_item_tokens),
+        max_request_tokens: configured.embed_request_tokens,
+    }
+}
+
+async fn work(
+    doors: &Doors,
+    document: &Arc<Document>,
+    model: Option<&Model>,
+) -> Result<EmbedWork, DoorError> {
+    let limits = limits(doors, model);
+    let view = EmbedRequest::read(document, &limits)?;
+    let others = view.others();
+    let treatment = model.map_or(EmbedTokens::Pass, |model| model.quirks.embed_tokens);
+    let is_tokens = view.items.iter().any(|item| item.kind == ItemKind::Tokens);
+    if is_tokens && treatment != EmbedTokens::Pass {
+        let items = decoded(&view, &others, treatment).await?;
+        return Ok(EmbedWork { document: Arc::clone(document), others, items });
+    }
+    let counts = counts(&view, &limits).await?;
+    let items = view.items.iter().zip(counts).map(|(item, tokens)| EmbedItem {
+        json: item.node.raw_bytes(),
+        input: item.kind,
+        digest: view.digest(&others, item),
+        tokens,
+    });
+    Ok(EmbedWork { document: Arc::clone(document), others, items: items.collect() })
+}
+
+/// Tokens of each item: exact for token lists and for models whose tokenizer is built in.
+async fn counts(view: &EmbedRequest<'_>, limits: &EmbedLimits) -> Result<Vec<u32>, DoorError> {
+    let known = tokens::is_known(&view.model) && view.items.iter().all(|item| item.kind == ItemKind::Text);
+    if known {
+        let texts = view.items.iter().map(|item| item.node.as_str().unwrap_or_default().into_owned());
+        if let Some(counts) = tokens::count(texts.collect()).await {
+            check(&counts, limits)?;
+            return Ok(counts);
+        }
+    }
+    let count = |item: &crate::dialect::openai_embed::Item<'_>| match item.tokens() {
+        Some(exact) => u32::try_from(exact).unwrap_or(u32::MAX),
+        None => tokens::estimate(item.node.len()),
+    };
+    Ok(view.items.iter().map(count).collect())
+}
+
+/// Exact counts refuse what the vendor would refuse; estimates never do.
+fn check(counts: &[u32], limits: &EmbedLimits) -> Result<(), DoorError> {
+    let most = limits.max_item_tokens as u64;
+    if let Some((at, count)) = counts.iter().enumerate().find(|(_, count)| u64::from(**count) > most) {
+        let message =
+            format!("input[{at}] has {count} tokens, the limit is {most} (limits.embed_item_tokens)");
+        return Err(DoorError::bad_field(&format!("input[{at}]"), message));
+    }
+    let all: u64 = counts.iter().map(|count| u64::from(*count)).sum();
+    let most = limits.max_request_tokens as u64;
+    if all > most {
+        let message =
+            format!("input has {all} tokens in all, the limit is {most} (limits.embed_request_tokens)");
+        return Err(DoorError::bad_field("input", message));
+    }
+    Ok(())
+}
+
+/// Token lists as the text they stand for, for models that do not share the client's tokenizer.
+async fn decoded(
+    view: &EmbedRequest<'_>,
+    others: &BodyDigest,
+    treatment: EmbedTokens,
+) -> Result<Vec<EmbedItem>, DoorError> {
+    if treatment == EmbedTokens::Refuse {
+        let message = "this model takes text only: send strings instead of token lists (in LangChain, \
+                       check_embedding_ctx_length=False)";
+        return Err(DoorError::bad_field("input", message));
+    }
+    let list = |item: &crate::dialect::openai_embed::Item<'_>| {
+        let number =
+            |node: tidegate_actors::json::Node<'_>| node.as_u64().and_then(|n| u32::try_from(n).ok());
+        item.node.elements().map(number).collect::<Option<Vec<u32>>>()
+    };
+    let mut lists = Vec::with_capacity(view.items.len());
+    for (at, item) in view.items.iter().enumerate() {
+        lists.push(list(item).ok_or_else(|| no_text(at))?);
+    }
+    let counts: Vec<u32> = lists.iter().map(|list| u32::try_from(list.len()).unwrap_or(u32::MAX)).collect();
+    let texts = tokens::decode(lists).await.map_err(no_text)?;
+    let mut items = Vec::with_capacity(texts.len());
+    for (at, (text, tokens)) in texts.iter().zip(counts).enumerate() {
+        let json = Bytes::from(quote(text).into_bytes());
+        let document = Document::parse(json.clone(), Default::default()).map_err(|_| no_text(at))?;
+        let digest = others.item(ItemKind::Text, document.root());
+        items.push(EmbedItem { json, input: ItemKind::Text, digest, tokens });
+    }
+    Ok(items)
+}
+
+fn no_text(at: usize) -> DoorError {
+    let message = format!("input[{at}] is no list of tokens of cl100k_base that stands for a text");
+    DoorError::bad_field(&format!("input[{at}]"), message)
+}
+
+impl Asked {
+    async fn tell(self, request: &HttpRequest, doors: &Doors) -> Result<HttpResponse, DoorError> {
+        let embedded = doors.engine.embed(self.call).await?;
+        let mut response = HttpResponse::Ok();
+        let Embedded { id, outcome, items, target, age_s, ours, .. } = &embedded;
+        let about = About { id: *id, outcome: *outcome, key: None, target, age_s: *age_s, ours: *ours };
+        write_about(&mut response, &about);
+        if *outcome == Outcome::Mixed {
+            let counts = format!("hit={}, joined={}, miss={}", items.hit, items.joined, items.miss);
+            response.insert_header(("x-tidegate-items", counts));
+        }
+        response.insert_header(("content-type", "application/json"));
+        let body = written(&embedded, self.encoding)?;
+        let (body, coding) = coded(doors, request, None, body).await;
+        if let Some(coding) = coding {
+            response
+                .insert_header(("content-encoding", coding.name()))
+                .insert_header(("vary", "accept-encoding"));
+        }
+        Ok(response.body(body))
+    }
+}
+
+fn written(embedded: &Embedded, encoding: Encoding) -> Result<Bytes, DoorError> {
+    let mut rows = Vec::with_capacity(embedded.rows.len());
+    let mut said: &str = "";
+    for row in &embedded.rows {
+        let Kept::Row { vector, model } = &row.kept else {
+            return Err(DoorError::broken_answer("an answer where a vector was kept".into()));
+        };
+        said = model;
+        rows.push(Written { text: &vector.text, bits: &vector.bits });
+    }
+    Ok(write_answer(rows.iter().copied(), encoding, said, embedded.tokens()).into())
+}

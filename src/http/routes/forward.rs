@@ -1,0 +1,151 @@
+//! Any other `/v1/*` path: passed through as it is, authorised and counted, marked `bypass`.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::stream;
+use tidegate_actors::Shape as Recorded;
+use tidegate_actors::call::{ForwardWork, Memory};
+use tidegate_actors::json::{Document, Edit, JsonLimits, Kind};
+use tidegate_actors::route::Route;
+use tidegate_actors::{Answered, Body, Call, CallId, Form, Step, Telling};
+
+use crate::config::ProviderKind;
+use crate::http::answer::describe;
+use crate::http::error::{DoorError, Shape};
+use crate::http::intake::Taken;
+use crate::http::names::Need;
+use crate::http::{Doors, guard, intake};
+
+/// Request headers that travel on; everything else, credentials first of all, stays here.
+const TRAVELS: [&str; 7] = [
+    "content-type",
+    "accept",
+    "openai-beta",
+    "anthropic-version",
+    "anthropic-beta",
+    "range",
+    "idempotency-key",
+];
+
+/// Every method of every path without a door of its own.
+pub(crate) async fn forward(
+    request: HttpRequest,
+    mut payload: web::Payload,
+    doors: web::Data<Doors>,
+) -> HttpResponse {
+    let id = CallId::fresh();
+    match pass(id, &request, &mut payload, &doors).await {
+        Ok(response) => response,
+        Err(error) => {
+            error.respond(Shape::of(request.path(), vendor(&request) == ProviderKind::Anthropic), id)
+        }
+    }
+}
+
+/// In whose form a path is, by what its SDK always sends.
+fn vendor(request: &HttpRequest) -> ProviderKind {
+    let anthropic =
+        request.headers().contains_key("anthropic-version") || request.path().starts_with("/v1/messages");
+    if anthropic { ProviderKind::Anthropic } else { ProviderKind::Openai }
+}
+
+async fn pass(
+    id: CallId,
+    request: &HttpRequest,
+    payload: &mut web::Payload,
+    doors: &Doors,
+) -> Result<HttpResponse, DoorError> {
+    guard::admit(request)?;
+    let mut taken = intake::body(doors, request, payload).await?;
+    let route = route(doors, request, &mut taken)?;
+    let headers = request.headers();
+    let call = Call {
+        id,
+        workspace: doors.workspace.clone(),
+        credential: 0,
+        door: "forward",
+        model: Arc::clone(&route.model),
+        route,
+        work: work(request, &taken),
+        form: Form::Stream,
+        memory: Memory::Bypass("forward"),
+        affecting: Default::default(),
+        tags: intake::tags(doors, headers)?,
+        deadline: intake::deadline(doors, headers),
+        client_attempt: None,
+    };
+    tell(doors.engine.forward(call).await?)
+}
+
+fn work(request: &HttpRequest, taken: &Taken) -> ForwardWork {
+    let uri = request.uri();
+    let path = uri.path_and_query().map_or(uri.path(), |path| path.as_str());
+    let fields = TRAVELS.iter().filter_map(|name| {
+        let value = request.headers().get(*name)?.to_str().ok()?;
+        Some((Arc::from(*name), Arc::from(value)))
+    });
+    ForwardWork {
+        method: request.method().as_str().into(),
+        path: path.strip_prefix("/v1").unwrap_or(path).into(),
+        fields: fields.collect(),
+        body: taken.bytes.clone(),
+    }
+}
+
+/// By the model a JSON body names, which is then sent under its name there; else by the kind of path.
+fn route(doors: &Doors, request: &HttpRequest, taken: &mut Taken) -> Result<Arc<Route>, DoorError> {
+    let wanted = vendor(request);
+    let limits = JsonLimits { max_depth: doors.config.limits.json_depth, ..JsonLimits::default() };
+    let json = request.headers().get("content-type").and_then(|value| value.to_str().ok());
+    let document = match json {
+        Some(kind) if kind.starts_with("application/json") && !taken.bytes.is_empty() => {
+            Document::parse(taken.bytes.clone(), limits).ok()
+        }
+        _ => None,
+    };
+    let Some(document) = document.filter(|document| document.root().kind() == Kind::Object) else {
+        return doors.models.pass(wanted);
+    };
+    let Some(name) = document.root().get("model").and_then(|model| model.as_str()) else {
+        return doors.models.pass(wanted);
+    };
+    let route = doors.models.route(&name, Need::Passed(wanted))?;
+    if let [target] = route.targets.as_slice()
+        && *target.model != *name
+    {
+        taken.bytes = Edit::new().set_str("model", &target.model).apply(document.root()).into();
+    }
+    Ok(route)
+}
+
+fn tell(answered: Answered) -> Result<HttpResponse, DoorError> {
+    let head = match &answered.body {
+        Body::Live { shape: Recorded::Passed { status, fields }, .. } => (*status, Arc::clone(fields)),
+        _ => return Err(DoorError::broken_answer("no passed-through answer came back".into())),
+    };
+    let status = StatusCode::from_u16(head.0).unwrap_or(StatusCode::BAD_GATEWAY);
+    let mut response = HttpResponse::build(status);
+    for (name, value) in head.1.iter() {
+        response.append_header((&**name, &**value));
+    }
+    describe(&mut response, &answered);
+    let Body::Live { telling, .. } = answered.body else {
+        return Err(DoorError::broken_answer("no passed-through answer came back".into()));
+    };
+    Ok(response.streaming(stream::unfold(Some(telling), next)))
+}
+
+/// The next piece; an upstream that breaks off breaks the connection too, so that the client sees it.
+async fn next(telling: Option<Telling>) -> Option<(Result<bytes::Bytes, actix_web::Error>, Option<Telling>)> {
+    let mut telling = telling?;
+    match telling.step().await {
+        Step::Piece(piece) => Some((Ok(piece), Some(telling))),
+        Step::End(Ok(_)) => None,
+        Step::End(Err(error)) => {
+            let broken = actix_web::error::ErrorBadGateway(error.to_string());
+            Some((Err(broken), None))
+        }
+    }
+}
