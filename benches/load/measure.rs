@@ -118,12 +118,6 @@ impl Series {
     /// event.
     pub(crate) fn row(&self, scenario: &str, first: bool) -> Row {
         let ms = |percent| if first { self.first_ms(percent) } else { self.ms(percent) };
-        let shares: Vec<String> = [(Source::Hit, "hit"), (Source::Miss, "miss"), (Source::Joined, "joined")]
-            .into_iter()
-            .map(|(source, name)| (self.total(|sample| sample.tally.from(source)), name))
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, name)| format!("{name} {count}"))
-            .collect();
         Row {
             scenario: scenario.to_owned(),
             server: self.server.clone(),
@@ -134,8 +128,24 @@ impl Series {
             cpu_us: self.median(|sample| sample.cpu_us),
             busy: self.median(|sample| sample.busy),
             resident_mb: self.resident_mb,
-            note: shares.join(", "),
+            note: self.note(),
         }
+    }
+
+    /// Where the answers came from: as the server told, or as the upstream's count shows.
+    fn note(&self) -> String {
+        let told: Vec<String> = [(Source::Hit, "hit"), (Source::Miss, "miss"), (Source::Joined, "joined")]
+            .into_iter()
+            .map(|(source, name)| (self.total(|sample| sample.tally.from(source)), name))
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, name)| format!("{name} {count}"))
+            .collect();
+        if !told.is_empty() {
+            return told.join(", ");
+        }
+        let answers = self.total(|sample| sample.tally.answers);
+        let upstream = self.total(|sample| sample.upstream.chats + sample.upstream.embeddings);
+        format!("upstream saw {upstream} of {answers}")
     }
 
     /// What went wrong in any round.
