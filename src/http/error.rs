@@ -47,7 +47,7 @@ pub(crate) struct DoorError {
     blame: Blame,
     retry: Retry,
     /// The upstream's own words, where they may be shown.
-    upstream: Option<UpstreamError>,
+    upstream: Option<Box<UpstreamError>>,
 }
 
 impl DoorError {
@@ -143,11 +143,6 @@ impl DoorError {
         Self { blame: Blame::Upstream, ..Self::refused(502, "upstream_broken", what) }
     }
 
-    /// Its status.
-    pub(crate) fn status(&self) -> u16 {
-        self.status
-    }
-
     /// The body in a door's shape.
     pub(crate) fn body(&self, shape: Shape, call: CallId) -> Vec<u8> {
         let id = call.to_string();
@@ -209,7 +204,7 @@ impl From<CallError> for DoorError {
             ErrorKind::Upstream { fault: Fault { body: Some(body), kind, .. }, .. } => {
                 let status = upstream_status(*kind);
                 matches!(kind, FaultKind::Rejected { .. } | FaultKind::Busy { .. })
-                    .then(|| UpstreamError::read(status, body))
+                    .then(|| Box::new(UpstreamError::read(status, body)))
             }
             _ => None,
         };

@@ -115,6 +115,7 @@ impl Log {
         empty
     }
 
+    #[cfg(test)]
     pub(super) fn held_bytes(&self) -> usize {
         self.held
     }

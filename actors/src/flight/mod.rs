@@ -186,6 +186,7 @@ impl Flight {
     }
 
     /// Bytes held for followers right now.
+    #[cfg(test)]
     pub(crate) fn held_bytes(&self) -> usize {
         self.log.lock().held_bytes()
     }

@@ -66,6 +66,10 @@ pub struct Answered {
 
 /// What is answered.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "moved once; boxing the live variant would allocate on every stream"
+)]
 pub enum Body {
     /// A kept answer; told already.
     Kept(Arc<Entry>),

@@ -233,8 +233,8 @@ proptest! {
             prop_assert_eq!(Row::unpack(&row.pack()), Some(row.clone()));
             for encoding in [Encoding::Float, Encoding::Base64] {
                 let mut written = Vec::new();
-                row.write_into(encoding, &mut written);
-                prop_assert_eq!(written.len(), row.written_len(encoding));
+                Written::from(row).write_into(encoding, &mut written);
+                prop_assert_eq!(written.len(), Written::from(row).len(encoding));
             }
         }
     }
