@@ -73,8 +73,9 @@ settings! {
     pub struct Timeouts {
         /// Milliseconds for a connection, with TLS.
         connect_timeout_ms: u64 = 5_000, in 1..=LONGEST_MS;
-        /// Milliseconds from sending a request to the first byte of the answer's content.
-        first_token_timeout_ms: u64 = 60_000, in 1..=LONGEST_MS;
+        /// Milliseconds from sending a request to the first byte of the answer's content. A model that thinks, or
+        /// answers in one piece, says nothing until it is done: it needs the time of a whole answer.
+        first_token_timeout_ms: u64 = 300_000, in 1..=LONGEST_MS;
         /// Milliseconds of silence inside an answer.
         idle_timeout_ms: u64 = 60_000, in 1..=LONGEST_MS;
         /// Milliseconds for a whole answer.

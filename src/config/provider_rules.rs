@@ -122,8 +122,10 @@ impl Provider {
             ("first_token_timeout_ms", self.timeouts.first_token_timeout_ms),
             ("idle_timeout_ms", self.timeouts.idle_timeout_ms),
         ] {
+            // A shorter total bounds the others' defaults as well; only what was set can contradict it.
+            let set = faults.given(&at.key(key));
             let message = format!("must not exceed total_timeout_ms = {total}, got {part}");
-            faults.require(part <= total, &at.key(key), message);
+            faults.require(part <= total || !set, &at.key(key), message);
         }
     }
 
