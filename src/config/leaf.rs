@@ -210,6 +210,9 @@ macro_rules! choices {
         pub enum $name { $($(#[$vdoc])* $variant),* }
 
         impl $name {
+            /// Every choice, in the order they are written.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
             /// The word of the file.
             #[must_use]
             pub fn word(self) -> &'static str {

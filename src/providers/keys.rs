@@ -6,7 +6,9 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::header::HeaderValue;
+use memchr::memmem;
 use tidegate_actors::ports::clock::Tick;
 use tidegate_actors::ports::provider::{Fault, FaultKind};
 
@@ -26,6 +28,8 @@ pub(super) struct Keys {
 
 struct Key {
     value: HeaderValue,
+    /// The key itself, without what stands before it in the header.
+    secret: Vec<u8>,
     rests_until: AtomicU64,
 }
 
@@ -34,16 +38,16 @@ struct Key {
 pub(super) struct Chosen(usize);
 
 impl Keys {
-    /// Keys as header values, ready to send. None at all means requests go without a credential.
+    /// Keys, each sent behind `prefix`. None at all means requests go without a credential.
     ///
     /// # Errors
     /// The position, from 1, of a key that cannot stand in a header.
-    pub(super) fn new(values: impl IntoIterator<Item = String>) -> Result<Self, usize> {
+    pub(super) fn new<'a>(prefix: &str, secrets: impl IntoIterator<Item = &'a str>) -> Result<Self, usize> {
         let mut keys = Vec::new();
-        for (at, text) in values.into_iter().enumerate() {
-            let mut value = HeaderValue::try_from(text).map_err(|_| at + 1)?;
+        for (at, secret) in secrets.into_iter().enumerate() {
+            let mut value = HeaderValue::try_from(format!("{prefix}{secret}")).map_err(|_| at + 1)?;
             value.set_sensitive(true);
-            keys.push(Key { value, rests_until: AtomicU64::new(0) });
+            keys.push(Key { value, secret: secret.as_bytes().to_vec(), rests_until: AtomicU64::new(0) });
         }
         Ok(Self { keys, turn: AtomicUsize::new(0) })
     }
@@ -58,6 +62,15 @@ impl Keys {
         Some((Chosen(chosen), &self.keys[chosen].value))
     }
 
+    /// `body` without our keys: some upstreams quote the one they refuse.
+    pub(super) fn masked(&self, body: Bytes) -> Bytes {
+        let secrets = self.keys.iter().map(|key| &key.secret).filter(|secret| !secret.is_empty());
+        secrets.fold(body, |body, secret| match memmem::find(&body, secret) {
+            None => body,
+            Some(_) => without(&body, secret),
+        })
+    }
+
     /// Benches the key if `fault` is about it.
     pub(super) fn learn(&self, chosen: Chosen, fault: &Fault, now: Tick) {
         let rest = match fault.kind {
@@ -69,12 +82,24 @@ impl Keys {
     }
 }
 
+fn without(body: &[u8], secret: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(body.len());
+    let mut done = 0;
+    for at in memmem::find_iter(body, secret) {
+        out.extend_from_slice(&body[done..at]);
+        out.extend_from_slice(b"***");
+        done = at + secret.len();
+    }
+    out.extend_from_slice(&body[done..]);
+    out.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn keys() -> Keys {
-        Keys::new(["a", "b", "c"].map(str::to_owned)).expect("plain text")
+        Keys::new("", ["a", "b", "c"]).expect("plain text")
     }
 
     fn take(keys: &Keys, now: u64, times: usize) -> String {
@@ -132,6 +157,14 @@ mod tests {
 
     #[test]
     fn a_key_that_cannot_be_a_header_is_named_by_position() {
-        assert_eq!(Keys::new(["a".to_owned(), "b\n".to_owned()]).err(), Some(2));
+        assert_eq!(Keys::new("", ["a", "b\n"]).err(), Some(2));
+    }
+
+    #[test]
+    fn keys_an_upstream_quotes_are_masked() {
+        let keys = Keys::new("Bearer ", ["secret", "other"]).expect("plain text");
+        let masked = keys.masked(Bytes::from_static(b"no secret, no secret, no other"));
+        assert_eq!(masked, "no ***, no ***, no ***");
+        assert_eq!(keys.masked(Bytes::from_static(b"nothing")), "nothing");
     }
 }

@@ -66,7 +66,7 @@ impl Inner {
             self.clock.sleep_until(start).await;
         }
         if let Turn::Fails { status, retry_after } = turn {
-            return Err(scripted(&order.task, status).with_retry_after(retry_after));
+            return Err(scripted(&order.task, status, retry_after));
         }
         match &order.task {
             Task::Generate { door, document, form } => {
@@ -193,7 +193,7 @@ fn refusal(door: &str, refused: Refused) -> Fault {
 }
 
 /// The failure of a planned status, by the same table as a real one.
-fn scripted(task: &Task, status: u16) -> Fault {
+fn scripted(task: &Task, status: u16, wait: Option<Duration>) -> Fault {
     const SAID: &str = "this failure was planned (error_script of the mock provider)";
     let anthropic = matches!(task, Task::Generate { door, .. } if door.starts_with("anthropic"));
     let body = if anthropic {
@@ -201,7 +201,7 @@ fn scripted(task: &Task, status: u16) -> Fault {
     } else {
         error::openai(SAID, error::openai_type(status), None, Some("mock_error_script"))
     };
-    super::verdict::fault_of_status(status, body.into())
+    super::verdict::fault_of_status(status, body.into(), wait)
 }
 
 fn broke_off() -> Fault {

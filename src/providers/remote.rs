@@ -69,13 +69,14 @@ impl Remote {
             proxy: proxy.transpose().map_err(|fault| format!("proxy is not a URL: {fault}"))?,
         };
         let prefix = if config.auth() == Auth::Bearer { "Bearer " } else { "" };
-        let keys = config.credentials.keys.iter().map(|key| format!("{prefix}{}", key.reveal()));
+        let keys = config.credentials.keys.iter().map(|key| key.reveal());
         Ok(Self {
             http: Outbound::new(settings, clock.clone())?,
             query: query(address),
             fields: fields(address)?,
             auth: auth_field(config.auth()),
-            keys: Keys::new(keys).map_err(|at| format!("key number {at} cannot stand in a header"))?,
+            keys: Keys::new(prefix, keys)
+                .map_err(|at| format!("key number {at} cannot stand in a header"))?,
             max_line_bytes: config.bounds.max_line_bytes,
             root,
             clock,
@@ -127,6 +128,7 @@ impl Remote {
             return Ok(reply);
         }
         let (body, _) = reply.body.up_to(ERROR_BYTES).await?;
+        let body = self.keys.masked(body);
         let fault = verdict::fault_of(reply.status, &reply.fields, body, self.clock.unix_us());
         self.learn(chosen, &fault);
         Err(fault)

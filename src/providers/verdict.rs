@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use hyper::header::{HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use tidegate_actors::json::{Document, JsonLimits};
 use tidegate_actors::ports::provider::{Fault, FaultKind};
 
@@ -14,6 +14,8 @@ use crate::dialect::error::UpstreamError;
 
 /// What a message begins with where the body had no words of its own; ours name the upstream already.
 const SUBJECT: &str = "the upstream ";
+/// Newer than `retry-after`, and finer.
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 /// No hint makes a caller wait longer: SDKs give up or hang beyond it.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// The fault of an answer that is not a success. `unix_us` is the wall clock, for hints that are dates.
@@ -27,10 +29,14 @@ pub(super) fn fault_of(status: StatusCode, fields: &HeaderMap, body: Bytes, unix
     if json { fault.with_body(body) } else { fault }
 }
 
-/// The fault of a bare status with a JSON body.
-pub(super) fn fault_of_status(status: u16, body: Bytes) -> Fault {
+/// The fault of a status with a JSON body and a hint when to come back.
+pub(super) fn fault_of_status(status: u16, body: Bytes, wait: Option<Duration>) -> Fault {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    fault_of(status, &HeaderMap::new(), body, 0)
+    let mut fields = HeaderMap::new();
+    if let Some(wait) = wait.and_then(|wait| u64::try_from(wait.as_millis()).ok()) {
+        fields.insert(RETRY_AFTER_MS, wait.into());
+    }
+    fault_of(status, &fields, body, 0)
 }
 
 /// The fault of a success whose body is not what was asked for; `wanted` says what was.
@@ -112,7 +118,7 @@ fn retry_after(fields: &HeaderMap, unix_us: i64) -> Option<Duration> {
         let seconds = text.parse::<f64>().ok()?.max(0.0) * unit;
         Some(Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST_WAIT))
     };
-    let wait = text("retry-after-ms").and_then(|ms| number(ms, 0.001)).or_else(|| {
+    let wait = text(RETRY_AFTER_MS.as_str()).and_then(|ms| number(ms, 0.001)).or_else(|| {
         let hint = text(RETRY_AFTER.as_str())?;
         number(hint, 1.0).or_else(|| until(hint, unix_us))
     });

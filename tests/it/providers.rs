@@ -6,6 +6,7 @@
 #![expect(clippy::panic, reason = "helpers of tests fail the way tests do")]
 
 mod anthropic;
+mod contract;
 mod keys;
 mod mock;
 mod openai;
