@@ -1,54 +1,27 @@
-//! A world for tests: faults planned for named sites of one engine.
+//! A world for tests: an engine of one's own, time that stands still, providers that follow a script, and
+//! faults planned for named sites.
 //!
-//! Only with the `testkit` feature; must never be reachable from a shipped binary.
+//! Only with the `testkit` feature; must never be reachable from a shipped binary. Start with [`World`].
 
-use std::collections::HashMap;
+mod ask;
+mod books;
+mod clock;
+mod faults;
+mod plan;
+mod play;
+mod quiet;
+mod script;
+mod system;
+mod text;
+mod world;
 
-use parking_lot::Mutex;
-
-use crate::sites::Site;
-
-/// What happens at a site.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// Panics at the nth pass, counted from 1.
-    PanicOn(u64),
-    /// Panics at every pass from the nth on.
-    PanicFrom(u64),
-    /// Refuses to act at every pass from the nth on, until [`FaultPlan::heal`].
-    DeafFrom(u64),
-}
-
-/// Faults of one engine.
-#[derive(Debug, Default)]
-pub struct FaultPlan {
-    sites: Mutex<HashMap<Site, (Fault, u64)>>,
-}
-
-impl FaultPlan {
-    /// Plans a fault, replacing the site's earlier one.
-    pub fn plan(&self, site: Site, fault: Fault) {
-        self.sites.lock().insert(site, (fault, 0));
-    }
-
-    /// Takes a site's fault back.
-    pub fn heal(&self, site: Site) {
-        self.sites.lock().remove(&site);
-    }
-
-    #[expect(clippy::panic, reason = "panicking is what a planned fault does")]
-    pub(crate) fn pass(&self, site: Site) -> bool {
-        let fault = {
-            let mut sites = self.sites.lock();
-            let Some((fault, passes)) = sites.get_mut(&site) else { return true };
-            *passes += 1;
-            (*fault, *passes)
-        };
-        match fault {
-            (Fault::PanicOn(on), passes) if passes == on => panic!("planned fault at {site:?}"),
-            (Fault::PanicFrom(from), passes) if passes >= from => panic!("planned fault at {site:?}"),
-            (Fault::DeafFrom(from), passes) => passes < from,
-            _ => true,
-        }
-    }
-}
+pub use ask::Ask;
+pub use books::Books;
+pub use clock::{ManualClock, SimClock};
+pub use faults::{Fault, FaultPlan};
+pub use plan::WorldPlan;
+pub use play::Play;
+pub use script::{Asked, Script};
+pub use system::SimSystem;
+pub use text::Heard;
+pub use world::World;

@@ -7,6 +7,7 @@ mod config;
 mod config_performance;
 mod config_refusals;
 mod dependencies;
+mod faults;
 mod layers;
 mod providers;
 mod sources;

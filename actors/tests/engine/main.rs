@@ -1,0 +1,5 @@
+//! What the engine promises its callers, on a clock that stands still.
+//!
+//! Each module is a subject, and all share one link. Faults are in the fault suite of the root package.
+
+mod sharing;

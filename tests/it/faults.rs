@@ -1,0 +1,5 @@
+//! The fault suite: what a caller sees when a part of the engine fails under it.
+//!
+//! Every fault enters at a port or at a named site of one world, and every test ends with the books balanced.
+
+mod lanes;
