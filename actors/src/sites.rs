@@ -13,6 +13,8 @@ pub enum Site {
     CacheJoin,
     /// The cache actor is about to publish.
     CacheKeep,
+    /// A batcher answers its doorbell; a refused pass makes it deaf.
+    BatcherDoorbell,
     /// A batcher has cut a batch.
     BatchAfterCut,
     /// A batch has its answer and has not replied.

@@ -12,6 +12,7 @@ use crate::batch::queue::Start;
 use crate::batch::registry::Batcher;
 use crate::error::CallError;
 use crate::ports::clock::Tick;
+use crate::sites::Site;
 use crate::supervise::{Birth, Child, Deathwatch, Pulse};
 
 /// Says that rows may wait. Carries nothing, so losing one loses no row.
@@ -43,6 +44,9 @@ pub(crate) struct BatcherActor {
 
 impl BatcherActor {
     fn dispatch(&mut self, ctx: &mut Context<Self>) {
+        if !self.batcher.ports.sites.pass(Site::BatcherDoorbell) {
+            return;
+        }
         let queue = &self.batcher.queue;
         queue.silence_bell(); // before looking: a row from here on rings again
         loop {

@@ -1,4 +1,8 @@
-//! The queue's promises one by one, and the property that no vector is ever misplaced.
+//! The queue's promises one by one, the property that no vector is ever misplaced, and whole engines.
 
+mod engine;
+#[cfg(feature = "testkit")]
+mod faults;
+mod harness;
 mod placement;
 mod queue;
