@@ -2,4 +2,10 @@
 //!
 //! Every fault enters at a port or at a named site of one world, and every test ends with the books balanced.
 
+mod cache;
+mod clocks;
 mod lanes;
+mod leaving;
+mod orphans;
+mod shutdown;
+mod upstream;

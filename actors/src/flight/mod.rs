@@ -8,6 +8,7 @@ mod pilot;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use tokio::sync::Notify;
 
 use crate::cache::entry::Entry;
 use crate::call::CallId;
-use crate::error::CallError;
+use crate::error::{CallError, Stage};
 use crate::key::Key;
 use crate::pipeline::Vetted;
 use crate::ports::clock::{ClockRef, Tick};
@@ -92,6 +93,8 @@ pub(crate) struct FlightPlan {
 pub(crate) struct Flight {
     pub(crate) plan: FlightPlan,
     log: Mutex<Log>,
+    /// It has its slot: from here on the upstream is waited for, not a lane.
+    dispatched: AtomicBool,
     deserted: Notify,
     space: Notify,
 }
@@ -110,8 +113,13 @@ impl Flight {
     pub(crate) fn start(plan: FlightPlan) -> (Arc<Self>, Follower) {
         let mut log = Log::new(plan.max_bytes, plan.grace);
         let seat = log.sit();
-        let flight =
-            Arc::new(Self { plan, log: Mutex::new(log), deserted: Notify::new(), space: Notify::new() });
+        let flight = Arc::new(Self {
+            plan,
+            log: Mutex::new(log),
+            dispatched: AtomicBool::new(false),
+            deserted: Notify::new(),
+            space: Notify::new(),
+        });
         let follower = Follower { flight: Arc::clone(&flight), seat };
         (flight, follower)
     }
@@ -122,6 +130,16 @@ impl Flight {
     pub(crate) fn join(self: &Arc<Self>, grace: Duration) -> Option<Follower> {
         let seat = self.log.lock().join(grace)?;
         Some(Follower { flight: Arc::clone(self), seat })
+    }
+
+    /// It got its slot.
+    pub(crate) fn dispatch(&self) {
+        self.dispatched.store(true, Ordering::Relaxed);
+    }
+
+    /// Where it is: waiting for a slot, or for the upstream.
+    pub(crate) fn stage(&self) -> Stage {
+        if self.dispatched.load(Ordering::Relaxed) { Stage::Act } else { Stage::Lane }
     }
 
     /// Says who answers and in which form; before the first piece.
@@ -253,6 +271,11 @@ impl Follower {
                 }
             }
         }
+    }
+
+    /// The flight it follows.
+    pub(crate) fn flight(&self) -> &Arc<Flight> {
+        &self.flight
     }
 
     /// The call that pays for this flight.

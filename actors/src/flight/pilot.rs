@@ -40,10 +40,11 @@ impl Pilot {
         }
     }
 
-    /// Brings the flight down; `entry` is published before anybody hears of the end.
+    /// Brings the flight down; `entry` is published by `cache` before anybody hears of the end.
     pub(crate) async fn land(
         mut self,
         clock: &ClockRef,
+        cache: &CacheDoor,
         end: Result<Finish, CallError>,
         entry: Option<Arc<Entry>>,
     ) {
@@ -55,7 +56,9 @@ impl Pilot {
             self.flight.abandoned(clock, || ()).await;
         }
         let landing = Landing::new(Arc::clone(&self.flight), end);
-        match self.table.as_ref().or_else(|| self.adopter.get()) {
+        // What nobody could join is kept all the same.
+        let keeper = entry.is_some().then_some(cache);
+        match self.table.as_ref().or_else(|| self.adopter.get()).or(keeper) {
             // A cache actor that cannot be told drops the landing, which closes the flight.
             Some(cache) => drop(cache.tell(Land { landing, entry })),
             None => drop(landing),

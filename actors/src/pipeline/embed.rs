@@ -86,7 +86,8 @@ async fn answer(
     let grace_ms = if call.client_attempt.is_some() { engine.config.orphan_grace_ms } else { 0 };
     let keep = matches!(call.memory, Memory::Use(wish) if wish.keep);
     let order = Arc::new(RowOrder { call, stamps, keep, grace: Duration::from_millis(grace_ms) });
-    let rows = within(engine, &order.call, ask_targets(engine, &order, &places, record)).await?;
+    let rows =
+        within(engine, &order.call, || Stage::Act, ask_targets(engine, &order, &places, record)).await?;
     record.mark(Stage::Act);
     Ok(tell(engine, &order, rows, record))
 }

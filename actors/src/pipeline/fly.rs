@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt;
+use prometheus_client::metrics::gauge::Gauge;
 
 use super::stages::{self, Keyed, Vetted, key_at};
 use crate::cache::Entry;
@@ -69,24 +70,41 @@ impl Trip {
     }
 }
 
+/// Counts a flight as in the air while it lives; its drop counts it down, also after a panic.
+struct InTheAir<'a>(&'a Gauge);
+
+impl<'a> InTheAir<'a> {
+    fn count(gauge: &'a Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for InTheAir<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 /// Flies one flight and brings it down.
 pub(super) async fn fly(engine: Arc<Shared>, pilot: Pilot, trip: Trip) {
-    engine.metrics.calls.flights.inc();
+    let in_the_air = InTheAir::count(&engine.metrics.calls.flights);
     let flight = Arc::clone(pilot.flight());
     let flown = tokio::select! {
         biased;
         flown = aloft(&engine, &flight, &trip) => Some(flown),
         () = flight.abandoned(&engine.clock, || pilot.offer_to_retry(&engine.cache.door)) => None,
     };
-    engine.metrics.calls.flights.dec();
-    match flown {
-        Some(Ok((finish, entry))) => pilot.land(&engine.clock, Ok(finish), entry).await,
-        Some(Err(error)) => pilot.land(&engine.clock, Err(error), None).await,
+    drop(in_the_air);
+    let (end, entry) = match flown {
+        Some(Ok((finish, entry))) => (Ok(finish), entry),
+        Some(Err(error)) => (Err(error), None),
         None => {
             engine.metrics.calls.flights_cancelled.inc();
-            pilot.land(&engine.clock, Err(CallError::lane_lost(Stage::Act, "abandoned flight")), None).await;
+            (Err(CallError::lane_lost(Stage::Act, "abandoned flight")), None)
         }
-    }
+    };
+    pilot.land(&engine.clock, &engine.cache.door, end, entry).await;
 }
 
 async fn aloft(
@@ -95,6 +113,7 @@ async fn aloft(
     trip: &Trip,
 ) -> Result<(Finish, Option<Arc<Entry>>), CallError> {
     let slot = engine.lane(trip.kind).acquire(&trip.workspace).await?;
+    flight.dispatch();
     engine.sites.pass(Site::FlightBeforeAct);
     let targets: Vec<&Target> = trip.places.iter().map(|&place| &trip.route.targets[place]).collect();
     let question = Question {

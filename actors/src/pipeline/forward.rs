@@ -39,7 +39,8 @@ async fn pass(
     let (flight, mut follower) = Flight::start(plan(engine, &call, stamps));
     let trip = fly::Trip::once(&call, CallKind::Forward, Task::Forward(call.work.clone()));
     engine.spawner.spawn(fly::fly(Arc::clone(engine), Pilot::new(flight, None), trip));
-    let origin = within(engine, &call, follower.origin()).await?;
+    let flight = Arc::clone(follower.flight());
+    let origin = within(engine, &call, || flight.stage(), follower.origin()).await?;
     record.mark(Stage::Act);
     let source = Source::Live(follower, origin);
     record.note(|record| source.note(record));

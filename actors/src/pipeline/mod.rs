@@ -97,10 +97,8 @@ fn missed(
     record: &mut OpenRecord,
 ) -> Result<(), CallError> {
     record.note(|record| record.reason = reason.name());
-    match reason {
-        MissReason::Mismatch => drop(engine.metrics.cache.mismatched.inc()),
-        MissReason::Offline => drop(engine.metrics.cache.offline.inc()),
-        _ => {}
+    if reason == MissReason::Mismatch {
+        engine.metrics.cache.mismatched.inc();
     }
     if wish.only_kept {
         return Err(CallError::not_cached());
@@ -205,6 +203,7 @@ async fn follow(
 ) -> Result<Found, CallError> {
     let (call, permit, key) = keyed.into_parts();
     let payer = follower.payer();
+    let flight = Arc::clone(follower.flight());
     let form = call.form;
     let wait = async move {
         match form {
@@ -214,7 +213,7 @@ async fn follow(
             }
         }
     };
-    let source = within(engine, &call, wait).await?;
+    let source = within(engine, &call, || flight.stage(), wait).await?;
     record.mark(Stage::Act);
     record.note(|record| {
         record.payer = Some(payer).filter(|payer| *payer != call.id);
@@ -223,16 +222,18 @@ async fn follow(
     Ok(Found { id: call.id, key: Some(key), outcome, source, permit })
 }
 
-/// Bounds a wait by the caller's patience, also where the engine's own limits are longer.
+/// Bounds a wait by the caller's patience, also where the engine's own limits are longer. `stage` says what was
+/// waited for: the upstream is blamed only if it was asked.
 async fn within<W, T>(
     engine: &Shared,
     call: &Call<W>,
+    stage: impl Fn() -> Stage,
     wait: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, CallError> {
     let late = engine.clock.sleep_until(call.deadline.at);
     tokio::select! {
         biased;
         done = wait => done,
-        () = late => Err(CallError::deadline_exceeded(Stage::Act, call.deadline.patience_ms)),
+        () = late => Err(CallError::deadline_exceeded(stage(), call.deadline.patience_ms)),
     }
 }

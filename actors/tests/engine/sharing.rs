@@ -2,6 +2,17 @@
 
 use tidegate_actors::sim::{Ask, Play, World};
 
+/// Joining is a switch of its own: without it every call asks, and answers are remembered all the same.
+#[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
+async fn with_joining_off_answers_are_still_kept() {
+    let world = World::new().config(|config| config.join = false).start();
+    let answers = world.call_all(["same", "same"]).await;
+    assert!(answers.iter().all(|answer| answer.as_ref().expect("answered").how() == "miss"));
+    assert_eq!(world.script().asks(), 2);
+    assert_eq!(world.chat("same").await.expect("answered").how(), "hit");
+    world.assert_quiet().await;
+}
+
 /// What was answered once is answered again from memory, byte for byte, and costs nothing.
 #[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
 async fn the_second_of_two_equal_calls_is_a_hit_with_the_same_bytes() {

@@ -1,6 +1,6 @@
 //! Lanes that die, fall deaf or may not come back.
 
-use tidegate_actors::sim::{Ask, Fault, Play, World};
+use tidegate_actors::sim::{Ask, Fault, ManualClock, Play, World};
 use tidegate_actors::{Blame, ErrorKind, Retry, Site, SuperviseLimits};
 
 /// A lane that dies may lose the job in its hands, never the jobs in its queue.
@@ -76,5 +76,35 @@ async fn a_full_lane_names_itself_its_limit_and_the_callers_own_share() {
     for waiting in waiting {
         assert!(waiting.await.expect("not aborted").is_ok());
     }
+    world.assert_quiet().await;
+}
+
+/// A lane that does not hear its bell has work and does none: it is replaced on a thread of its own, and the
+/// job it ignored is done by its successor. The old generation is fenced, so that nothing runs twice.
+#[actix_rt::test]
+async fn a_deaf_lane_is_replaced_and_its_successor_does_its_work() {
+    let clock = ManualClock::new();
+    let world = World::new().clock(&clock).lane(1, 8).start();
+    world.fault(Site::LaneDoorbell, Fault::DeafFrom(1));
+    let ignored = world.caller(Ask::new("ignored").patience_ms(600_000));
+    world.until("it waits", |world| world.engine().read().lanes[0].depth == 1).await;
+
+    let stalled = |world: &World| {
+        clock.advance_ms(10);
+        world.metric("tidegate_restarts_total", &[("child", "interactive"), ("cause", "stalled")]) == 1
+    };
+    world.until("the supervisor sees that it is stuck", stalled).await;
+    assert!(!ignored.is_finished() && world.script().asks() == 0);
+    world.heal(Site::LaneDoorbell);
+    world
+        .until("the successor works", |world| {
+            clock.advance_ms(10);
+            world.script().asks() == 1
+        })
+        .await;
+
+    ignored.await.expect("not aborted").expect("answered by the successor");
+    world.chat("next").await.expect("answered");
+    assert_eq!(world.script().asks(), 2, "each job ran once");
     world.assert_quiet().await;
 }

@@ -1,0 +1,83 @@
+//! A cache actor that dies: misses, never wrong answers, never a caller without one.
+
+use tidegate_actors::Site;
+use tidegate_actors::sim::{Fault, Heard, Play, World};
+
+fn offline(world: &World) -> u64 {
+    world.metric("tidegate_cache_events_total", &[("event", "offline")])
+}
+
+/// What was kept is gone with the actor, and everybody is answered by the upstream meanwhile.
+#[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
+async fn a_cache_that_dies_costs_misses_and_no_answers() {
+    let world = World::new().start();
+    let before = world.chat("kept").await.expect("answered");
+    assert_eq!(world.chat("kept").await.expect("answered").how(), "hit");
+
+    world.fault(Site::CacheJoin, Fault::PanicOn(1));
+    let witness = world.chat("asked while it dies").await.expect("computed without the cache");
+    assert_eq!(witness.how(), "miss");
+    assert_eq!(offline(&world), 1, "a call without the cache is counted");
+
+    let after = world.chat("kept").await.expect("answered");
+    assert_eq!((after.how(), &after.pieces), ("miss", &before.pieces), "the index went with its writer");
+    world.until("the next generation is up", |world| world.engine().read().cache.online).await;
+    let again = world.chat("kept again").await.expect("answered");
+    assert_eq!(world.chat("kept again").await.expect("answered").pieces, again.pieces);
+    assert_eq!(world.metric("tidegate_restarts_total", &[("child", "cache"), ("cause", "panic")]), 1);
+    world.assert_quiet().await;
+}
+
+/// Followers hold on to their flight, not to the actor that introduced them.
+#[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
+async fn flights_in_the_air_answer_their_followers_although_the_cache_died() {
+    let world = World::new().start();
+    world.script().on("shared", Play::hang());
+    let followers: Vec<_> = (0..3).map(|_| world.caller("shared")).collect();
+    world.script().asked_times(1).await;
+    world.until("all three follow", |world| world.engine().read().active_operations == 3).await;
+
+    world.fault(Site::CacheJoin, Fault::PanicOn(1));
+    world.chat("kills the cache").await.expect("answered");
+    world.script().release();
+
+    let mut heard: Vec<Heard> = Vec::new();
+    for follower in followers {
+        heard.push(follower.await.expect("not aborted").expect("answered"));
+    }
+    assert!(heard.iter().all(|answer| answer.pieces == heard[0].pieces), "{heard:?}");
+    assert_eq!(world.script().asks(), 2, "one for the three, one for the witness");
+    world.assert_quiet().await;
+}
+
+/// The answer is there, the actor dies with it in its hands: it is told, and not kept.
+#[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
+async fn a_cache_that_dies_at_keep_loses_the_entry_and_not_the_answer() {
+    let world = World::new().fault(Site::CacheKeep, Fault::PanicOn(1)).start();
+    world.script().always(Play::answer().after_ms(10));
+
+    let answers = world.call_all(["same", "same", "same"]).await;
+
+    let answers: Vec<Heard> = answers.into_iter().map(|answer| answer.expect("answered")).collect();
+    assert!(answers.iter().all(|answer| answer.pieces == answers[0].pieces));
+    assert_eq!(world.script().asks(), 1);
+    world.until("the next generation is up", |world| world.engine().read().cache.online).await;
+    let next = world.chat("same").await.expect("answered");
+    assert_eq!((next.how(), &next.pieces), ("miss", &answers[0].pieces), "nothing was kept");
+    assert_eq!(world.chat("same").await.expect("answered").how(), "hit");
+    world.assert_quiet().await;
+}
+
+/// A cache that never comes back is a gateway without a cache: every call computed, none refused.
+#[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
+async fn a_cache_whose_restart_budget_is_spent_leaves_a_gateway_without_one() {
+    let world = World::new().fault(Site::CacheJoin, Fault::PanicFrom(1)).start();
+    for round in 0..12 {
+        world.chat("the same each time").await.expect("answered");
+        world.pass_ms(1_000 * round).await;
+    }
+    assert!(!world.engine().read().cache.online);
+    assert_eq!(world.script().asks(), 12);
+    assert_eq!(offline(&world), 12);
+    world.assert_quiet().await;
+}
