@@ -2,7 +2,7 @@
 //!
 //! Owns the resolution; built once from configuration by the composition root.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use tidegate_actors::Upstream;
@@ -22,6 +22,9 @@ pub(crate) enum Need {
 }
 
 impl Need {
+    /// The doors that ask for models by name, most frequent first.
+    const DOORS: [Self; 3] = [Self::OpenAiChat, Self::Embeddings, Self::AnthropicMessages];
+
     const fn fits(self, kind: ProviderKind) -> bool {
         match (self, kind) {
             (_, ProviderKind::Mock)
@@ -63,6 +66,8 @@ pub struct Served {
 #[derive(Debug, Default)]
 pub struct ModelTable {
     models: BTreeMap<String, Model>,
+    /// Routes of the names with a table of their own, one for each of [`Need::DOORS`].
+    routes: HashMap<String, [Option<Arc<Route>>; 3]>,
     providers: BTreeMap<String, Served>,
     passthrough: Option<String>,
 }
@@ -74,7 +79,11 @@ impl ModelTable {
         providers: BTreeMap<String, Served>,
         passthrough: Option<String>,
     ) -> Self {
-        Self { models, providers, passthrough }
+        let mut table = Self { models, providers, passthrough, ..Self::default() };
+        let named = table.models.keys().filter(|name| *name != ANY_MODEL);
+        let routes = named.map(|name| (name.clone(), Need::DOORS.map(|need| table.make(name, need).ok())));
+        table.routes = routes.collect();
+        table
     }
 
     /// Names with a table of their own, in order, each with its first provider.
@@ -105,6 +114,12 @@ impl ModelTable {
 
     /// Where a call for `name` may go.
     pub(crate) fn route(&self, name: &str, need: Need) -> Result<Arc<Route>, DoorError> {
+        let door = Need::DOORS.iter().position(|door| *door == need);
+        let made = door.and_then(|door| self.routes.get(name)?[door].as_ref());
+        made.map_or_else(|| self.make(name, need), |route| Ok(Arc::clone(route)))
+    }
+
+    fn make(&self, name: &str, need: Need) -> Result<Arc<Route>, DoorError> {
         let Some(model) = self.find(name) else {
             return Err(DoorError::unknown_model(
                 name,
