@@ -92,7 +92,7 @@ pub(super) async fn forward(
     Ok(Answer::Passed {
         status: reply.status.as_u16(),
         fields: back(&reply.fields),
-        body: Box::pin(pieces(reply.body)),
+        body: Box::pin(pieces(reply.body.unlimited())),
     })
 }
 

@@ -124,12 +124,12 @@ impl Inner {
 }
 
 fn rows(answer: EmbedAnswer, model: &str) -> Rows {
-    let vector = |row: &Row| Vector {
-        text: Bytes::copy_from_slice(row.text()),
-        bits: Bytes::copy_from_slice(row.bits()),
+    let vector = |row: Row| {
+        let (text, bits) = row.into_parts();
+        Vector { text, bits }
     };
     Rows {
-        vectors: answer.rows.iter().map(vector).collect(),
+        vectors: answer.rows.into_iter().map(vector).collect(),
         usage: answer.usage.map(usage),
         model: answer.model.map_or_else(|| model.into(), Into::into),
     }

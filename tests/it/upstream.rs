@@ -143,6 +143,7 @@ struct State {
     seen: Mutex<Vec<Seen>>,
     asked: watch::Sender<usize>,
     accepted: watch::Sender<usize>,
+    answered: watch::Sender<usize>,
     /// Requests whose client left before the answer was whole.
     left: watch::Sender<usize>,
 }
@@ -164,6 +165,7 @@ impl Upstream {
             seen: Mutex::default(),
             asked: watch::Sender::new(0),
             accepted: watch::Sender::new(0),
+            answered: watch::Sender::new(0),
             left: watch::Sender::new(0),
         });
         let task = tokio::spawn(accept(listener, Arc::clone(&state)));
@@ -221,6 +223,11 @@ impl Upstream {
         reached(&self.state.accepted, count)
     }
 
+    /// Ready once `count` answers were written to their last byte.
+    pub(crate) fn answered(&self, count: usize) -> impl Future<Output = ()> + use<> {
+        reached(&self.state.answered, count)
+    }
+
     /// Ready once `count` clients have left before their answer was whole.
     pub(crate) fn left(&self, count: usize) -> impl Future<Output = ()> + use<> {
         reached(&self.state.left, count)
@@ -258,7 +265,7 @@ async fn serve(mut socket: TcpStream, connection: usize, state: Arc<State>) {
         state.seen.lock().push(seen);
         state.asked.send_modify(|count| *count += 1);
         match answer(&mut socket, &script).await {
-            End::Whole => {}
+            End::Whole => state.answered.send_modify(|count| *count += 1),
             End::Cut => break,
             End::Left => {
                 state.left.send_modify(|count| *count += 1);

@@ -127,6 +127,13 @@ impl Row {
         &self.packed[..self.dimension * 4]
     }
 
+    /// The text and the bits, without copying either.
+    pub fn into_parts(self) -> (Bytes, Bytes) {
+        let mut bits = self.packed;
+        let text = bits.split_off(self.dimension * 4);
+        (text, bits)
+    }
+
     /// One piece of bytes, for a store: dimension (u32, little endian), bits, text.
     pub fn pack(&self) -> Bytes {
         let mut out = BytesMut::with_capacity(4 + self.packed.len());

@@ -61,6 +61,11 @@ impl Body {
         Ok(read)
     }
 
+    /// Without the limit on its size: for a body that is handed on piece by piece and never held.
+    pub(crate) fn unlimited(self) -> Self {
+        Self { max_bytes: usize::MAX, ..self }
+    }
+
     /// At most `limit` bytes, and whether there was more.
     ///
     /// # Errors

@@ -1,8 +1,9 @@
 //! What an OpenAI-compatible upstream is sent, and what is made of its answers.
 
 use super::*;
+use crate::config::toml_folder;
 use crate::upstream::Script;
-use tidegate::config::{Auth, MaxTokensField, Quirks};
+use tidegate::config::{MaxTokensField, Quirks};
 use tidegate_actors::ports::provider::{FaultKind, Usage};
 
 #[tokio::test]
@@ -51,10 +52,13 @@ async fn a_request_carries_our_key_our_model_and_nothing_of_the_callers() {
 #[tokio::test]
 async fn azure_is_a_matter_of_address_query_and_field() {
     let upstream = Upstream::always(Script::json(200, COMPLETION)).await;
-    let mut config =
-        config(ProviderKind::Openai, &format!("{}/openai/deployments/{{model}}", upstream.url()));
-    config.address.auth = Some(Auth::ApiKey);
-    config.address.query.insert("api-version".to_owned(), Secret::new("2024-10-21&x"));
+    let text = format!(
+        "[providers.up]\nkind = \"openai\"\nauth = \"api-key\"\napi_key = \"our-key\"\n\
+         base_url = \"{}/openai/deployments/{{model}}\"\nquery = {{ api-version = \"2024-10-21&x\" }}\n",
+        upstream.url()
+    );
+    let loaded = toml_folder(&text).load().expect("a usable configuration");
+    let config = loaded.config.providers["up"].clone();
     let mut order = hello(Form::Whole);
     order.model = "my gpt/4".into();
     whole(&build(&config, system_clock()), order).await;
@@ -229,6 +233,18 @@ async fn a_passed_through_request_arrives_as_it_was_without_the_callers_credenti
     for gone in ["x-api-key", "cookie", "x-tidegate-tags", "connection"] {
         assert_eq!(seen.field(gone), None, "{gone}");
     }
+}
+
+#[tokio::test]
+async fn a_passed_through_answer_may_be_larger_than_one_that_is_held() {
+    let upstream = Upstream::always(Script::body(200, "audio/mpeg", vec![7; 100_000])).await;
+    let mut config = config(ProviderKind::Openai, &upstream.url());
+    config.bounds.max_answer_bytes = 4_096;
+    let asked = build(&config, system_clock()).ask(forward("POST", "/audio/speech", &[], "{}")).await;
+    let Ok(Answer::Passed { body, .. }) = asked else { panic!("a passed answer was expected") };
+    let (told, end) = told(body).await;
+    end.expect("a whole body");
+    assert_eq!(told.concat().len(), 100_000);
 }
 
 #[tokio::test]
