@@ -114,9 +114,10 @@ fn engine_config(config: &Config) -> EngineConfig {
             max_items: config.batch.max_items,
             max_tokens: config.batch.max_tokens as u64,
             max_linger_ms: config.batch.max_linger_ms,
+            max_rows: config.batch.max_rows,
+            max_rows_in_all: config.batch.max_rows_in_all,
             max_batchers: config.batch.max_batchers,
             idle_ms: config.batch.idle_ms,
-            ..BatchLimits::default()
         },
         placement: Placement::Own,
         run_on: match config.lanes.run_on {

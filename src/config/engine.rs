@@ -125,6 +125,10 @@ settings! {
         max_tokens: usize = 300_000, in 1..=1_000_000_000;
         /// Milliseconds a batch waits for company while an upstream slot is free; 0 sends at once.
         max_linger_ms: u64 = 0, in 0..=60_000;
+        /// Embedding rows that may wait for one batcher.
+        max_rows: usize = 65_536, in 1..=100_000_000;
+        /// Embedding rows that may wait for all batchers together.
+        max_rows_in_all: usize = 131_072, in 1..=100_000_000;
         /// Batchers that exist at once: one per target, credential and set of parameters.
         max_batchers: usize = 1_024, in 1..=1_000_000;
         /// Milliseconds without work after which a batcher ends.

@@ -211,13 +211,23 @@ impl From<CallError> for DoorError {
         Self {
             status: status(&error.kind),
             message: error.kind.to_string(),
-            param: None,
+            param: blamed_item(&error.kind),
             code: error.kind.name(),
             stage: error.stage.name(),
             blame: error.blame,
             retry: error.retry,
             upstream,
         }
+    }
+}
+
+/// The embedding item that was rejected. Where the upstream's own words are passed on, they name it.
+fn blamed_item(kind: &ErrorKind) -> Option<String> {
+    match kind {
+        ErrorKind::Upstream { fault: Fault { item: Some(item), body: None, .. }, .. } => {
+            Some(format!("input[{item}]"))
+        }
+        _ => None,
     }
 }
 

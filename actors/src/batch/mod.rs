@@ -16,6 +16,8 @@ pub(crate) mod row;
 mod table;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "testkit")]
+pub mod trial;
 
 use std::sync::Arc;
 use std::time::Duration;
