@@ -46,6 +46,8 @@ pub(crate) struct DoorError {
     stage: &'static str,
     blame: Blame,
     retry: Retry,
+    /// A time to come back is known, and an SDK must not use it on its own: we tried in its place.
+    spent: bool,
     /// The upstream's own words, where they may be shown.
     upstream: Option<Box<UpstreamError>>,
 }
@@ -60,6 +62,7 @@ impl DoorError {
             stage: Stage::Admit.name(),
             blame: Blame::Caller,
             retry: Retry::Never,
+            spent: false,
             upstream: None,
         }
     }
@@ -171,6 +174,16 @@ impl DoorError {
         }
     }
 
+    /// Whether an SDK is to ask again by itself. Not after our own tries, which would multiply; and not when the
+    /// pause would be cut to what SDKs sit out, because it would fail again then.
+    fn should_retry(&self) -> bool {
+        match self.retry {
+            Retry::Never => false,
+            Retry::Safe => true,
+            Retry::After(after) => !self.spent && after < LONGEST_RETRY,
+        }
+    }
+
     /// The whole response.
     pub(crate) fn respond(&self, shape: Shape, call: CallId) -> HttpResponse {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -178,7 +191,7 @@ impl DoorError {
         let mut response = HttpResponse::build(status);
         response
             .insert_header(("content-type", "application/json"))
-            .insert_header(("x-should-retry", if self.retry == Retry::Never { "false" } else { "true" }))
+            .insert_header(("x-should-retry", if self.should_retry() { "true" } else { "false" }))
             .insert_header(("x-tidegate-stage", self.stage))
             .insert_header(("x-tidegate-blame", self.blame.name()))
             .insert_header(("request-id", id.as_str()))
@@ -208,6 +221,7 @@ impl From<CallError> for DoorError {
             }
             _ => None,
         };
+        let spent = matches!(error.kind, ErrorKind::Upstream { attempts, .. } if attempts > 1);
         Self {
             status: status(&error.kind),
             message: error.kind.to_string(),
@@ -216,6 +230,7 @@ impl From<CallError> for DoorError {
             stage: error.stage.name(),
             blame: error.blame,
             retry: error.retry,
+            spent,
             upstream,
         }
     }
@@ -250,5 +265,33 @@ fn upstream_status(kind: FaultKind) -> u16 {
         FaultKind::Rejected { status } | FaultKind::Busy { status } => status,
         FaultKind::Credential { .. } | FaultKind::Broken { .. } | FaultKind::Cut => 502,
         FaultKind::Timeout { .. } => 504,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `x-should-retry` and `retry-after-ms` after a 429 with `hint_ms`, asked `attempts` times.
+    fn told(hint_ms: u64, attempts: u32) -> (String, String) {
+        let busy = Fault::new(FaultKind::Busy { status: 429 }, "answered 429");
+        let fault = busy.with_retry_after(Some(Duration::from_millis(hint_ms)));
+        let error = DoorError::from(CallError::upstream("up/m".into(), fault, attempts));
+        let response = error.respond(Shape::OpenAi, CallId::fresh());
+        let field =
+            |name: &str| response.headers().get(name).expect("present").to_str().expect("ascii").to_owned();
+        (field("x-should-retry"), field("retry-after-ms"))
+    }
+
+    /// Upstreams ask for five minutes; SDKs that were told a minute instead waited it out twice, in vain.
+    #[test]
+    fn an_sdk_comes_back_by_itself_only_where_that_can_help() {
+        assert_eq!(
+            told(20_000, 1),
+            ("true".into(), "20000".into()),
+            "longer than we wait, not than an SDK does"
+        );
+        assert_eq!(told(300_000, 1), ("false".into(), "60000".into()), "the cut pause is too short");
+        assert_eq!(told(500, 3), ("false".into(), "500".into()), "we tried in its place");
     }
 }

@@ -172,10 +172,20 @@ def test_a_body_over_the_limit_is_413_and_the_limit_named(another_tidegate, make
 
 
 @pytest.mark.gateway
-def test_unknown_paths_and_methods_answer_in_the_doors_shape(http):
-    response = http.get("/v1/chat/completions")
-    assert response.status_code in (404, 405)
-    check_openai_error(response)
+def test_what_we_retried_in_vain_is_not_retried_again_by_the_sdk(make_openai, counted, upstream, nonce, bad_model):
+    upstream.script(nonce, {"status": 429, "headers": {"retry-after-ms": "20"}}, forever=True)
+    error = failing(make_openai(http_client=counted.client), ask(nonce, model=bad_model))
+    assert type(error) is openai_sdk.RateLimitError
+    assert error.response.headers["retry-after-ms"] == "20", "who comes back later may know when"
+    assert (len(counted.sent), len(upstream.seen(nonce))) == (1, 3)
+
+
+@pytest.mark.gateway
+def test_unknown_paths_and_methods_answer_in_the_shape_of_their_prefix(http):
+    for method, path in (("GET", "/nothing"), ("GET", "/api/v1/nothing"), ("DELETE", "/api/v1/engine")):
+        response = http.request(method, path)
+        assert response.status_code in (404, 405), (path, response.status_code)
+        assert check_openai_error(response)["stage"]
 
 
 @pytest.mark.gateway
