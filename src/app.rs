@@ -119,7 +119,7 @@ fn engine_config(config: &Config) -> EngineConfig {
             max_batchers: config.batch.max_batchers,
             idle_ms: config.batch.idle_ms,
         },
-        placement: Placement::Own,
+        placement: Placement::Settled,
         run_on: match config.lanes.run_on {
             config::RunOn::Caller => RunOn::Caller,
             config::RunOn::Lane => RunOn::Lane,
@@ -151,6 +151,7 @@ fn bind(
     let listen = &config.listen;
     let host = listen.ip().ok_or_else(|| format!("listen.host {:?} is no address", listen.host))?;
     let mut server = HttpServer::new(move || {
+        shared.engine.settle(); // the first worker is the actors' home
         let clock = Arc::clone(shared.engine.clock());
         drop(actix_web::rt::spawn(lag.clone().watch(clock))); // ends with its worker
         App::new().wrap(from_fn(http::metered)).configure(http::routes(&shared))

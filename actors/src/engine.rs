@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::Actor;
+use actix::{Actor, Arbiter};
 use bytes::Bytes;
 use prometheus_client::registry::Registry;
 
@@ -33,7 +33,7 @@ use crate::ports::egress::Egress;
 use crate::ports::policy::Policy;
 use crate::record::{CallRecord, Recorder};
 use crate::sites::Sites;
-use crate::supervise::actor::{Dismiss, Supervise, Supervisor};
+use crate::supervise::actor::{Dismiss, Settle, Supervise, Supervisor};
 use crate::upstream::act::Acting;
 
 pub use config::{EngineConfig, Placement, Ports, RunOn};
@@ -136,7 +136,7 @@ impl Engine {
         };
         Self(Arc::new(Shared {
             gate: Arc::new(Gate::new(config.max_operations, metrics.calls.active.clone())),
-            spawner: Spawner::new(config.run_on, &arbiters.children),
+            spawner: Spawner::new(config.run_on, arbiters.children.as_ref()),
             recorder: Arc::new(recorder),
             acting,
             batchers: Batchers::new(config.batch, batching),
@@ -152,6 +152,12 @@ impl Engine {
             heavy,
             supervisor,
         }))
+    }
+
+    /// Gives an engine with [`Placement::Settled`] the calling thread for its actors; the first call counts.
+    pub fn settle(&self) {
+        // A supervisor that is gone was dismissed: nothing will be started any more.
+        drop(self.0.supervisor.tell(Settle(Arbiter::current())));
     }
 
     /// Answers a chat call from memory, from a flight already in the air, or by starting one.

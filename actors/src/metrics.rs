@@ -178,14 +178,39 @@ impl UpstreamMetrics {
         made
     }
 
-    pub(crate) fn attempt(&self, target: &Arc<str>, status: &'static str, took: Duration) {
-        let target = || ("target", target.to_string());
-        self.attempts.get_or_create(&vec![target(), ("status", status.to_owned())]).inc();
-        self.duration.get_or_create(&vec![target()]).observe(took.as_secs_f64());
+    /// The children of one provider. Models are no label: with a catch-all their names are the clients' to choose.
+    pub(crate) fn of(&self, provider: &Arc<str>) -> ProviderMetrics {
+        let name = || ("provider", provider.to_string());
+        ProviderMetrics {
+            all: self.clone(),
+            name: Arc::clone(provider),
+            ok: counter(&self.attempts, vec![name(), ("status", "ok".to_owned())]),
+            duration: histogram(&self.duration, vec![name()]),
+            retries: counter(&self.retries, vec![name()]),
+        }
     }
+}
 
-    pub(crate) fn retried(&self, target: &Arc<str>) {
-        self.retries.get_or_create(&vec![("target", target.to_string())]).inc();
+/// Upstream requests of one provider.
+#[derive(Debug, Clone)]
+pub(crate) struct ProviderMetrics {
+    all: UpstreamMetrics,
+    name: Arc<str>,
+    ok: Counter,
+    duration: Histogram,
+    pub(crate) retries: Counter,
+}
+
+impl ProviderMetrics {
+    /// A request ended with `status` after `took`.
+    pub(crate) fn attempt(&self, status: &'static str, took: Duration) {
+        if status == "ok" {
+            self.ok.inc();
+        } else {
+            let labels = vec![("provider", self.name.to_string()), ("status", status.to_owned())];
+            self.all.attempts.get_or_create(&labels).inc();
+        }
+        self.duration.observe(took.as_secs_f64());
     }
 }
 

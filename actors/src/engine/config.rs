@@ -21,19 +21,26 @@ pub enum Placement {
     Own,
     /// On the thread that starts the engine; for a single-threaded program.
     Current,
+    /// On the thread that first calls [`super::Engine::settle`]: a server's worker, so that calls on it reach the
+    /// actors without waking another thread. Until then calls wait in their lanes.
+    Settled,
 }
 
 /// The threads an engine uses.
 pub(crate) struct Arbiters {
-    pub(crate) children: ArbiterHandle,
+    /// Unknown until the engine is settled.
+    pub(crate) children: Option<ArbiterHandle>,
     pub(crate) supervisor: ArbiterHandle,
 }
 
 impl Placement {
     pub(crate) fn arbiters(self) -> Arbiters {
         match self {
-            Self::Own => Arbiters { children: Arbiter::new().handle(), supervisor: Arbiter::new().handle() },
-            Self::Current => Arbiters { children: Arbiter::current(), supervisor: Arbiter::current() },
+            Self::Own => {
+                Arbiters { children: Some(Arbiter::new().handle()), supervisor: Arbiter::new().handle() }
+            }
+            Self::Current => Arbiters { children: Some(Arbiter::current()), supervisor: Arbiter::current() },
+            Self::Settled => Arbiters { children: None, supervisor: Arbiter::new().handle() },
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Where flights run. Both ways are kept because the faster one depends on how many threads call.
 
-use actix::ArbiterHandle;
+use actix::{Arbiter, ArbiterHandle};
 
 use super::config::RunOn;
 
@@ -12,10 +12,11 @@ pub(crate) enum Spawner {
 }
 
 impl Spawner {
-    pub(crate) fn new(run_on: RunOn, lanes: &ArbiterHandle) -> Self {
+    /// Flights that run on lanes' threads share the actors' thread, or get one where that is not known yet.
+    pub(crate) fn new(run_on: RunOn, lanes: Option<&ArbiterHandle>) -> Self {
         match run_on {
             RunOn::Caller => Self::Caller,
-            RunOn::Lane => Self::Lane(lanes.clone()),
+            RunOn::Lane => Self::Lane(lanes.cloned().unwrap_or_else(|| Arbiter::new().handle())),
         }
     }
 

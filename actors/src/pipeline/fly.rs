@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::StreamExt;
 use prometheus_client::metrics::gauge::Gauge;
 
@@ -177,7 +178,7 @@ impl Relay<'_> {
         }
     }
 
-    fn inspect(&self, piece: bytes::Bytes) -> Result<Vetted, CallError> {
+    fn inspect(&self, piece: Bytes) -> Result<Vetted, CallError> {
         stages::inspect(self.engine, &self.trip.workspace, self.trip.kind, piece)
     }
 
@@ -220,8 +221,8 @@ fn keep(
     }
     let (origin, pieces) = flight.recorded()?;
     let kept = match (&origin.shape, pieces.as_slice()) {
-        (Shape::Whole, [body]) => Kept::Whole(body.clone()),
-        (Shape::Events, events) if !events.is_empty() => Kept::Events(events.into()),
+        (Shape::Whole, [body]) => Kept::Whole(Bytes::copy_from_slice(body)),
+        (Shape::Events, events) if !events.is_empty() => Kept::Events(compact(events)),
         _ => return None,
     };
     let key = key_of_answerer(flight, trip, &keeping.call, target);
@@ -240,6 +241,18 @@ fn keep(
         expires: born.plus_ms(engine.config.ttl_ms(trip.kind)),
     };
     Some(Arc::new(Entry::new(facts, kept)))
+}
+
+/// The events in one allocation of their own: as they came, each would hold a whole read buffer alive.
+fn compact(events: &[Bytes]) -> Arc<[Bytes]> {
+    let all = Bytes::from(events.concat());
+    let mut at = 0;
+    let slice = |event: &Bytes| {
+        let from = at;
+        at += event.len();
+        all.slice(from..at)
+    };
+    events.iter().map(slice).collect()
 }
 
 /// After a failover the answer is kept under the target that gave it.

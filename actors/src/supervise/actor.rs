@@ -23,6 +23,11 @@ const MAILBOX: usize = 4_096;
 #[rtype(result = "()")]
 pub(crate) struct Supervise(pub(crate) Box<dyn Child>);
 
+/// Here is the thread children live on; those that wait for it start now.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Settle(pub(crate) ArbiterHandle);
+
 /// A child ended.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -51,7 +56,8 @@ struct Watched {
     child: Box<dyn Child>,
     generation: u64,
     budget: RestartBudget,
-    arbiter: ArbiterHandle,
+    /// A thread of its own, since it stalled on the common one.
+    moved_to: Option<ArbiterHandle>,
     last: Pulse,
     same_since_ms: u64,
 }
@@ -61,17 +67,18 @@ pub(crate) struct Supervisor {
     children: HashMap<ChildId, Watched>,
     next: u64,
     limits: SuperviseLimits,
-    arbiter: ArbiterHandle,
+    /// The children's common thread, once it is known.
+    arbiter: Option<ArbiterHandle>,
     door: Arc<Door<Supervisor>>,
     clock: ClockRef,
     metrics: SuperviseMetrics,
 }
 
 impl Supervisor {
-    /// Children start on `arbiter`; one that stalls is replaced on an arbiter of its own.
+    /// Children start on `arbiter`, or when [`Settle`] names one; one that stalls is replaced on an arbiter of its own.
     pub(crate) fn new(
         limits: SuperviseLimits,
-        arbiter: ArbiterHandle,
+        arbiter: Option<ArbiterHandle>,
         door: Arc<Door<Self>>,
         clock: ClockRef,
         metrics: SuperviseMetrics,
@@ -99,16 +106,13 @@ impl Supervisor {
 
     fn start(&mut self, id: ChildId) {
         let Some(watched) = self.children.get_mut(&id) else { return };
+        let Some(arbiter) = watched.moved_to.clone().or_else(|| self.arbiter.clone()) else { return };
         watched.generation += 1;
         watched.last = Pulse::Idle;
         watched.same_since_ms = 0;
         let watch =
             Deathwatch { child: id, generation: watched.generation, supervisor: Arc::clone(&self.door) };
-        watched.child.start(Birth {
-            generation: watched.generation,
-            watch,
-            arbiter: watched.arbiter.clone(),
-        });
+        watched.child.start(Birth { generation: watched.generation, watch, arbiter });
     }
 
     fn bury(&mut self, id: ChildId, cause: Cause, ctx: &mut Context<Self>) {
@@ -174,12 +178,28 @@ impl Handler<Supervise> for Supervisor {
             child,
             generation: 0,
             budget: RestartBudget::new(self.limits),
-            arbiter: self.arbiter.clone(),
+            moved_to: None,
             last: Pulse::Idle,
             same_since_ms: 0,
         };
         self.children.insert(id, watched);
         self.start(id);
+    }
+}
+
+impl Handler<Settle> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, Settle(arbiter): Settle, _: &mut Self::Context) {
+        if self.arbiter.is_some() {
+            return; // the first one counts
+        }
+        self.arbiter = Some(arbiter);
+        let mut waiting: Vec<ChildId> = self.children.keys().copied().collect();
+        waiting.sort_by_key(|id| id.0);
+        for id in waiting {
+            self.start(id);
+        }
     }
 }
 
@@ -209,7 +229,7 @@ impl Handler<Round> for Supervisor {
         for id in self.stalled() {
             if let Some(watched) = self.children.get_mut(&id) {
                 // Its thread may be stuck for good: the next generation gets one of its own.
-                watched.arbiter = Arbiter::new().handle();
+                watched.moved_to = Some(Arbiter::new().handle());
                 watched.generation += 1; // the late death of the old one is no news
             }
             self.bury(id, Cause::Stalled, ctx);

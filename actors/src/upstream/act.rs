@@ -82,7 +82,7 @@ impl Attempt {
             return;
         }
         let closed = self.acting.clock.now();
-        self.acting.metrics.attempt(&self.row.target, status, closed.since(self.row.opened));
+        self.upstream.metrics(&self.acting.metrics).attempt(status, closed.since(self.row.opened));
         self.acting.ledger.close(&self.row, AttemptEnd { status, usage, closed });
     }
 }
@@ -163,7 +163,7 @@ async fn ask_target(
         if !upstream.budget.lock().spend(acting.clock.now()) {
             return Err(Failed::Elsewhere(fault));
         }
-        acting.metrics.retried(&target.name);
+        upstream.metrics(&acting.metrics).retries.inc();
         acting.clock.sleep_until(acting.clock.now().plus(pause)).await;
     }
 }

@@ -8,12 +8,13 @@ mod breaker;
 mod retry;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
+use crate::metrics::{ProviderMetrics, UpstreamMetrics};
 use crate::ports::clock::Tick;
 use crate::ports::provider::Provider;
 
@@ -62,6 +63,7 @@ pub struct Upstream {
     permits: Arc<Semaphore>,
     breaker: Mutex<Breaker>,
     budget: Mutex<RetryBudget>,
+    metrics: OnceLock<ProviderMetrics>,
 }
 
 impl fmt::Debug for Upstream {
@@ -80,7 +82,13 @@ impl Upstream {
             permits: Arc::new(Semaphore::new(limits.max_in_flight)),
             breaker: Mutex::new(Breaker::new(limits.breaker)),
             budget: Mutex::new(RetryBudget::new(limits.retry)),
+            metrics: OnceLock::new(),
         })
+    }
+
+    /// What is counted of it; resolved once, by the engine that asks it first.
+    fn metrics(&self, all: &UpstreamMetrics) -> &ProviderMetrics {
+        self.metrics.get_or_init(|| all.of(&self.name))
     }
 
     /// Its name in configuration.
