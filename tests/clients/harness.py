@@ -112,10 +112,10 @@ def provider(kind, base):
     return f'kind = "{kind}"\nbase_url = "{base}"\napi_key_env = "UP_KEY"\n'
 
 
-def configuration(upstream, extra="", cache="declared"):
-    """The file of the suites; `extra` is appended, so it may open any table not opened here."""
+def configuration(upstream, extra="", cache="declared", gateway=""):
+    """The file of the suites; `gateway` is more of that table, `extra` opens tables not opened here."""
     openai_base, anthropic_base = f"{upstream}/v1", upstream
-    parts = [f'[gateway]\ncache = "{cache}"\npassthrough = "up"\n', "[providers.up]\n" + provider("openai", openai_base), "[providers.anth]\n" + provider("anthropic", anthropic_base)]
+    parts = [f'[gateway]\ncache = "{cache}"\npassthrough = "up"\n{gateway}', "[providers.up]\n" + provider("openai", openai_base), "[providers.anth]\n" + provider("anthropic", anthropic_base)]
     parts += [f'[models."{name}"]\ntargets = [{{ provider = "up", model = "{target}" }}]\n' for name, target in OPENAI_MODELS.items()]
     parts.append('[models."claude-test"]\ntargets = [{ provider = "anth", model = "claude-upstream" }]\n')
     for quirk in ("decode", "refuse"):

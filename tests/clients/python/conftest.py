@@ -28,10 +28,10 @@ def pytest_collection_modifyitems(items):
 
 
 class Server:
-    """An address and what its process said so far."""
+    """An address, what its process said so far, and the process where the test owns it."""
 
-    def __init__(self, url, log=None):
-        self.url, self.v1, self.log = url, f"{url}/v1", log
+    def __init__(self, url, log=None, process=None):
+        self.url, self.v1, self.log, self.process = url, f"{url}/v1", log, process
 
     def said(self):
         return pathlib.Path(self.log).read_text() if self.log else ""
@@ -58,7 +58,7 @@ def tidegate(folder, upstream):
         yield Server(url, os.environ.get("TIDEGATE_LOG"))
         return
     process = harness.start_tidegate(folder, harness.configuration(upstream.url))
-    yield Server(process.url, process.log)
+    yield Server(process.url, process.log, process)
     process.stop()
 
 
@@ -71,7 +71,7 @@ def another_tidegate(folder, upstream):
         name = f"other-{uuid.uuid4().hex[:8]}"
         process = harness.start_tidegate(folder, harness.configuration(upstream.url, **options), name)
         started.append(process)
-        return Server(process.url, process.log)
+        return Server(process.url, process.log, process)
 
     yield start
     for process in started:

@@ -202,6 +202,12 @@ def test_count_tokens_reaches_the_upstream(anthropic, nonce):
 
 
 @pytest.mark.gateway
+def test_count_tokens_is_marked_bypass(anthropic, nonce):
+    asked = {"model": "claude-test", "messages": [{"role": "user", "content": nonce}]}
+    assert cache_word(anthropic.messages.with_raw_response.count_tokens(**asked)) == "bypass"
+
+
+@pytest.mark.gateway
 def test_headers_that_change_the_answer_are_forwarded_and_part_of_the_key(http, upstream, nonce):
     plain, beta = send(http, say(nonce)), send(http, say(nonce), **{"anthropic-beta": "some-beta-2026"})
     assert plain.headers["x-tidegate-key"] != beta.headers["x-tidegate-key"]
