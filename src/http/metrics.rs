@@ -114,6 +114,9 @@ fn gauges(engine: &Engine, bodies: &BodyBudget) -> Vec<Gauge> {
         plain("tidegate_cache_entries", "Answers kept", cache.entries as f64),
         plain("tidegate_cache_bytes", "Bytes of kept answers", cache.bytes as f64),
         plain("tidegate_cache_online", "1 while the cache actor lives", f64::from(u8::from(cache.online))),
+        plain("tidegate_batchers", "Batchers that exist", reading.batchers.len() as f64),
+        plain("tidegate_batch_rows_waiting", "Embedding rows waiting", reading.rows_waiting.0 as f64),
+        plain("tidegate_batch_rows_limit", "Embedding rows that may wait", reading.rows_waiting.1 as f64),
         plain(
             "tidegate_operations_limit",
             "Operations that may be in progress",

@@ -11,6 +11,7 @@ use crate::batch::bisect::{Bisect, Said, Verdict};
 use crate::batch::queue::Cut;
 use crate::batch::registry::Batcher;
 use crate::batch::table::{RowId, Settled, Taken};
+use crate::batch::template::common;
 use crate::batch::{Landed, RowItem};
 use crate::cache::Entry;
 use crate::cache::actor::{Publish, Then};
@@ -18,6 +19,7 @@ use crate::cache::entry::{EntryFacts, Kept};
 use crate::call::CallKind;
 use crate::error::{CallError, ErrorKind, Stage};
 use crate::flight::Stamps;
+use crate::json::Document;
 use crate::ports::clock::Tick;
 use crate::ports::provider::{Answer, Fault, FaultKind, Rows, Task, Usage, Vector};
 use crate::sites::Site;
@@ -167,7 +169,7 @@ impl Batch {
         let items = self.in_air(asked).map(|row| row.item.item().clone()).collect();
         let question = Question {
             call: call.id,
-            task: Task::Embed { document: Arc::clone(&call.work.document), items },
+            task: Task::Embed { document: self.template(&call.work.document, asked), items },
             affecting: call.affecting.clone(),
             repeatable: true,
         };
@@ -189,6 +191,13 @@ impl Batch {
                 Err(CallError::upstream(target, fault, attempts))
             }
         }
+    }
+
+    /// What the request says beside its items.
+    fn template(&self, first: &Arc<Document>, asked: &[usize]) -> Arc<Document> {
+        let mut orders: Vec<_> = self.in_air(asked).map(|row| &row.item.order).collect();
+        orders.dedup_by(|one, other| Arc::ptr_eq(one, other)); // rows of a call mostly lie together
+        common(first, orders.into_iter().map(|order| &order.call.work.document))
     }
 
     /// Publishes what may be kept, and only then tells the callers.

@@ -2,7 +2,8 @@
 //!
 //! Owns rows from the moment a call misses the cache until each is delivered by (call, position). Pure
 //! decisions are in `cut.rs` (what travels together), `assemble.rs` (which vector is whose, who pays) and
-//! `bisect.rs` (which item is to blame); `fly.rs` takes one batch upstream. Must not know any vendor.
+//! `bisect.rs` (which item is to blame); `template.rs` says what
+//! travels beside the items, `fly.rs` takes one batch upstream. Must not know any vendor.
 
 mod actor;
 pub mod assemble;
@@ -14,6 +15,7 @@ pub(crate) mod queue;
 pub(crate) mod registry;
 pub(crate) mod row;
 mod table;
+mod template;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "testkit")]
@@ -134,4 +136,6 @@ pub struct BatcherReading {
     pub batches: usize,
     /// How long the oldest row waits, milliseconds.
     pub oldest_wait_ms: u64,
+    /// It failed more often than it may; its callers are refused.
+    pub closed: bool,
 }

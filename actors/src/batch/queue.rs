@@ -102,6 +102,7 @@ pub(crate) struct RowReading {
     pub(crate) in_air: usize,
     pub(crate) running: usize,
     pub(crate) oldest: Option<Tick>,
+    pub(crate) closed: bool,
 }
 
 /// Waiting rows, rows in the air and batch slots of one batcher.
@@ -351,7 +352,8 @@ impl<I: Clone, V> RowQueue<I, V> {
     pub(crate) fn read(&self) -> RowReading {
         let inner = self.inner.lock();
         let (waiting, in_air) = (inner.table.waiting(), inner.table.in_air());
-        RowReading { waiting, in_air, running: inner.running, oldest: inner.table.oldest() }
+        let (running, closed) = (inner.running, inner.closed);
+        RowReading { waiting, in_air, running, oldest: inner.table.oldest(), closed }
     }
 
     pub(crate) const fn limits(&self) -> &QueueLimits {

@@ -116,6 +116,7 @@ impl Batcher {
             in_air: reading.in_air,
             batches: reading.running,
             oldest_wait_ms: u64::try_from(oldest).unwrap_or(u64::MAX),
+            closed: reading.closed && !self.is_retired(),
         }
     }
 }

@@ -255,9 +255,13 @@ fn tell(
     let billed = rows.iter().map(|row| row.billed).sum();
     let kept = rows.iter().filter(|row| row.how == How::Hit);
     let age_s = kept.map(|row| row.value.entry.age_s(now)).max();
+    let dispatched = rows_dispatched(&rows, record.opened());
     let rows: Vec<_> = rows.into_iter().map(|row| row.value.entry).collect();
     let target = rows.first().map_or_else(|| Arc::from("none"), |row| Arc::clone(&row.facts.target));
     record.note(|record| {
+        if let Some(after) = dispatched {
+            record.marks[Stage::Lane as usize] = after;
+        }
         record.items = items;
         record.usage = Some(Usage { input: billed, ..Usage::default() });
         record.target = Some(Arc::clone(&target));
@@ -288,6 +292,12 @@ fn outcome(memory: Memory, items: ItemCounts) -> Outcome {
         (_, ItemCounts { hit: 0, joined: 0, .. }) => Outcome::Miss,
         _ => Outcome::Mixed,
     }
+}
+
+/// When the last of this call's own rows went upstream, nanoseconds after admission.
+fn rows_dispatched(rows: &[Delivered<Landed>], opened: Tick) -> Option<u64> {
+    let own = rows.iter().filter(|row| row.how == How::Computed);
+    own.map(|row| row.value.asked.nanos_since(opened).max(1)).max()
 }
 
 /// From the first request for any of these rows to the last answer, as far as this call waited for it.

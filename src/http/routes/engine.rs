@@ -1,4 +1,4 @@
-//! `GET /api/v1/engine`: lanes, cache, flights, providers at this moment.
+//! `GET /api/v1/engine`: lanes, cache, flights, batchers, providers at this moment.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
@@ -33,6 +33,14 @@ pub(crate) async fn engine(request: HttpRequest, doors: web::Data<Doors>) -> Htt
             "breaker": up.breaker, "open_for_ms": up.open_for_ms,
         })
     });
+    let batchers = reading.batchers.iter().map(|batcher| {
+        json!({
+            "target": &*batcher.target, "input": batcher.input,
+            "waiting": batcher.waiting, "limit": batcher.max_rows, "in_air": batcher.in_air,
+            "batches": batcher.batches, "oldest_wait_ms": batcher.oldest_wait_ms, "closed": batcher.closed,
+        })
+    });
+    let (rows, rows_limit) = reading.rows_waiting;
     let cache = &reading.cache;
     let hits = doors.engine.metrics().performance.ai_cache_hit.get();
     let (completed, failed, mean_s) = reading.operations;
@@ -51,6 +59,8 @@ pub(crate) async fn engine(request: HttpRequest, doors: web::Data<Doors>) -> Htt
         "flights": reading.flights,
         "explain": { "held": reading.recorded.1.min(reading.recorded.0 as u64), "limit": reading.recorded.0 },
         "bodies": { "bytes": doors.bodies.held(), "limit": doors.bodies.limit() },
+        "rows": { "waiting": rows, "limit": rows_limit },
+        "batchers": batchers.collect::<Vec<_>>(),
         "providers": providers.collect::<Vec<_>>(),
     }))
 }

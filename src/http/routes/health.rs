@@ -26,7 +26,9 @@ pub(crate) async fn ready(doors: web::Data<Doors>) -> HttpResponse {
         ("admission".to_owned(), !reading.draining, "draining"),
         ("cache".to_owned(), reading.cache.online, "restarting"),
     ];
-    let parts: Vec<_> = lanes.chain(admission).chain(providers).collect();
+    let closed = reading.batchers.iter().filter(|batcher| batcher.closed);
+    let batchers = closed.map(|batcher| (format!("batcher of {}", batcher.target), false, "closed"));
+    let parts: Vec<_> = lanes.chain(admission).chain(batchers).chain(providers).collect();
     // Without its cache actor every call is a miss, which is slow but not an outage.
     let is_ready = parts.iter().all(|(name, fine, _)| *fine || name == "cache");
     let shown: Vec<_> = parts

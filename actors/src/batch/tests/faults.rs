@@ -54,6 +54,7 @@ async fn a_batcher_that_only_dies_is_closed_and_says_so() {
         let closed = world.embed(&["a"]).await.expect_err("no batcher is left");
         assert_eq!(closed.kind.name(), "lane_closed");
     }
+    assert!(world.engine.read().batchers[0].closed);
     plan.heal(Site::BatcherDoorbell);
     world.assert_quiet().await;
 }
