@@ -41,6 +41,8 @@ pub(crate) fn describe(response: &mut HttpResponseBuilder, answered: &Answered) 
 
 /// Writes what is said of an answer.
 pub(crate) fn write_about(response: &mut HttpResponseBuilder, answered: &About<'_>) {
+    let About { id, target, .. } = answered;
+    tracing::debug!(call = %id, target, outcome = ?answered.outcome, ours = ?answered.ours, "answered");
     let mut text = String::with_capacity(64);
     // Writing to a String cannot fail.
     let _ = write!(text, "{}", answered.id);

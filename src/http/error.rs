@@ -184,8 +184,21 @@ impl DoorError {
         }
     }
 
+    /// Logs the failure where it leaves the process: loudly if it is ours or the upstream's to mend.
+    pub(crate) fn log(&self, call: CallId) {
+        let Self { status, message, code, stage, blame, .. } = self;
+        let blame = blame.name();
+        match self.blame {
+            Blame::Caller => tracing::debug!(%call, status, code, stage, blame, "refused: {message}"),
+            Blame::Us | Blame::Upstream => {
+                tracing::warn!(%call, status, code, stage, blame, "failed: {message}")
+            }
+        }
+    }
+
     /// The whole response.
     pub(crate) fn respond(&self, shape: Shape, call: CallId) -> HttpResponse {
+        self.log(call);
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let id = call.to_string();
         let mut response = HttpResponse::build(status);

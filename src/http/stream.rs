@@ -51,6 +51,7 @@ impl EventBody {
         match end {
             Ok(()) => self.reader.vendor.end_of_stream(),
             Err(error) => {
+                error.log(self.reader.call);
                 let shape = match self.reader.vendor {
                     Vendor::OpenAi => Shape::OpenAi,
                     Vendor::Anthropic => Shape::Anthropic,
