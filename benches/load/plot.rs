@@ -62,11 +62,11 @@ fn bars(file: &Path, rows: &[&Row]) -> Outcome<()> {
             row.per_second / most
         };
         let top = 40 + 26 * i32::try_from(index)?;
-        let right = 270 + (share * 400.0) as i32;
+        let right = 330 + (share * 340.0) as i32;
         let colour = if row.server.starts_with("tidegate") { COLOURS[2] } else { COLOURS[0] };
-        canvas.draw(&Rectangle::new([(270, top), (right, top + 18)], colour.filled()))?;
+        canvas.draw(&Rectangle::new([(330, top), (right, top + 18)], colour.filled()))?;
         canvas.draw(&Text::new(
-            format!("{}: {}", row.scenario, row.server),
+            format!("{}: {}", row.scenario.replace(", 64 connections", ""), row.server),
             (10, top + 2),
             ("sans-serif", 13),
         ))?;

@@ -59,7 +59,7 @@ impl Tidegate {
             );
         }
         let name = if options.batch { "tidegate" } else { "tidegate, no batch" };
-        let home = folder.join(if options.batch { "tidegate" } else { "tidegate-nobatch" });
+        let home = folder.join(if options.batch { "server" } else { "server-nobatch" });
         std::fs::create_dir_all(&home)?;
         let config = home.join("tidegate.toml");
         std::fs::write(&config, config_text(upstream, options))?;
@@ -82,23 +82,12 @@ impl Tidegate {
     }
 }
 
-/// The value of the counter `name` wherever the document keeps it.
+/// The value of the counter `name` among the document's counters.
 fn number(document: &serde_json::Value, name: &str) -> Outcome<u64> {
-    fn find<'a>(value: &'a serde_json::Value, name: &str) -> Option<&'a serde_json::Value> {
-        match value {
-            serde_json::Value::Object(fields) => {
-                fields.get(name).or_else(|| fields.values().find_map(|inner| find(inner, name)))
-            }
-            serde_json::Value::Array(items) => items.iter().find_map(|inner| find(inner, name)),
-            _ => None,
-        }
-    }
-    let value = find(document, name).ok_or_else(|| format!("/api/metrics has no {name}"))?;
-    let value = value.get("value").unwrap_or(value);
-    value
-        .as_f64()
-        .map(|number| number as u64)
-        .ok_or_else(|| format!("{name} is {value}, not a number").into())
+    let counters = document["counters"].as_array().map_or(&[][..], Vec::as_slice);
+    let counter = counters.iter().find(|counter| counter["name"] == name);
+    let value = counter.and_then(|counter| counter["value"].as_f64());
+    value.map(|value| value as u64).ok_or_else(|| format!("/api/metrics has no counter {name}").into())
 }
 
 /// Asks `path` once and parses the answer.
