@@ -34,4 +34,5 @@ pub use lane::{LaneId, LaneLimits, split_slots};
 pub use pipeline::{Answered, Body, Embedded, Outcome, Telling};
 pub use sites::Site;
 pub use supervise::SuperviseLimits;
+pub use supervise::metrics::Restarts;
 pub use upstream::{BreakerRules, RetryRules, Upstream, UpstreamLimits, UpstreamReading};

@@ -16,14 +16,14 @@ use crate::batch::metrics::BatchMetrics;
 use crate::call::CallKind;
 use crate::error::CallError;
 use crate::lane::LaneId;
-use crate::supervise::Cause;
+use crate::supervise::metrics::SuperviseMetrics;
 
-type Pairs = Vec<(&'static str, String)>;
-type Counters = Family<Pairs, Counter>;
+pub(crate) type Pairs = Vec<(&'static str, String)>;
+pub(crate) type Counters = Family<Pairs, Counter>;
 type Histograms = Family<Pairs, Histogram, fn() -> Histogram>;
 
 /// A counter of a family. The family's guard must not live on: two in one expression would lock each other out.
-fn counter(of: &Counters, labels: Pairs) -> Counter {
+pub(crate) fn counter(of: &Counters, labels: Pairs) -> Counter {
     of.get_or_create_owned(&labels)
 }
 
@@ -214,29 +214,6 @@ impl ProviderMetrics {
     }
 }
 
-/// Restarts.
-#[derive(Debug, Clone)]
-pub(crate) struct SuperviseMetrics {
-    restarts: Counters,
-}
-
-impl SuperviseMetrics {
-    fn register(registry: &mut Registry) -> Self {
-        let restarts = Counters::default();
-        registry.register(
-            "tidegate_restarts",
-            "Actors that ended and were replaced, by cause",
-            restarts.clone(),
-        );
-        Self { restarts }
-    }
-
-    pub(crate) fn restarted(&self, child: &'static str, cause: Cause) {
-        let labels = vec![("child", child.to_owned()), ("cause", cause.name().to_owned())];
-        self.restarts.get_or_create(&labels).inc();
-    }
-}
-
 /// How a call ended, as a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Told {
@@ -384,6 +361,16 @@ impl CallMetrics {
         let labels =
             ErrorLabels { stage: error.stage.name(), kind: error.kind.name(), blame: error.blame.name() };
         self.errors.get_or_create(&labels).inc();
+    }
+
+    /// Calls answered from memory, by kind.
+    pub(crate) fn hits(&self) -> [(CallKind, u64); 3] {
+        KINDS.map(|kind| (kind, self.told[kind as usize][Told::Hit as usize].0.get()))
+    }
+
+    /// Embedding items answered from memory, by another call's row, and by the upstream.
+    pub(crate) fn embed_items(&self) -> [u64; 3] {
+        [0, 1, 2].map(|outcome: usize| self.items[outcome].get())
     }
 
     /// Operations ended well, ended badly, and the mean time of all in seconds.

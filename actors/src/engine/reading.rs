@@ -1,8 +1,10 @@
 //! The engine at one moment, for people and gauges. Reading locks each queue for an instant.
 
 use crate::batch::BatcherReading;
+use crate::call::CallKind;
 use crate::lane::{Lane, LaneId};
 use crate::ports::clock::Tick;
+use crate::supervise::metrics::Restarts;
 
 use super::Engine;
 
@@ -46,6 +48,10 @@ pub struct CacheReading {
     pub expired: u64,
     /// Entries purged.
     pub purged: u64,
+    /// Calls answered from memory, by kind.
+    pub hits: [(CallKind, u64); 3],
+    /// Embedding items by how they were answered: hit, joined, miss.
+    pub embed_items: [u64; 3],
 }
 
 /// The engine at one moment.
@@ -55,6 +61,8 @@ pub struct EngineReading {
     pub lanes: [LaneReading; 2],
     /// The cache.
     pub cache: CacheReading,
+    /// Actors that were replaced, by child and cause.
+    pub restarts: Vec<Restarts>,
     /// Every batcher.
     pub batchers: Vec<BatcherReading>,
     /// Embedding rows waiting at all batchers, and how many may.
@@ -89,7 +97,10 @@ impl Engine {
                 evicted: cache.metrics.evicted.get(),
                 expired: cache.metrics.expired.get(),
                 purged: cache.metrics.purged.get(),
+                hits: shared.metrics.calls.hits(),
+                embed_items: shared.metrics.calls.embed_items(),
             },
+            restarts: shared.metrics.supervise.read(),
             batchers: shared.batchers.read(),
             rows_waiting: shared.batchers.waiting(),
             flights: shared.metrics.calls.flights.get(),

@@ -9,9 +9,9 @@ use std::time::Duration;
 use actix::{Actor, Arbiter, ArbiterHandle, AsyncContext, Context, Handler, Message};
 
 use crate::mail::Door;
-use crate::metrics::SuperviseMetrics;
 use crate::ports::clock::ClockRef;
 use crate::supervise::budget::RestartBudget;
+use crate::supervise::metrics::SuperviseMetrics;
 use crate::supervise::{Birth, Cause, Child, ChildId, Deathwatch, Pulse, SuperviseLimits};
 
 /// Messages the mailbox holds: a burst of new batchers, and the death of as many. A birth it cannot take is

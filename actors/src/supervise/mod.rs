@@ -5,6 +5,7 @@
 
 pub(crate) mod actor;
 pub(crate) mod budget;
+pub(crate) mod metrics;
 
 use std::fmt;
 use std::sync::Arc;
