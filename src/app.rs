@@ -1,14 +1,18 @@
 //! Owns the composition: the only file that names concrete adapters. Must not hold any decision of its own.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::dev::{Extensions, Server};
 use actix_web::middleware::from_fn;
+use actix_web::rt::net::TcpStream;
 use actix_web::{App, HttpServer, web};
 use prometheus_client::registry::Registry;
+use socket2::{SockRef, TcpKeepalive};
 use tidegate_actors::engine::{Placement, RunOn};
 use tidegate_actors::ports::clock::{ClockRef, SystemClock};
 use tidegate_actors::{
@@ -23,6 +27,9 @@ use crate::providers;
 use crate::telemetry::lag::LoopLag;
 use crate::telemetry::log;
 
+/// Silence of a connection after which the kernel probes its other end.
+const PROBE_AFTER: Duration = Duration::from_secs(30);
+
 /// Runs a server with `loaded` until it is told to stop.
 ///
 /// # Errors
@@ -33,29 +40,59 @@ pub fn serve(loaded: Loaded) -> Result<(), ServeError> {
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         tracing::debug!("a TLS provider was installed before");
     }
-    actix_web::rt::System::new().block_on(run(loaded))
+    actix_web::rt::System::new().block_on(async {
+        let running = start(&loaded.config)?;
+        announce(&loaded, running.address())?;
+        running.until(stop_signal()).await
+    })
 }
 
-async fn run(loaded: Loaded) -> Result<(), ServeError> {
+/// A server whose ports are bound; it answers while [`Running::until`] is awaited.
+pub struct Running {
+    address: SocketAddr,
+    server: Server,
+    engine: Engine,
+    patience: Duration,
+}
+
+/// Binds the ports and makes everything behind them. Needs a running actix `System`.
+///
+/// # Errors
+/// An address that cannot be bound or a provider that cannot be made; nothing was served then.
+pub fn start(config: &Config) -> Result<Running, ServeError> {
     let mut registry = Registry::default();
     let lag = LoopLag::register(&mut registry);
-    let doors = web::Data::new(doors(&loaded.config, registry)?);
-    let (server, address) = bind(&loaded.config, &doors, lag)?;
-    announce(&loaded, address)?;
-    let handle = server.handle();
-    let patience = Duration::from_millis(loaded.config.listen.shutdown_ms);
-    let engine = doors.engine.clone();
-    let stopping = actix_web::rt::spawn(async move {
-        stop_signal().await;
-        tracing::info!("draining");
-        // New connections are still taken, so that newcomers are told 503 instead of being cut off.
-        let left = engine.drain(patience).await;
-        tracing::info!(abandoned = left, "drained");
-        handle.stop(true).await;
-    });
-    server.await?;
-    stopping.abort();
-    Ok(())
+    let doors = web::Data::new(doors(config, registry)?);
+    let (server, address) = bind(config, &doors, lag)?;
+    let patience = Duration::from_millis(config.listen.shutdown_ms);
+    Ok(Running { address, server, engine: doors.engine.clone(), patience })
+}
+
+impl Running {
+    /// The first address bound, with the port that was free if the configuration left it open.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` is ready, then lets admitted calls end for `listen.shutdown_ms`.
+    ///
+    /// # Errors
+    /// Those of the listening sockets.
+    pub async fn until(self, stop: impl Future<Output = ()> + 'static) -> Result<(), ServeError> {
+        let Self { address: _, server, engine, patience } = self;
+        let handle = server.handle();
+        let stopping = actix_web::rt::spawn(async move {
+            stop.await;
+            tracing::info!("draining");
+            // New connections are still taken, so that newcomers are told 503 instead of being cut off.
+            let left = engine.drain(patience).await;
+            tracing::info!(abandoned = left, "drained");
+            handle.stop(true).await;
+        });
+        server.await?;
+        stopping.abort();
+        Ok(())
+    }
 }
 
 /// Builds the engine, the providers and everything the doors share.
@@ -142,11 +179,7 @@ fn upstream_limits(provider: &config::Provider) -> UpstreamLimits {
     }
 }
 
-fn bind(
-    config: &Config,
-    doors: &web::Data<Doors>,
-    lag: LoopLag,
-) -> Result<(actix_web::dev::Server, SocketAddr), ServeError> {
+fn bind(config: &Config, doors: &web::Data<Doors>, lag: LoopLag) -> Result<(Server, SocketAddr), ServeError> {
     let shared = doors.clone();
     let listen = &config.listen;
     let host = listen.ip().ok_or_else(|| format!("listen.host {:?} is no address", listen.host))?;
@@ -163,6 +196,7 @@ fn bind(
     .client_request_timeout(Duration::from_millis(listen.head_timeout_ms))
     .h1_allow_half_closed(false)
     .tcp_nodelay(true)
+    .on_connect(probe_when_silent)
     .shutdown_timeout(listen.shutdown_ms.div_ceil(1_000))
     .disable_signals();
     for port in std::iter::once(&listen.port).chain(&listen.compat) {
@@ -171,6 +205,15 @@ fn bind(
     }
     let address = server.addrs().first().copied().ok_or("no address was bound")?;
     Ok((server.run(), address))
+}
+
+/// Lets the kernel ask a silent client whether it is still there, so that a machine that vanished frees its connection.
+fn probe_when_silent(connection: &dyn Any, _: &mut Extensions) {
+    let Some(socket) = connection.downcast_ref::<TcpStream>() else { return };
+    let probes = TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_AFTER);
+    if let Err(error) = SockRef::from(socket).set_tcp_keepalive(&probes) {
+        tracing::debug!(%error, "TCP keep-alive cannot be set");
+    }
 }
 
 fn announce(loaded: &Loaded, address: SocketAddr) -> Result<(), ServeError> {
