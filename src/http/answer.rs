@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use actix_web::HttpResponseBuilder;
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use tidegate_actors::key::Key;
 use tidegate_actors::{Answered, CallId, Outcome};
 
@@ -20,6 +20,16 @@ static SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// The header value for a text made here: ASCII without control characters.
 fn value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("?"))
+}
+
+/// Gives an answer that has no id yet one of its own.
+pub(crate) fn identify(headers: &mut HeaderMap) {
+    if headers.contains_key(&X_REQUEST_ID) {
+        return;
+    }
+    let id = value(&CallId::fresh().to_string());
+    headers.insert(X_REQUEST_ID.clone(), id.clone());
+    headers.insert(REQUEST_ID.clone(), id);
 }
 
 /// What is said of any answer.

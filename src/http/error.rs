@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
 use tidegate_actors::ports::provider::{Fault, FaultKind};
 use tidegate_actors::{Blame, CallError, CallId, ErrorKind, Retry, Stage};
 
@@ -125,6 +125,16 @@ impl DoorError {
     pub(crate) fn not_found(path: &str) -> Self {
         let shown: String = path.chars().take(200).collect();
         Self::refused(404, "not_found", format!("there is nothing at {shown}; GET /docs lists every path"))
+    }
+
+    pub(crate) fn wrong_method(method: &Method, path: &str, allowed: &str) -> Self {
+        let shown: String = path.chars().take(200).collect();
+        let method: String = method.as_str().chars().take(20).collect();
+        Self::refused(
+            405,
+            "method_not_allowed",
+            format!("{shown} does not take {method}; it takes {allowed}"),
+        )
     }
 
     pub(crate) fn no_such_call(id: &str, remembered: usize) -> Self {

@@ -129,6 +129,8 @@ fn cache_control(headers: &HeaderMap) -> Directives {
                 "max-age" => {
                     let seconds = argument.trim_matches('"').parse::<u64>().ok();
                     found.wish.max_age_ms = seconds.map(|seconds| seconds.saturating_mul(1_000));
+                    // Not even one made this moment is new enough.
+                    found.wish.read &= seconds != Some(0);
                 }
                 _ => {}
             }

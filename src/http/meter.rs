@@ -14,6 +14,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use super::Doors;
+use super::answer::identify;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
@@ -88,7 +89,7 @@ fn endpoint(path: &str) -> &'static str {
     }
 }
 
-/// Counts every request, also one whose handler failed.
+/// Counts every request, also one whose handler failed, and sees to it that every answer has an id.
 ///
 /// # Errors
 /// Those of the handler.
@@ -102,7 +103,10 @@ pub async fn metered(
     let started = doors.engine.clock().now();
     let method = request.method().clone();
     let endpoint = endpoint(request.path());
-    let answered = next.call(request).await;
+    let mut answered = next.call(request).await;
+    if let Ok(response) = &mut answered {
+        identify(response.headers_mut());
+    }
     let status = match &answered {
         Ok(response) => response.status().as_u16(),
         Err(error) => error.as_response_error().status_code().as_u16(),

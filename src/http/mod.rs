@@ -12,6 +12,7 @@ mod intake;
 mod meter;
 mod metrics;
 mod names;
+mod openapi;
 mod routes;
 mod stream;
 mod tokens;
@@ -19,7 +20,8 @@ mod vendor;
 
 use std::sync::Arc;
 
-use actix_web::web;
+use actix_web::guard::{Any, Get, Head};
+use actix_web::{Resource, Route, web};
 use tidegate_actors::{Engine, WorkspaceId};
 
 use crate::config::Config;
@@ -28,6 +30,7 @@ pub use budget::BodyBudget;
 pub use meter::{HttpMetrics, metered};
 pub use metrics::Exposition;
 pub use names::{ModelTable, Served};
+pub use openapi::described;
 
 /// What every door needs; one per process, shared by all workers.
 pub struct Doors {
@@ -53,20 +56,47 @@ pub fn routes(doors: &web::Data<Doors>) -> impl FnOnce(&mut web::ServiceConfig) 
     move |app| {
         let metrics_endpoint = doors.config.observability.metrics_endpoint.clone();
         app.app_data(doors)
-            .route("/v1/chat/completions", web::post().to(routes::chat::completions))
-            .route("/v1/embeddings", web::post().to(routes::embeddings::create))
-            .route("/v1/messages", web::post().to(routes::chat::messages))
-            .route("/health", web::get().to(routes::health::health))
-            .route("/ready", web::get().to(routes::health::ready))
-            .route("/metrics", web::get().to(routes::metrics::text))
-            .route(&metrics_endpoint, web::get().to(routes::metrics::json))
-            .route("/v1/models", web::get().to(routes::models::list))
-            .route("/v1/models/{id:.+}", web::get().to(routes::models::one))
-            .route("/api/v1/calls/{id}/explain", web::get().to(routes::explain::explain))
-            .route("/api/v1/cache/purge", web::post().to(routes::purge::purge))
-            .route("/api/v1/engine", web::get().to(routes::engine::engine))
-            .configure(routes::docs::routes)
+            .service(taking("/v1/chat/completions", post().to(routes::chat::completions)))
+            .service(taking("/v1/embeddings", post().to(routes::embeddings::create)))
+            .service(taking("/v1/messages", post().to(routes::chat::messages)))
+            .service(taking("/v1/messages/count_tokens", post().to(routes::forward::count_tokens)))
+            .service(giving("/health", get().to(routes::health::health)))
+            .service(giving("/ready", get().to(routes::health::ready)))
+            .service(giving("/metrics", get().to(routes::metrics::text)))
+            .service(giving(&metrics_endpoint, get().to(routes::metrics::json)))
+            .service(giving("/v1/models", get().to(routes::models::list)))
+            // Other methods of it pass through: a vendor's own models can be deleted.
+            .route("/v1/models/{id:.+}", get().to(routes::models::one))
+            .service(giving("/api/v1/calls/{id}/explain", get().to(routes::explain::explain)))
+            .service(taking("/api/v1/cache/purge", post().to(routes::purge::purge)))
+            .service(giving("/api/v1/engine", get().to(routes::engine::engine)))
+            .service(giving("/docs/openapi.json", get().to(routes::docs::openapi)))
+            .service(giving("/docs", get().to(routes::docs::moved)))
+            .service(giving("/docs/{file:.*}", get().to(routes::docs::page)))
             .route("/v1/{tail:.*}", web::route().to(routes::forward::forward))
             .default_service(web::route().to(routes::fallback));
     }
+}
+
+fn get() -> Route {
+    web::route().guard(Any(Get()).or(Head()))
+}
+
+fn post() -> Route {
+    web::post()
+}
+
+/// A path that is read; any other method is told so.
+fn giving(path: &str, route: Route) -> Resource {
+    only(path, route, "GET, HEAD, OPTIONS")
+}
+
+/// A path that takes a body; any other method is told so.
+fn taking(path: &str, route: Route) -> Resource {
+    only(path, route, "POST, OPTIONS")
+}
+
+fn only(path: &str, route: Route, allowed: &'static str) -> Resource {
+    let wrong = move |request| async move { routes::wrong_method(&request, allowed) };
+    web::resource(path).route(route).default_service(web::route().to(wrong))
 }

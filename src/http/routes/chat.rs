@@ -14,6 +14,7 @@ use crate::http::budget::BodyShare;
 use crate::http::coding::{self, Coding};
 use crate::http::error::{DoorError, Shape};
 use crate::http::names::Need;
+use crate::http::openapi::vendors;
 use crate::http::stream::{EventBody, Reader};
 use crate::http::vendor::{ChatView, Vendor};
 use crate::http::{Doors, guard, intake};
@@ -21,7 +22,24 @@ use crate::http::{Doors, guard, intake};
 /// The form a kept stream was assembled into, kept beside it.
 const ASSEMBLED: &str = "assembled";
 
-/// `POST /v1/chat/completions`.
+/// A chat in OpenAI's form.
+#[utoipa::path(post, path = "/v1/chat/completions", tag = "OpenAI",
+    params(
+        ("cache-control" = Option<String>, Header, description = "no-store, no-cache, max-age=N, only-if-cached"),
+        ("x-tidegate-tags" = Option<String>, Header, description = "Labels, separated by commas"),
+    ),
+    request_body = vendors::ChatRequest,
+    responses(
+        (status = 200, description = "One body, or events if they were asked for", body = vendors::ChatCompletion,
+            headers(
+                ("x-tidegate-cache" = String, description = "hit, miss, joined, mixed, or bypass with its reason"),
+                ("x-tidegate-key" = String, description = "What purge takes to forget this answer"),
+                ("x-request-id" = String, description = "What explain takes; request-id says the same"),
+            )),
+        (status = "4XX", description = "Not a request that can be answered, or too many", body = vendors::OpenAiProblem),
+        (status = "5XX", description = "The upstream or this server is in trouble", body = vendors::OpenAiProblem),
+    ),
+)]
 pub(crate) async fn completions(
     request: HttpRequest,
     payload: web::Payload,
@@ -30,7 +48,24 @@ pub(crate) async fn completions(
     answer(Vendor::OpenAi, request, payload, &doors).await
 }
 
-/// `POST /v1/messages`.
+/// A chat in Anthropic's form.
+#[utoipa::path(post, path = "/v1/messages", tag = "Anthropic",
+    params(
+        ("cache-control" = Option<String>, Header, description = "no-store, no-cache, max-age=N, only-if-cached"),
+        ("x-tidegate-tags" = Option<String>, Header, description = "Labels, separated by commas"),
+    ),
+    request_body = vendors::MessagesRequest,
+    responses(
+        (status = 200, description = "One body, or events if they were asked for", body = vendors::Message,
+            headers(
+                ("x-tidegate-cache" = String, description = "hit, miss, joined, mixed, or bypass with its reason"),
+                ("x-tidegate-key" = String, description = "What purge takes to forget this answer"),
+                ("x-request-id" = String, description = "What explain takes; request-id says the same"),
+            )),
+        (status = "4XX", description = "Not a request that can be answered, or too many", body = vendors::AnthropicProblem),
+        (status = "5XX", description = "The upstream or this server is in trouble", body = vendors::AnthropicProblem),
+    ),
+)]
 pub(crate) async fn messages(
     request: HttpRequest,
     payload: web::Payload,

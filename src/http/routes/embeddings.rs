@@ -15,10 +15,28 @@ use crate::http::answer::{About, write_about};
 use crate::http::budget::BodyShare;
 use crate::http::error::{DoorError, Shape};
 use crate::http::names::Need;
+use crate::http::openapi::vendors;
 use crate::http::routes::chat::coded;
 use crate::http::{Doors, guard, intake, tokens};
 
-/// `POST /v1/embeddings`.
+/// Vectors of texts or token lists.
+#[utoipa::path(post, path = "/v1/embeddings", tag = "OpenAI",
+    params(
+        ("cache-control" = Option<String>, Header, description = "no-store, no-cache, max-age=N, only-if-cached"),
+        ("x-tidegate-tags" = Option<String>, Header, description = "Labels, separated by commas"),
+    ),
+    request_body = vendors::EmbeddingsRequest,
+    responses(
+        (status = 200, description = "One body, or events if they were asked for", body = vendors::Embeddings,
+            headers(
+                ("x-tidegate-cache" = String, description = "hit, miss, joined, mixed, or bypass with its reason"),
+                ("x-tidegate-key" = String, description = "What purge takes to forget this answer"),
+                ("x-request-id" = String, description = "What explain takes; request-id says the same"),
+            )),
+        (status = "4XX", description = "Not a request that can be answered, or too many", body = vendors::OpenAiProblem),
+        (status = "5XX", description = "The upstream or this server is in trouble", body = vendors::OpenAiProblem),
+    ),
+)]
 pub(crate) async fn create(
     request: HttpRequest,
     mut payload: web::Payload,

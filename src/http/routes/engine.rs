@@ -1,66 +1,245 @@
-//! `GET /api/v1/engine`: lanes, cache, flights, batchers, providers at this moment.
+//! `GET /api/v1/engine`: lanes, cache, batchers, flights, providers at this moment.
+
+use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::json;
-use tidegate_actors::CallId;
+use serde::Serialize;
+use tidegate_actors::engine::{CacheReading, LaneReading};
+use tidegate_actors::{BatcherReading, CallId, Restarts, UpstreamReading};
+use utoipa::ToSchema;
 
 use crate::http::error::Shape;
+use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, guard};
 
+/// The engine at one moment.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct EngineState {
+    operations: Operations,
+    /// Nothing is admitted any more.
+    draining: bool,
+    lanes: Vec<LaneState>,
+    cache: CacheState,
+    batchers: Vec<BatcherState>,
+    /// Embedding rows waiting at all batchers.
+    rows: Filled,
+    /// Actors that were replaced, by child and cause.
+    restarts: Vec<RestartCount>,
+    /// Upstream answers in the air.
+    flights: i64,
+    /// Calls that explain remembers.
+    explain: Filled,
+    /// Bytes of request bodies held.
+    bodies: Filled,
+    providers: Vec<ProviderState>,
+}
+
+/// Calls admitted since start.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Operations {
+    active: usize,
+    limit: usize,
+    completed: u64,
+    failed: u64,
+    mean_ms: f64,
+}
+
+/// How full something bounded is.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Filled {
+    held: u64,
+    limit: u64,
+}
+
+/// One lane.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LaneState {
+    #[schema(example = "interactive")]
+    name: &'static str,
+    /// Jobs waiting.
+    depth: usize,
+    /// Jobs that may wait.
+    limit: usize,
+    in_flight: usize,
+    in_flight_limit: usize,
+    oldest_wait_ms: u64,
+    refused: Refused,
+    /// The restart budget is spent.
+    closed: bool,
+}
+
+/// Jobs refused, by reason.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Refused {
+    full: u64,
+    closed: u64,
+}
+
+/// The cache.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CacheState {
+    /// The cache actor lives; without it every call is a miss.
+    online: bool,
+    entries: usize,
+    bytes: usize,
+    /// Calls answered from memory, by kind.
+    hits: BTreeMap<&'static str, u64>,
+    embed_items: EmbedItems,
+    kept: u64,
+    evicted: u64,
+    expired: u64,
+    purged: u64,
+}
+
+/// Embedding items by how they were answered.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct EmbedItems {
+    hit: u64,
+    joined: u64,
+    miss: u64,
+}
+
+/// One batcher.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct BatcherState {
+    #[schema(example = "openai/text-embedding-3-small")]
+    target: String,
+    #[schema(example = "text")]
+    input: &'static str,
+    /// Rows waiting.
+    waiting: usize,
+    /// Rows that may wait.
+    limit: usize,
+    /// Rows in the air.
+    in_air: usize,
+    /// Batches on their way.
+    batches: usize,
+    oldest_wait_ms: u64,
+    /// It failed more often than it may; its callers are refused.
+    closed: bool,
+}
+
+/// How often a child was replaced for one cause.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RestartCount {
+    child: &'static str,
+    #[schema(example = "panic")]
+    cause: &'static str,
+    count: u64,
+}
+
+/// One provider.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ProviderState {
+    name: String,
+    in_flight: usize,
+    limit: usize,
+    /// `closed`, `open` or `half_open`.
+    breaker: &'static str,
+    open_for_ms: u64,
+}
+
 /// The engine at this moment.
+#[utoipa::path(get, path = "/api/v1/engine", tag = "Tidegate", responses(
+    (status = 200, description = "Lanes, cache, batchers, providers at this moment", body = EngineState),
+    (status = "4XX", description = "Refused", body = ApiProblem),
+))]
 pub(crate) async fn engine(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
     if let Err(error) = guard::admit(&request) {
         return error.respond(Shape::Api, CallId::fresh());
     }
+    HttpResponse::Ok().json(state(&doors))
+}
+
+fn state(doors: &Doors) -> EngineState {
     let reading = doors.engine.read();
     let now = doors.engine.clock().now();
-    let lanes = reading.lanes.iter().map(|lane| {
-        json!({
-            "name": lane.id.name(),
-            "depth": lane.depth,
-            "limit": lane.queue_jobs,
-            "in_flight": lane.in_flight,
-            "in_flight_limit": lane.in_flight_jobs,
-            "oldest_wait_ms": lane.oldest_wait_ms,
-            "refused": { "full": lane.refused_full, "closed": lane.refused_closed },
-            "closed": lane.closed,
-        })
-    });
-    let providers = doors.models.providers().map(|(_, served)| {
-        let up = served.upstream.read(now);
-        json!({
-            "name": &*up.name, "in_flight": up.in_flight, "limit": up.max_in_flight,
-            "breaker": up.breaker, "open_for_ms": up.open_for_ms,
-        })
-    });
-    let batchers = reading.batchers.iter().map(|batcher| {
-        json!({
-            "target": &*batcher.target, "input": batcher.input,
-            "waiting": batcher.waiting, "limit": batcher.max_rows, "in_air": batcher.in_air,
-            "batches": batcher.batches, "oldest_wait_ms": batcher.oldest_wait_ms, "closed": batcher.closed,
-        })
-    });
-    let (rows, rows_limit) = reading.rows_waiting;
-    let cache = &reading.cache;
-    let hits = doors.engine.metrics().performance.ai_cache_hit.get();
     let (completed, failed, mean_s) = reading.operations;
-    HttpResponse::Ok().json(json!({
-        "operations": {
-            "active": reading.active_operations, "limit": reading.max_operations,
-            "completed": completed, "failed": failed, "mean_ms": mean_s * 1e3,
+    let (remembered, seen) = reading.recorded;
+    let (rows, max_rows) = reading.rows_waiting;
+    let filled = |held: usize, limit: usize| Filled { held: held as u64, limit: limit as u64 };
+    EngineState {
+        operations: Operations {
+            active: reading.active_operations,
+            limit: reading.max_operations,
+            completed,
+            failed,
+            mean_ms: mean_s * 1e3,
         },
-        "draining": reading.draining,
-        "lanes": lanes.collect::<Vec<_>>(),
-        "cache": {
-            "online": cache.online, "entries": cache.entries, "bytes": cache.bytes,
-            "hits": hits, "kept": cache.kept, "evicted": cache.evicted, "expired": cache.expired,
-            "purged": cache.purged,
-        },
-        "flights": reading.flights,
-        "explain": { "held": reading.recorded.1.min(reading.recorded.0 as u64), "limit": reading.recorded.0 },
-        "bodies": { "bytes": doors.bodies.held(), "limit": doors.bodies.limit() },
-        "rows": { "waiting": rows, "limit": rows_limit },
-        "batchers": batchers.collect::<Vec<_>>(),
-        "providers": providers.collect::<Vec<_>>(),
-    }))
+        draining: reading.draining,
+        lanes: reading.lanes.iter().map(LaneState::from).collect(),
+        cache: CacheState::from(&reading.cache),
+        batchers: reading.batchers.iter().map(BatcherState::from).collect(),
+        rows: filled(rows, max_rows),
+        restarts: reading.restarts.iter().map(RestartCount::from).collect(),
+        flights: reading.flights,
+        explain: Filled { held: seen.min(remembered as u64), limit: remembered as u64 },
+        bodies: filled(doors.bodies.held(), doors.bodies.limit()),
+        providers: doors.models.providers().map(|(_, served)| served.upstream.read(now).into()).collect(),
+    }
+}
+
+impl From<&LaneReading> for LaneState {
+    fn from(lane: &LaneReading) -> Self {
+        Self {
+            name: lane.id.name(),
+            depth: lane.depth,
+            limit: lane.queue_jobs,
+            in_flight: lane.in_flight,
+            in_flight_limit: lane.in_flight_jobs,
+            oldest_wait_ms: lane.oldest_wait_ms,
+            refused: Refused { full: lane.refused_full, closed: lane.refused_closed },
+            closed: lane.closed,
+        }
+    }
+}
+
+impl From<&CacheReading> for CacheState {
+    fn from(cache: &CacheReading) -> Self {
+        let [hit, joined, miss] = cache.embed_items;
+        Self {
+            online: cache.online,
+            entries: cache.entries,
+            bytes: cache.bytes,
+            hits: cache.hits.iter().map(|(kind, hits)| (kind.name(), *hits)).collect(),
+            embed_items: EmbedItems { hit, joined, miss },
+            kept: cache.kept,
+            evicted: cache.evicted,
+            expired: cache.expired,
+            purged: cache.purged,
+        }
+    }
+}
+
+impl From<&BatcherReading> for BatcherState {
+    fn from(batcher: &BatcherReading) -> Self {
+        Self {
+            target: batcher.target.to_string(),
+            input: batcher.input,
+            waiting: batcher.waiting,
+            limit: batcher.max_rows,
+            in_air: batcher.in_air,
+            batches: batcher.batches,
+            oldest_wait_ms: batcher.oldest_wait_ms,
+            closed: batcher.closed,
+        }
+    }
+}
+
+impl From<&Restarts> for RestartCount {
+    fn from(restarts: &Restarts) -> Self {
+        Self { child: restarts.child, cause: restarts.cause, count: restarts.count }
+    }
+}
+
+impl From<UpstreamReading> for ProviderState {
+    fn from(up: UpstreamReading) -> Self {
+        Self {
+            name: up.name.to_string(),
+            in_flight: up.in_flight,
+            limit: up.max_in_flight,
+            breaker: up.breaker,
+            open_for_ms: up.open_for_ms,
+        }
+    }
 }

@@ -1,14 +1,104 @@
 //! `GET /api/v1/calls/{id}/explain`: the way a call went, and for a miss what set it apart from the nearest other.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::{Value, json};
+use serde::Serialize;
+use tidegate_actors::ports::provider::Usage;
 use tidegate_actors::record::CallRecord;
 use tidegate_actors::{CallId, Form, Stage};
+use utoipa::ToSchema;
 
 use crate::http::error::{DoorError, Shape};
+use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, guard};
 
+/// One call, from admission to its end.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CallShown {
+    id: String,
+    workspace: String,
+    #[schema(example = "openai.chat")]
+    door: &'static str,
+    /// `chat`, `embed` or `forward`.
+    kind: &'static str,
+    /// The name that was asked for.
+    model: String,
+    /// `whole` or `stream`.
+    form: &'static str,
+    tags: Vec<String>,
+    /// Admission, microseconds since 1970 UTC.
+    unix_us: i64,
+    /// `hit`, `joined`, `miss`, `mixed`, `bypass`, `failed` or `abandoned`.
+    outcome: &'static str,
+    /// Why it was not a hit; empty for one.
+    reason: &'static str,
+    key: Option<String>,
+    /// Who answered, as `provider/model`.
+    target: Option<String>,
+    /// The call that paid, if another did.
+    payer: Option<String>,
+    /// Requests sent upstream for it.
+    attempts: u32,
+    items: ItemsShown,
+    usage: Option<UsageShown>,
+    error: Option<ErrorShown>,
+    /// The stages it reached, in order.
+    stages: Vec<StageShown>,
+    /// Paths of the canonical fields.
+    fields: Vec<String>,
+    /// For a miss: the recent call it differs least from.
+    nearest: Option<Nearest>,
+}
+
+/// Embedding items by how they were answered.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ItemsShown {
+    hit: u32,
+    joined: u32,
+    miss: u32,
+}
+
+/// Tokens.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct UsageShown {
+    input: u64,
+    cached_read: u64,
+    cached_write: u64,
+    output: u64,
+    reasoning: u64,
+}
+
+/// Where it failed and as what.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ErrorShown {
+    stage: &'static str,
+    code: &'static str,
+}
+
+/// One stage: when it ended, counted from admission, and how long it took, microseconds.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct StageShown {
+    stage: &'static str,
+    at_us: f64,
+    took_us: f64,
+}
+
+/// Another call and the paths at which the bodies differ.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Nearest {
+    id: String,
+    key: Option<String>,
+    differs: Vec<String>,
+    note: &'static str,
+}
+
 /// What is remembered of one recent call.
+#[utoipa::path(get, path = "/api/v1/calls/{id}/explain", tag = "Tidegate",
+    params(("id" = String, Path, description = "As x-request-id gave it")),
+    responses(
+        (status = 200, description = "The way the call went", body = CallShown),
+        (status = 404, description = "Nobody remembers it", body = ApiProblem),
+    ),
+)]
 pub(crate) async fn explain(
     request: HttpRequest,
     id: web::Path<String>,
@@ -24,43 +114,54 @@ pub(crate) async fn explain(
     }
 }
 
-fn shown(record: &CallRecord, nearest: Option<&CallRecord>) -> Value {
-    json!({
-        "id": record.id.to_string(),
-        "workspace": record.workspace.as_str(),
-        "door": record.door,
-        "kind": record.kind.name(),
-        "model": &*record.model,
-        "form": match record.form { Form::Whole => "whole", Form::Stream => "stream" },
-        "tags": record.tags.iter().map(|tag| &**tag).collect::<Vec<_>>(),
-        "unix_us": record.unix_us,
-        "outcome": record.outcome,
-        "reason": record.reason,
-        "key": record.key.map(|key| key.hex()),
-        "target": record.target.as_deref(),
-        "payer": record.payer.map(|payer| payer.to_string()),
-        "attempts": record.attempts,
-        "items": { "hit": record.items.hit, "joined": record.items.joined, "miss": record.items.miss },
-        "usage": record.usage.map(|usage| json!({
-            "input": usage.input, "cached_read": usage.cached_read, "cached_write": usage.cached_write,
-            "output": usage.output, "reasoning": usage.reasoning,
-        })),
-        "error": record.error.map(|(stage, kind)| json!({ "stage": stage.name(), "code": kind })),
-        "stages": stages(record),
-        "fields": fields(record, nearest),
-        "nearest": nearest.filter(|_| record.fields.is_some()).map(|other| near(record, other)),
-    })
+fn shown(record: &CallRecord, nearest: Option<&CallRecord>) -> CallShown {
+    CallShown {
+        id: record.id.to_string(),
+        workspace: record.workspace.as_str().to_owned(),
+        door: record.door,
+        kind: record.kind.name(),
+        model: record.model.to_string(),
+        form: match record.form {
+            Form::Whole => "whole",
+            Form::Stream => "stream",
+        },
+        tags: record.tags.iter().map(|tag| tag.to_string()).collect(),
+        unix_us: record.unix_us,
+        outcome: record.outcome,
+        reason: record.reason,
+        key: record.key.map(|key| key.hex()),
+        target: record.target.as_deref().map(str::to_owned),
+        payer: record.payer.map(|payer| payer.to_string()),
+        attempts: record.attempts,
+        items: ItemsShown { hit: record.items.hit, joined: record.items.joined, miss: record.items.miss },
+        usage: record.usage.map(UsageShown::from),
+        error: record.error.map(|(stage, code)| ErrorShown { stage: stage.name(), code }),
+        stages: stages(record),
+        fields: fields(record, nearest),
+        nearest: nearest.filter(|_| record.fields.is_some()).map(|other| near(record, other)),
+    }
 }
 
-/// Each stage that was reached: when it ended, counted from admission, and how long it took.
-fn stages(record: &CallRecord) -> Vec<Value> {
+impl From<Usage> for UsageShown {
+    fn from(usage: Usage) -> Self {
+        Self {
+            input: usage.input,
+            cached_read: usage.cached_read,
+            cached_write: usage.cached_write,
+            output: usage.output,
+            reasoning: usage.reasoning,
+        }
+    }
+}
+
+fn stages(record: &CallRecord) -> Vec<StageShown> {
     let mut before = 0;
     let reached = Stage::ALL.into_iter().filter_map(|stage| Some((stage, record.mark(stage)?)));
     reached
         .map(|(stage, at)| {
             let took = at.saturating_sub(before);
             before = before.max(at);
-            json!({ "stage": stage.name(), "at_us": at as f64 / 1e3, "took_us": took as f64 / 1e3 })
+            StageShown { stage: stage.name(), at_us: at as f64 / 1e3, took_us: took as f64 / 1e3 }
         })
         .collect()
 }
@@ -71,16 +172,12 @@ fn fields(record: &CallRecord, nearest: Option<&CallRecord>) -> Vec<String> {
     fields.map_or_else(Vec::new, |fields| fields.iter().map(|(path, _)| path.to_owned()).collect())
 }
 
-fn near(record: &CallRecord, other: &CallRecord) -> Value {
+fn near(record: &CallRecord, other: &CallRecord) -> Nearest {
     let differs = match (&record.fields, &other.fields) {
         (Some(own), Some(others)) => own.diff(others),
         _ => Vec::new(),
     };
     let resolved = differs.is_empty() && record.key != other.key;
-    json!({
-        "id": other.id.to_string(),
-        "key": other.key.map(|key| key.hex()),
-        "differs": differs,
-        "note": if resolved { "the bodies agree: another target, header or version was in force" } else { "" },
-    })
+    let note = if resolved { "the bodies agree: another target, header or version was in force" } else { "" };
+    Nearest { id: other.id.to_string(), key: other.key.map(|key| key.hex()), differs, note }
 }

@@ -16,6 +16,7 @@ use crate::http::answer::describe;
 use crate::http::error::{DoorError, Shape};
 use crate::http::intake::Taken;
 use crate::http::names::Need;
+use crate::http::openapi::vendors;
 use crate::http::{Doors, guard, intake};
 
 /// Request headers that travel on; everything else, credentials first of all, stays here.
@@ -29,7 +30,14 @@ const TRAVELS: [&str; 7] = [
     "idempotency-key",
 ];
 
-/// Every method of every path without a door of its own.
+/// Any other path of a vendor, in every method: passed through as it is.
+#[utoipa::path(get, path = "/v1/{tail}", tag = "OpenAI",
+    params(("tail" = String, Path, description = "Images, audio, files, moderations, batches, responses and so on")),
+    responses(
+        (status = "default", description = "What the upstream says, marked x-tidegate-cache: bypass"),
+        (status = "4XX", description = "Nobody can be asked for this path", body = vendors::OpenAiProblem),
+    ),
+)]
 pub(crate) async fn forward(
     request: HttpRequest,
     mut payload: web::Payload,
@@ -42,6 +50,22 @@ pub(crate) async fn forward(
             error.respond(Shape::of(request.path(), vendor(&request) == ProviderKind::Anthropic), id)
         }
     }
+}
+
+/// How many tokens a request in Anthropic's form has; passed through like any path without a door of its own.
+#[utoipa::path(post, path = "/v1/messages/count_tokens", tag = "Anthropic",
+    request_body = vendors::MessagesRequest,
+    responses(
+        (status = 200, description = "The upstream's count", body = vendors::TokenCount),
+        (status = "4XX", description = "Refused", body = vendors::AnthropicProblem),
+    ),
+)]
+pub(crate) async fn count_tokens(
+    request: HttpRequest,
+    payload: web::Payload,
+    doors: web::Data<Doors>,
+) -> HttpResponse {
+    forward(request, payload, doors).await
 }
 
 /// In whose form a path is, by what its SDK always sends.

@@ -1,16 +1,48 @@
 //! `GET /health` (the process lives) and `GET /ready` (it can answer, or what cannot).
 
 use actix_web::{HttpResponse, web};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::http::Doors;
 
+/// The process lives.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Health {
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+/// Whether calls can be answered.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Readiness {
+    ready: bool,
+    parts: Vec<PartReadiness>,
+}
+
+/// One lane, provider or store.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PartReadiness {
+    #[schema(example = "lane interactive")]
+    part: String,
+    ready: bool,
+    /// Empty if it is ready.
+    why: &'static str,
+}
+
 /// Says that the process answers; nothing more.
+#[utoipa::path(get, path = "/health", tag = "Tidegate", responses(
+    (status = 200, description = "The process lives", body = Health),
+))]
 pub(crate) async fn health() -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(r#"{"status":"ok"}"#)
+    HttpResponse::Ok().json(Health { status: "ok" })
 }
 
 /// 200 if calls can be answered, 503 with what cannot otherwise.
+#[utoipa::path(get, path = "/ready", tag = "Tidegate", responses(
+    (status = 200, description = "Calls can be answered", body = Readiness),
+    (status = 503, description = "They cannot, and why", body = Readiness),
+))]
 pub(crate) async fn ready(doors: web::Data<Doors>) -> HttpResponse {
     let reading = doors.engine.read();
     let now = doors.engine.clock().now();
@@ -31,10 +63,11 @@ pub(crate) async fn ready(doors: web::Data<Doors>) -> HttpResponse {
     let parts: Vec<_> = lanes.chain(admission).chain(batchers).chain(providers).collect();
     // Without its cache actor every call is a miss, which is slow but not an outage.
     let is_ready = parts.iter().all(|(name, fine, _)| *fine || name == "cache");
-    let shown: Vec<_> = parts
-        .iter()
-        .map(|(name, fine, fault)| json!({ "part": name, "ready": fine, "why": if *fine { "" } else { fault } }))
-        .collect();
-    let body = json!({ "ready": is_ready, "parts": shown });
+    let parts = parts.into_iter().map(|(part, ready, fault)| PartReadiness {
+        part,
+        ready,
+        why: if ready { "" } else { fault },
+    });
+    let body = Readiness { ready: is_ready, parts: parts.collect() };
     if is_ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
 }

@@ -1,10 +1,14 @@
 //! `GET /metrics` in the text format asked for, and the JSON path of the performance counters.
 
+use std::collections::BTreeMap;
+
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::http::metrics::performance;
+use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, guard};
 
 const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -15,7 +19,28 @@ fn accepts(headers: &HeaderMap, what: &str) -> bool {
     accepted.is_some_and(|value| value.contains(what))
 }
 
+/// The performance counters.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Counters {
+    ok: bool,
+    counters: Vec<NamedCounter>,
+    timings: Vec<NamedCounter>,
+}
+
+/// One counter under its exact name.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NamedCounter {
+    #[schema(example = "performance_ai_cache_hit")]
+    name: &'static str,
+    labels: BTreeMap<String, String>,
+    value: f64,
+}
+
 /// Everything that is counted; OpenMetrics when asked.
+#[utoipa::path(get, path = "/metrics", tag = "Tidegate", responses(
+    (status = 200, description = "Prometheus text 0.0.4, or OpenMetrics 1.0 if Accept names it", body = String,
+        content_type = "text/plain"),
+))]
 pub(crate) async fn text(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
     if let Err(error) = guard::admit(&request) {
         return error.respond(crate::http::error::Shape::Api, tidegate_actors::CallId::fresh());
@@ -31,7 +56,13 @@ pub(crate) async fn text(request: HttpRequest, doors: web::Data<Doors>) -> HttpR
     HttpResponse::Ok().content_type(CLASSIC).body(doors.exposition.classic(&doors.engine, &doors.bodies))
 }
 
-/// The performance counters as JSON, or as text if `Accept` asks for text.
+/// The performance counters as JSON, or all as text if `Accept` asks for text.
+///
+/// Its path is the setting `observability.metrics_endpoint`.
+#[utoipa::path(get, path = "/api/metrics", tag = "Tidegate", responses(
+    (status = 200, description = "The counters", body = Counters),
+    (status = "4XX", description = "Refused", body = ApiProblem),
+))]
 pub(crate) async fn json(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
     if accepts(request.headers(), "text/plain") || accepts(request.headers(), "openmetrics") {
         return text(request, doors).await;
@@ -39,13 +70,14 @@ pub(crate) async fn json(request: HttpRequest, doors: web::Data<Doors>) -> HttpR
     if let Err(error) = guard::admit(&request) {
         return error.respond(crate::http::error::Shape::Api, tidegate_actors::CallId::fresh());
     }
-    let counters: Vec<_> = if doors.config.observability.enabled {
-        let all = performance(&doors.engine);
-        all.iter()
-            .map(|(name, value)| json!({ "name": name, "labels": {}, "value": *value as f64 }))
-            .collect()
-    } else {
-        Vec::new()
+    let counter = |(name, value): &(&'static str, u64)| NamedCounter {
+        name,
+        labels: BTreeMap::new(),
+        value: *value as f64,
     };
-    HttpResponse::Ok().json(json!({ "ok": true, "counters": counters, "timings": [] }))
+    let counters = match doors.config.observability.enabled {
+        true => performance(&doors.engine).iter().map(counter).collect(),
+        false => Vec::new(),
+    };
+    HttpResponse::Ok().json(Counters { ok: true, counters, timings: Vec::new() })
 }

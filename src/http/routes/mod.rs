@@ -11,14 +11,31 @@ pub(crate) mod metrics;
 pub(crate) mod models;
 pub(crate) mod purge;
 
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use tidegate_actors::CallId;
 
 use super::error::{DoorError, Shape};
+use super::guard;
+
+fn shape(request: &HttpRequest) -> Shape {
+    Shape::of(request.path(), request.headers().contains_key("anthropic-version"))
+}
 
 /// Nothing else claimed the path: 404 in the shape its prefix suggests.
 pub(crate) async fn fallback(request: HttpRequest) -> HttpResponse {
-    let anthropic = request.headers().contains_key("anthropic-version");
-    let shape = Shape::of(request.path(), anthropic);
-    DoorError::not_found(request.path()).respond(shape, CallId::fresh())
+    DoorError::not_found(request.path()).respond(shape(&request), CallId::fresh())
+}
+
+/// A known path asked with a method it does not have: 405, or for OPTIONS which it has.
+pub(crate) fn wrong_method(request: &HttpRequest, allowed: &'static str) -> HttpResponse {
+    let mut response = match guard::admit(request) {
+        Err(error) => return error.respond(shape(request), CallId::fresh()),
+        Ok(()) if request.method() == Method::OPTIONS => HttpResponse::NoContent().finish(),
+        Ok(()) => DoorError::wrong_method(request.method(), request.path(), allowed)
+            .respond(shape(request), CallId::fresh()),
+    };
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
 }

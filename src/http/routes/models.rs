@@ -1,11 +1,13 @@
 //! `GET /v1/models` and `/v1/models/{id}`: two vendors' shapes on one path, told apart by `anthropic-version`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::{Value, json};
+use serde::Serialize;
 use tidegate_actors::CallId;
+use utoipa::ToSchema;
 
 use crate::config::near;
 use crate::http::error::{DoorError, Shape};
+use crate::http::openapi::vendors;
 use crate::http::{Doors, guard};
 
 fn is_anthropic(request: &HttpRequest) -> bool {
@@ -16,41 +18,79 @@ fn shape(request: &HttpRequest) -> Shape {
     if is_anthropic(request) { Shape::Anthropic } else { Shape::OpenAi }
 }
 
-fn model(request: &HttpRequest, name: &str, owner: &str) -> Value {
-    if is_anthropic(request) {
-        // Configuration says when a model was named, not when it was made.
-        json!({ "type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z" })
-    } else {
-        json!({ "id": name, "object": "model", "created": 0, "owned_by": owner })
-    }
+fn openai(name: &str, owner: &str) -> OpenAiModel {
+    OpenAiModel { id: name.to_owned(), object: "model", created: 0, owned_by: owner.to_owned() }
 }
 
-fn respond(body: &Value) -> HttpResponse {
-    let id = CallId::fresh().to_string();
-    HttpResponse::Ok()
-        .insert_header(("x-request-id", id.as_str()))
-        .insert_header(("request-id", id.as_str()))
-        .json(body)
+fn anthropic(name: &str) -> AnthropicModel {
+    let (id, display_name) = (name.to_owned(), name.to_owned());
+    // Configuration says when a model was named, not when it was made.
+    AnthropicModel { r#type: "model", id, display_name, created_at: "1970-01-01T00:00:00Z" }
+}
+
+/// A model, in the shape of the vendor that asks.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum ModelShape {
+    OpenAi(OpenAiModel),
+    Anthropic(AnthropicModel),
+}
+
+/// A model in OpenAI's shape.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OpenAiModel {
+    id: String,
+    object: &'static str,
+    created: u64,
+    /// The provider that answers first.
+    owned_by: String,
+}
+
+/// A model in Anthropic's shape.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AnthropicModel {
+    r#type: &'static str,
+    id: String,
+    display_name: String,
+    created_at: &'static str,
+}
+
+/// All models, in the shape of the vendor that asks.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum ModelList {
+    OpenAi { object: &'static str, data: Vec<OpenAiModel> },
+    Anthropic { data: Vec<AnthropicModel>, has_more: bool, first_id: Option<String>, last_id: Option<String> },
 }
 
 /// Every configured name, in order.
+#[utoipa::path(get, path = "/v1/models", tag = "OpenAI",
+    params(("anthropic-version" = Option<String>, Header, description = "Asks for Anthropic's shape")),
+    responses((status = 200, description = "The configured names", body = ModelList)),
+)]
 pub(crate) async fn list(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
     if let Err(error) = guard::admit(&request) {
         return error.respond(shape(&request), CallId::fresh());
     }
-    let models: Vec<Value> =
-        doors.models.listed().map(|(name, owner)| model(&request, name, owner)).collect();
-    let body = if is_anthropic(&request) {
-        let edge = |model: Option<&Value>| model.map_or(Value::Null, |model| model["id"].clone());
-        let (first, last) = (edge(models.first()), edge(models.last()));
-        json!({ "data": models, "has_more": false, "first_id": first, "last_id": last })
-    } else {
-        json!({ "object": "list", "data": models })
-    };
-    respond(&body)
+    let names = doors.models.listed();
+    if !is_anthropic(&request) {
+        let data = names.map(|(name, owner)| openai(name, owner)).collect();
+        return HttpResponse::Ok().json(ModelList::OpenAi { object: "list", data });
+    }
+    let data: Vec<_> = names.map(|(name, _)| anthropic(name)).collect();
+    let id = |model: Option<&AnthropicModel>| model.map(|model| model.id.clone());
+    let (first_id, last_id) = (id(data.first()), id(data.last()));
+    HttpResponse::Ok().json(ModelList::Anthropic { data, has_more: false, first_id, last_id })
 }
 
 /// One name; also one that only the catch-all answers.
+#[utoipa::path(get, path = "/v1/models/{id}", tag = "OpenAI",
+    params(("id" = String, Path, description = "A configured name")),
+    responses(
+        (status = 200, description = "The model", body = ModelShape),
+        (status = 404, description = "Not configured; near names are listed", body = vendors::OpenAiProblem),
+    ),
+)]
 pub(crate) async fn one(
     request: HttpRequest,
     id: web::Path<String>,
@@ -65,5 +105,8 @@ pub(crate) async fn one(
     }
     let owner = doors.models.model(&id).and_then(|model| model.targets.first());
     let owner = owner.map_or("", |target| target.provider.as_str());
-    respond(&model(&request, &id, owner))
+    HttpResponse::Ok().json(match is_anthropic(&request) {
+        true => ModelShape::Anthropic(anthropic(&id)),
+        false => ModelShape::OpenAi(openai(&id, owner)),
+    })
 }

@@ -1,17 +1,43 @@
 //! `POST /api/v1/cache/purge`: forget kept answers by key, tag, model or all of the workspace.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::json;
+use serde::Serialize;
 use tidegate_actors::json::{Document, Kind, Node};
 use tidegate_actors::key::Key;
 use tidegate_actors::{CallId, PurgeFilter, WorkspaceId};
+use utoipa::ToSchema;
 
 use crate::http::error::{DoorError, Shape};
+use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, guard, intake};
 
 const FIELDS: &str = "key, tag, model, workspace, dry_run";
 
-/// Forgets what matches every field given; at least one of them must be.
+/// What to forget: the answers that match every field given, at least one of which must be.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PurgeRequest {
+    /// As `x-tidegate-key` gives it.
+    #[schema(min_length = 64, max_length = 64)]
+    key: Option<String>,
+    tag: Option<String>,
+    model: Option<String>,
+    workspace: Option<String>,
+    /// Counts and forgets nothing.
+    dry_run: Option<bool>,
+}
+
+/// What was forgotten, or would be.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Purged {
+    purged: usize,
+    dry_run: bool,
+}
+
+/// Forgets kept answers by key, tag, model or workspace.
+#[utoipa::path(post, path = "/api/v1/cache/purge", tag = "Tidegate", request_body = PurgeRequest, responses(
+    (status = 200, description = "How many answers matched", body = Purged),
+    (status = "4XX", description = "Nothing was forgotten", body = ApiProblem),
+))]
 pub(crate) async fn purge(
     request: HttpRequest,
     mut payload: web::Payload,
@@ -24,7 +50,7 @@ pub(crate) async fn purge(
         let document = intake::document(&doors, taken.bytes)?;
         let (filter, dry_run) = read(&document, &doors.workspace)?;
         let purged = doors.engine.purge(&filter, dry_run).await?;
-        Ok::<_, DoorError>(HttpResponse::Ok().json(json!({ "purged": purged, "dry_run": dry_run })))
+        Ok::<_, DoorError>(HttpResponse::Ok().json(Purged { purged, dry_run }))
     };
     done.await.unwrap_or_else(|error| error.respond(Shape::Api, id))
 }

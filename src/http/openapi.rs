@@ -1,0 +1,62 @@
+//! The description of every path: `docs/openapi.json`, made from the handlers and the types they answer with.
+//!
+//! Owns what no handler has a type for: bodies that are read as tokens or passed as bytes are described by the fields
+//! Tidegate itself reads or tells. Must not be used to read or write any body.
+
+pub(crate) mod vendors;
+
+use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
+
+use super::routes::{chat, docs, embeddings, engine, explain, forward, health, metrics, models, purge};
+
+/// An error of a path under `/api/v1`.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ApiProblem {
+    error: ApiProblemDetail,
+}
+
+/// What was wrong, whose doing it is, and whether asking again can help.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ApiProblemDetail {
+    message: String,
+    #[serde(rename = "type")]
+    kind: String,
+    param: Option<String>,
+    code: Option<String>,
+    /// Stage of the path that refused.
+    #[schema(example = "admit")]
+    stage: String,
+    /// `caller`, `us` or `upstream`.
+    blame: String,
+    /// `never`, `safe` or `after`.
+    retry: String,
+    call_id: Option<String>,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Tidegate", description = "Answers OpenAI and Anthropic clients, remembers what it may, and shows what it does."),
+    tags(
+        (name = "OpenAI", description = "Point an OpenAI client's base URL at /v1"),
+        (name = "Anthropic", description = "Point an Anthropic client's base URL at /"),
+        (name = "Tidegate", description = "What the gateway did and does"),
+    ),
+    paths(
+        chat::completions, embeddings::create, chat::messages, forward::count_tokens, models::list, models::one,
+        forward::forward, health::health, health::ready, metrics::text, metrics::json, explain::explain,
+        purge::purge, engine::engine, docs::openapi, docs::page,
+    )
+)]
+struct Described;
+
+/// The description as `docs/openapi.json` holds it.
+///
+/// # Errors
+/// Those of the JSON writer.
+pub fn described() -> serde_json::Result<String> {
+    let mut api = Described::openapi();
+    api.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    api.info.contact = None;
+    api.to_pretty_json().map(|text| text + "\n")
+}
