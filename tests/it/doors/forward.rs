@@ -1,0 +1,100 @@
+//! Paths without a door of their own pass through as they are: marked, counted, under our key.
+
+use reqwest::Method;
+
+use super::*;
+
+async fn echoing() -> (Upstream, Gateway) {
+    let upstream = Upstream::answering(|seen| {
+        Script::body(201, "application/x-thing", seen.body.clone())
+            .field("x-thing", "kept")
+            .field("openai-version", "2020")
+    })
+    .await;
+    let gateway = Gateway::before(&upstream, "");
+    (upstream, gateway)
+}
+
+#[tokio::test]
+async fn a_json_body_goes_under_the_upstreams_name_of_the_model() {
+    let (upstream, gateway) = echoing().await;
+    let body = r#"{ "model":"m", "prompt":"a  cat", "n":1.0 }"#;
+    let answer = gateway.post("/v1/images/generations?size=1", body).await;
+    let seen = upstream.only();
+    assert_eq!((seen.method.as_str(), seen.path.as_str()), ("POST", "/v1/images/generations?size=1"));
+    assert_eq!(seen.text(), body.replace("\"m\"", "\"up-m\""));
+    assert_eq!((answer.status, answer.cache()), (201, "bypass; reason=forward"));
+    assert_eq!(answer.field("content-type"), Some("application/x-thing"));
+    assert_eq!(answer.body, seen.body);
+    assert!(answer.field("x-request-id").is_some_and(|id| id.starts_with("call_")));
+    assert_eq!(answer.field("x-tidegate-provider"), Some("up"));
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_json_pass_unchanged() {
+    let (upstream, gateway) = echoing().await;
+    let binary: Vec<u8> = (0..=255).collect();
+    let request = gateway.request(Method::POST, "/v1/audio/transcriptions").body(binary.clone());
+    let answer = send(request.header("content-type", "multipart/form-data; boundary=xyz")).await;
+    let seen = upstream.only();
+    assert_eq!(seen.field("content-type"), Some("multipart/form-data; boundary=xyz"));
+    assert_eq!((&seen.body[..], &answer.body[..]), (&binary[..], &binary[..]));
+}
+
+#[tokio::test]
+async fn every_method_passes_with_its_query() {
+    let (upstream, gateway) = echoing().await;
+    let paths = [
+        (Method::GET, "/v1/files?limit=2&after=a%20b"),
+        (Method::DELETE, "/v1/models/ft%3Amine"),
+        (Method::POST, "/v1/batches/b_1/cancel"),
+    ];
+    for (method, path) in paths {
+        let answer = send(gateway.request(method.clone(), path)).await;
+        assert_eq!((answer.status, answer.cache()), (201, "bypass; reason=forward"), "{method} {path}");
+        let seen = upstream.seen();
+        let last = seen.last().expect("it was sent on");
+        assert_eq!((last.method.as_str(), last.path.as_str()), (method.as_str(), path));
+    }
+}
+
+#[tokio::test]
+async fn tags_and_ids_of_a_passed_call_are_remembered() {
+    let (_upstream, gateway) = echoing().await;
+    let request = gateway.request(Method::GET, "/v1/files").header("x-tidegate-tags", "team-a");
+    let answer = send(request).await;
+    let id = answer.field("x-request-id").expect("an id");
+    let told = gateway.get(&format!("/api/v1/calls/{id}/explain")).await.json();
+    assert_eq!(
+        (&told["kind"], &told["tags"], &told["outcome"]),
+        (&"forward".into(), &json!(["team-a"]), &"bypass".into())
+    );
+}
+
+#[tokio::test]
+async fn an_upstreams_error_passes_as_it_said_it() {
+    let upstream = Upstream::always(Script::json(418, r#"{"error":{"message":"teapot"}}"#)).await;
+    let gateway = Gateway::before(&upstream, "");
+    let answer = gateway.get("/v1/files/x").await;
+    assert_eq!((answer.status, answer.text()), (418, r#"{"error":{"message":"teapot"}}"#));
+}
+
+#[tokio::test]
+async fn a_path_nobody_can_be_asked_for_is_a_404_that_says_so() {
+    let (_upstream, gateway) = echoing().await;
+    let request = gateway.request(Method::GET, "/v1/skills").header("anthropic-version", "2023-06-01");
+    let answer = send(request).await;
+    let json = answer.json();
+    assert_eq!((answer.status, &json["error"]["type"]), (404, &"not_found_error".into()));
+    assert!(json["error"]["message"].as_str().expect("a text").contains("no configured provider"), "{json}");
+}
+
+#[tokio::test]
+async fn tokens_are_counted_by_the_upstream() {
+    let gateway = Gateway::start("");
+    let body =
+        json!({ "model": "mock-claude", "messages": [{ "role": "user", "content": "one two three" }] });
+    let answer = gateway.post("/v1/messages/count_tokens", body.to_string()).await;
+    assert_eq!((answer.status, answer.cache()), (200, "bypass; reason=forward"));
+    assert!(answer.json()["input_tokens"].as_u64().is_some_and(|count| count > 0), "{answer:?}");
+}

@@ -1,0 +1,147 @@
+//! The whole server in this process, on a free port, and a client of it.
+//!
+//! Owns starting and stopping; each test has a server of its own. Must not know what a door answers.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value as Json;
+use tidegate::app;
+use tidegate::config::{LoadArgs, Loaded, load};
+use tokio::sync::oneshot;
+
+use crate::upstream::Upstream;
+
+/// A server; it stops when dropped.
+pub(crate) struct Gateway {
+    address: SocketAddr,
+    client: reqwest::Client,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+/// An answer that was read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) fields: Vec<(String, String)>,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    /// The only field of this name.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        let mut found = self.fields.iter().filter(|(field, _)| field == name);
+        let first = found.next().map(|(_, value)| value.as_str());
+        assert!(found.next().is_none(), "{name} stands twice in {self:?}");
+        first
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("a text")
+    }
+
+    pub(crate) fn json(&self) -> Json {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// How the cache took part.
+    pub(crate) fn cache(&self) -> &str {
+        self.field("x-tidegate-cache").unwrap_or_else(|| panic!("no x-tidegate-cache: {self:?}"))
+    }
+}
+
+fn loaded(toml: &str) -> Loaded {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let toml = format!("listen.port = 0\nlisten.workers = 1\n{toml}");
+    std::fs::write(folder.path().join("tidegate.toml"), toml).expect("the folder takes a file");
+    let args = LoadArgs { folder: folder.path().to_path_buf(), ..LoadArgs::default() };
+    load(&args).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+impl Gateway {
+    /// A server with this configuration; its port is a free one.
+    pub(crate) fn start(toml: &str) -> Self {
+        let loaded = loaded(toml);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (started, address) = mpsc::channel();
+        thread::spawn(move || {
+            actix_rt::System::new().block_on(async move {
+                let running = app::start(&loaded.config).expect("the server starts");
+                started.send(running.address()).expect("the test waits for it");
+                let stop = async move { drop(stopped.await) };
+                running.until(stop).await.expect("the server ends when told");
+            });
+        });
+        let address = address.recv().expect("the server said where it is");
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client can be made");
+        Self { address, client, stop: Some(stop) }
+    }
+
+    /// A server whose model `m` is `up-m` at `upstream`, with more configuration.
+    pub(crate) fn before(upstream: &Upstream, more: &str) -> Self {
+        Self::start(&format!("{more}\n{}", pointing_at(upstream)))
+    }
+
+    /// Tells the server to end, as a signal would; calls in progress are answered first.
+    pub(crate) fn stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A request of any kind.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("http://{}{path}", self.address))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        send(self.request(Method::GET, path)).await
+    }
+
+    /// Sends a body as JSON, whether it is or not.
+    pub(crate) fn posting(&self, path: &str, body: impl Into<reqwest::Body>) -> RequestBuilder {
+        self.request(Method::POST, path).header("content-type", "application/json").body(body)
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> Answer {
+        send(self.posting(path, body)).await
+    }
+
+    /// Sends these bytes on a connection of their own and reads until it closes.
+    pub(crate) fn raw(&self, bytes: &[u8]) -> String {
+        let mut socket = TcpStream::connect(self.address).expect("the server listens");
+        socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
+        socket.write_all(bytes).expect("the server reads");
+        let mut answer = Vec::new();
+        socket.read_to_end(&mut answer).expect("the server closes the connection");
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+}
+
+/// A provider `up` at `upstream` and a model `m` of it.
+pub(crate) fn pointing_at(upstream: &Upstream) -> String {
+    format!(
+        "[providers.up]\nkind = \"openai\"\nbase_url = \"{}/v1\"\napi_key = \"upstream-key\"\n\
+         retries = 0\n[models.m]\ntargets = [{{ provider = \"up\", model = \"up-m\" }}]\n",
+        upstream.url()
+    )
+}
+
+/// Sends a request and reads the whole answer.
+pub(crate) async fn send(request: RequestBuilder) -> Answer {
+    let response = request.send().await.expect("the server answers");
+    let status = response.status().as_u16();
+    let field = |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
+        (name.as_str().to_owned(), value.to_str().expect("ASCII").to_owned())
+    };
+    let fields = response.headers().iter().map(field).collect();
+    let body = response.bytes().await.expect("the answer is whole");
+    Answer { status, fields, body }
+}
