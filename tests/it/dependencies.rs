@@ -30,6 +30,7 @@ const ACCEPTED: &[&str] = &[
 /// Crates that are linked in two versions, and who holds the older one. Nothing else may be.
 const TWICE: &[(&str, &str)] = &[
     ("base64", "actix-web is a version behind"),
+    ("cpufeatures", "sha2 is a version behind the generator uuid uses"),
     ("hashbrown", "dashmap is a version behind"),
     ("http", "actix-http is built on http 0.2, hyper on http 1"),
 ];

@@ -307,7 +307,8 @@ async fn a_batcher_leaves_when_it_was_idle_and_the_next_call_makes_a_new_one() {
     let world = World::new(|config| config.batch.idle_ms = 1_000);
     assert!(world.embed(&["a"]).await.is_ok());
     assert_eq!(world.engine.read().batchers.len(), 1);
-    tokio::time::sleep(Duration::from_millis(2_500)).await; // virtual
+    let clock = world.engine.clock();
+    clock.sleep_until(clock.now().plus_ms(2_500)).await;
     world.settle().await;
     assert_eq!(world.engine.read().batchers, []);
     assert_vectors(&world.embed(&["b"]).await.expect("answered"), &["b"]);
