@@ -136,6 +136,15 @@ def test_wire_17_the_clients_patience_is_the_deadline(http, upstream, nonce, bad
 
 
 @pytest.mark.gateway
+def test_wire_17_a_stream_may_last_longer_than_the_pause_its_client_bears(make_openai, upstream, nonce):
+    """The header tells how long the client waits for the next byte, not how long an answer may be."""
+    upstream.script(nonce, {"event_delay_ms": 150}, forever=True)
+    client = make_openai(timeout=1.0, max_retries=0)
+    parts = list(client.chat.completions.create(**ask(nonce, "this answer has more than ten words to say"), stream=True))
+    assert parts[-1].choices[0].finish_reason == "stop" and len(parts) > 8
+
+
+@pytest.mark.gateway
 def test_wire_18_every_answer_has_its_own_request_id_hits_and_errors_too(http, openai, nonce):
     calls = [http.post("/v1/chat/completions", json=ask(nonce)) for _ in range(3)]
     calls += [http.post("/v1/chat/completions", json=ask(nonce, stream=True)), http.get("/v1/models")]
