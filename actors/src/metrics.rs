@@ -257,6 +257,7 @@ pub(crate) struct CallMetrics {
     errors: Family<ErrorLabels, Counter>,
     pub(crate) active: Gauge,
     pub(crate) flights: Gauge,
+    pub(crate) flight_bytes: Gauge,
     pub(crate) flights_cancelled: Counter,
     completed: Counter,
     failed: Counter,
@@ -292,6 +293,7 @@ impl CallMetrics {
             errors: Family::default(),
             active: Gauge::default(),
             flights: Gauge::default(),
+            flight_bytes: Gauge::default(),
             flights_cancelled: Counter::default(),
             completed: Counter::default(),
             failed: Counter::default(),
@@ -316,6 +318,11 @@ impl CallMetrics {
             self.active.clone(),
         );
         registry.register("tidegate_flights", "Upstream answers in the air", self.flights.clone());
+        registry.register(
+            "tidegate_flight_bytes",
+            "Bytes of answers held for those who follow them",
+            self.flight_bytes.clone(),
+        );
         registry.register(
             "tidegate_flights_cancelled",
             "Flights every caller had left",

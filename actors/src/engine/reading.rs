@@ -69,6 +69,8 @@ pub struct EngineReading {
     pub rows_waiting: (usize, usize),
     /// Answers in the air.
     pub flights: i64,
+    /// Bytes of answers held for those who follow them; each flight holds `flight_max_bytes` at most.
+    pub flight_bytes: i64,
     /// Operations in progress.
     pub active_operations: usize,
     /// Operations that may be in progress.
@@ -104,6 +106,7 @@ impl Engine {
             batchers: shared.batchers.read(),
             rows_waiting: shared.batchers.waiting(),
             flights: shared.metrics.calls.flights.get(),
+            flight_bytes: shared.metrics.calls.flight_bytes.get(),
             active_operations: shared.gate.active(),
             max_operations: shared.gate.limit(),
             operations: shared.metrics.calls.operations(),

@@ -5,6 +5,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use prometheus_client::metrics::gauge::Gauge;
 use slab::Slab;
 
 use super::{Ending, Origin, Step};
@@ -24,6 +25,8 @@ pub(super) struct Log {
     /// Pieces freed at the front; zero unless the answer outgrew its limit.
     freed: usize,
     held: usize,
+    /// Bytes held by all flights together; this log's share is `held`.
+    gauge: Gauge,
     max_bytes: usize,
     outgrown: bool,
     cancelled: bool,
@@ -33,12 +36,13 @@ pub(super) struct Log {
 }
 
 impl Log {
-    pub(super) fn new(max_bytes: usize, grace: Duration) -> Self {
+    pub(super) fn new(max_bytes: usize, grace: Duration, gauge: Gauge) -> Self {
         Self {
             origin: None,
             pieces: VecDeque::new(),
             freed: 0,
             held: 0,
+            gauge,
             max_bytes,
             outgrown: false,
             cancelled: false,
@@ -78,7 +82,7 @@ impl Log {
         if self.end.is_some() || self.cancelled {
             return Vec::new();
         }
-        self.held += piece.len();
+        self.hold(piece.len());
         self.pieces.push_back(piece);
         if self.held > self.max_bytes {
             self.outgrown = true;
@@ -115,9 +119,14 @@ impl Log {
         empty
     }
 
-    #[cfg(test)]
-    pub(super) fn held_bytes(&self) -> usize {
-        self.held
+    fn hold(&mut self, bytes: usize) {
+        self.held += bytes;
+        self.gauge.inc_by(bytes as i64);
+    }
+
+    fn release(&mut self, bytes: usize) {
+        self.held -= bytes;
+        self.gauge.dec_by(bytes as i64);
     }
 
     /// The next step of a seat, and whether reading it made room for the writer.
@@ -170,9 +179,15 @@ impl Log {
         let before = self.freed;
         while self.freed < slowest {
             let Some(piece) = self.pieces.pop_front() else { break };
-            self.held -= piece.len();
+            self.release(piece.len());
             self.freed += 1;
         }
         self.freed > before
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.release(self.held);
     }
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::Notify;
 
 use crate::cache::entry::Entry;
@@ -87,6 +88,8 @@ pub(crate) struct FlightPlan {
     pub(crate) stamps: Stamps,
     pub(crate) max_bytes: usize,
     pub(crate) grace: Duration,
+    /// Where the bytes held for followers are counted.
+    pub(crate) bytes: Gauge,
 }
 
 /// One upstream request and its answer so far.
@@ -111,7 +114,7 @@ impl fmt::Debug for Flight {
 impl Flight {
     /// A flight and its first follower.
     pub(crate) fn start(plan: FlightPlan) -> (Arc<Self>, Follower) {
-        let mut log = Log::new(plan.max_bytes, plan.grace);
+        let mut log = Log::new(plan.max_bytes, plan.grace, plan.bytes.clone());
         let seat = log.sit();
         let flight = Arc::new(Self {
             plan,
@@ -201,12 +204,6 @@ impl Flight {
     /// True while nobody follows.
     pub(crate) fn is_empty(&self) -> bool {
         self.log.lock().empty_for().is_some()
-    }
-
-    /// Bytes held for followers right now.
-    #[cfg(test)]
-    pub(crate) fn held_bytes(&self) -> usize {
-        self.log.lock().held_bytes()
     }
 }
 

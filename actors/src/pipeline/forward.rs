@@ -56,5 +56,6 @@ fn plan(engine: &Shared, call: &Call<ForwardWork>, stamps: Stamps) -> FlightPlan
         stamps,
         max_bytes: engine.config.flight_max_bytes,
         grace: std::time::Duration::ZERO,
+        bytes: engine.metrics.calls.flight_bytes.clone(),
     }
 }

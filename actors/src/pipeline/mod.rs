@@ -176,6 +176,7 @@ fn plan(engine: &Shared, keyed: &Keyed<ChatWork>) -> FlightPlan {
         stamps: keyed.stamps(),
         max_bytes: engine.config.flight_max_bytes,
         grace: Duration::from_millis(grace_ms),
+        bytes: engine.metrics.calls.flight_bytes.clone(),
     }
 }
 
