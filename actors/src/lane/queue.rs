@@ -65,7 +65,8 @@ impl JobQueue {
         }
     }
 
-    /// Puts a job in line and gives its place and its grant, or says why not.
+    /// Puts a job in line and gives its place and its grant, or says why not. At most `queue_jobs` wait beside
+    /// those that free slots are about to take.
     pub(crate) fn push(
         &self,
         workspace: &WorkspaceId,
@@ -75,7 +76,9 @@ impl JobQueue {
         if inner.closed {
             return Err(Refused::Closed);
         }
-        if inner.waiting.len() >= self.limits.queue_jobs {
+        // A job that a free slot is about to take does not wait, even if the lane has not looked yet.
+        let free = self.limits.in_flight_jobs.saturating_sub(inner.running);
+        if inner.waiting.len() >= self.limits.queue_jobs + free {
             return Err(Refused::Full { own: inner.waiting.len_of(workspace) });
         }
         let (grant, granted) = oneshot::channel();
