@@ -2,4 +2,11 @@
 //!
 //! Each module is a subject, and all share one link. Faults are in the fault suite of the root package.
 
+mod bounds;
+mod determinism;
+mod fairness;
+mod isolation;
+mod memory;
+mod purge;
 mod sharing;
+mod streams;

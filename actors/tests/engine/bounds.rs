@@ -1,0 +1,99 @@
+//! Every buffer is filled to the brim, and its own reading is held against its configured bound.
+
+use tidegate_actors::sim::{Ask, Play, World};
+use tidegate_actors::{Body, CacheLimits, Capacity};
+
+#[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
+async fn a_full_lane_queue_reads_its_bound_and_takes_no_more() {
+    let world = World::new().lane(3, 10).start();
+    world.script().always(Play::hang());
+    let callers: Vec<_> = (0..40).map(|n| world.caller(format!("question {n}"))).collect();
+    world.until("27 are refused", |world| world.engine().read().lanes[0].refused_full == 27).await;
+    let lane = &world.engine().read().lanes[0];
+    assert_eq!((lane.depth, lane.queue_jobs), (10, 10));
+    assert_eq!((lane.in_flight, lane.in_flight_jobs), (3, 3));
+    world.script().always(Play::answer());
+    world.script().release();
+    for caller in callers {
+        drop(caller.await.expect("not aborted"));
+    }
+    world.assert_quiet().await;
+}
+
+#[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
+async fn the_gate_admits_its_limit_and_refuses_the_next() {
+    let world = World::new().config(|config| config.max_operations = 5).start();
+    world.script().always(Play::hang());
+    let callers: Vec<_> = (0..5).map(|n| world.caller(format!("question {n}"))).collect();
+    world.script().asked_times(5).await;
+    let refused = world.chat("one too many").await.expect_err("five are in progress");
+    assert_eq!((refused.kind.name(), refused.stage.name()), ("overloaded", "admit"));
+    let reading = world.engine().read();
+    assert_eq!((reading.active_operations, reading.max_operations), (5, 5));
+    world.script().release();
+    for caller in callers {
+        caller.await.expect("not aborted").expect("answered");
+    }
+    world.assert_quiet().await;
+}
+
+#[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
+async fn the_cache_stays_within_its_bytes_however_much_is_answered() {
+    let limit = 64 << 10;
+    let limits = CacheLimits { capacity: Capacity::Bytes(limit), max_entry_bytes: 8 << 10 };
+    let world = World::new().config(|config| config.cache = limits).start();
+    let mut most = 0;
+    for n in 0..400 {
+        world.chat(format!("question {n}")).await.expect("answered");
+        most = most.max(world.engine().read().cache.bytes);
+    }
+    let cache = world.engine().read().cache;
+    assert!(most <= limit && most > limit / 2, "{most} of {limit} bytes");
+    assert_eq!(cache.kept, 400);
+    assert_eq!(cache.evicted as usize, 400 - cache.entries);
+    world.assert_quiet().await;
+}
+
+#[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
+async fn an_answer_too_large_for_an_entry_is_told_and_not_kept() {
+    let limits = CacheLimits { capacity: Capacity::Bytes(1 << 20), max_entry_bytes: 600 };
+    let world = World::new().config(|config| config.cache = limits).start();
+    let long = "x".repeat(1_000);
+    world.chat(long.clone()).await.expect("answered");
+    assert_eq!(world.chat(long).await.expect("answered").how(), "miss");
+    assert_eq!(world.engine().read().cache.entries, 0);
+    world.assert_quiet().await;
+}
+
+/// A reader that does not read holds its flight at the limit, not the answer's length.
+#[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
+async fn a_flight_holds_no_more_than_its_limit_for_a_reader_that_does_not_read() {
+    let limit = 1_000;
+    let world = World::new().config(|config| config.flight_max_bytes = limit).start();
+    world.script().always(Play::answer().events(1_000));
+    let answered = world.open(Ask::new("long").stream()).await.expect("it began");
+    let Body::Live { telling, .. } = answered.body else { panic!("a stream is live") };
+    world.pass_ms(100).await;
+
+    let held = world.engine().read().flight_bytes as usize;
+
+    let piece = 80;
+    assert!(held > limit && held <= limit + piece, "{held} bytes held, {limit} allowed and one piece more");
+    assert_eq!(world.metric("tidegate_flight_bytes", &[]), held as u64);
+    drop(telling);
+    world.assert_quiet().await;
+    assert_eq!(world.engine().read().flight_bytes, 0, "and nothing when it is over");
+}
+
+#[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
+async fn the_ring_of_recent_calls_forgets_the_oldest() {
+    let world = World::new().config(|config| config.explain_calls = 16).start();
+    let first = world.chat("question 0").await.expect("answered").id;
+    assert!(world.engine().explain(first).is_some());
+    for n in 1..=16 {
+        world.chat(format!("question {n}")).await.expect("answered");
+    }
+    assert_eq!(world.engine().read().recorded, (16, 17));
+    assert!(world.engine().explain(first).is_none(), "its place was taken");
+    world.assert_quiet().await;
+}
