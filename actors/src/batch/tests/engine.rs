@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+
 use super::harness::{Told, Twist, World, assert_flavour, assert_vectors};
 use crate::cache::PurgeFilter;
-use crate::call::{CacheWish, Memory};
+use crate::call::{CacheWish, Call, EmbedWork, Memory};
+use crate::engine::{Engine, Placement};
 use crate::error::{Blame, Retry};
 use crate::pipeline::Outcome;
 
@@ -332,4 +335,59 @@ async fn of_more_batchers_than_allowed_an_idle_one_makes_room_and_a_busy_one_doe
     world.up.release();
     assert!(busy.await.expect("no panic").is_ok());
     world.assert_quiet().await;
+}
+
+/// Callers on threads of their own, rows shared across them, some callers leaving: whatever the timing, each
+/// that stays gets the vectors of its texts, and nothing is left behind.
+#[actix_rt::test]
+async fn callers_on_many_threads_get_their_own_vectors_whatever_the_timing() {
+    let world = World::new(|config| {
+        config.placement = Placement::Own;
+        config.batch.max_items = 5;
+    });
+    let threads: Vec<_> = (0..4_u64)
+        .map(|thread| {
+            let calls: Vec<_> = (0..250_u64).map(|call| crowd_call(&world, thread, call)).collect();
+            let engine = world.engine.clone();
+            std::thread::spawn(move || {
+                let runtime =
+                    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+                runtime.block_on(crowd(&engine, calls));
+            })
+        })
+        .collect();
+    while !threads.iter().all(std::thread::JoinHandle::is_finished) {
+        tokio::task::yield_now().await;
+    }
+    for thread in threads {
+        thread.join().expect("every vector was right");
+    }
+    while world.engine.read().batchers.iter().any(|batcher| batcher.batches + batcher.in_air > 0) {
+        tokio::task::yield_now().await; // the last batch nobody waits for lands on its own thread
+    }
+    world.assert_quiet().await;
+}
+
+/// A call of up to four of 300 texts, and whether its caller leaves at once.
+fn crowd_call(world: &World, thread: u64, call: u64) -> (Call<EmbedWork>, Vec<String>, bool) {
+    let draw = xxhash_rust::xxh3::xxh3_64(&[thread.to_le_bytes(), call.to_le_bytes()].concat());
+    let texts: Vec<String> =
+        (0..=draw % 4).map(|item| format!("text {}", (draw >> (8 * item)) % 300)).collect();
+    let words: Vec<&str> = texts.iter().map(String::as_str).collect();
+    (world.call("default", &words), texts, draw % 7 == 0)
+}
+
+async fn crowd(engine: &Engine, calls: Vec<(Call<EmbedWork>, Vec<String>, bool)>) {
+    let calls = calls.into_iter().map(|(call, texts, leaves)| async move {
+        let answer = engine.embed(call);
+        if leaves {
+            tokio::pin!(answer);
+            return drop(futures_util::poll!(&mut answer)); // asked once and dropped
+        }
+        let told = answer.await.expect("the upstream answers everything");
+        assert_vectors(&told, &texts.iter().map(String::as_str).collect::<Vec<_>>());
+    });
+    // Eight at once, so that rows of one thread meet as well.
+    let mut waves = futures_util::stream::iter(calls).buffer_unordered(8);
+    while waves.next().await.is_some() {}
 }

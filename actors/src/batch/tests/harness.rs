@@ -154,14 +154,16 @@ impl World {
     }
 
     pub(super) fn with(change: impl FnOnce(&mut EngineConfig), sites: Sites) -> Self {
-        FROZEN.with(|frozen| {
-            if !frozen.replace(true) {
-                tokio::time::pause()
-            }
-        });
         let mut config = EngineConfig { placement: Placement::Current, ..EngineConfig::default() };
         config.supervise.backoff_ms = 1;
         change(&mut config);
+        if config.placement == Placement::Current {
+            FROZEN.with(|frozen| {
+                if !frozen.replace(true) {
+                    tokio::time::pause()
+                }
+            });
+        }
         let engine = Engine::start_with(config, Ports::open(1), &mut Registry::default(), sites);
         let (up, spare) = (Scripted::new(0), Scripted::new(u64::MAX));
         let retry = RetryRules { retries: 0, ..RetryRules::default() };
