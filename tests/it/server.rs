@@ -2,6 +2,8 @@
 //!
 //! Owns starting and stopping; each test has a server of its own. Must not know what a door answers.
 
+#![expect(clippy::panic, reason = "helpers of tests fail the way tests do")]
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc;
@@ -79,7 +81,17 @@ impl Gateway {
         });
         let address = address.recv().expect("the server said where it is");
         let client = reqwest::Client::builder().no_proxy().build().expect("a client can be made");
-        Self { address, client, stop: Some(stop) }
+        let gateway = Self { address, client, stop: Some(stop) };
+        gateway.wait_for_cache();
+        gateway
+    }
+
+    /// A server answers before its cache actor is up, and then keeps nothing.
+    fn wait_for_cache(&self) {
+        const ASK: &[u8] = b"GET /ready HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        while !self.raw(ASK).contains(r#""part":"cache","ready":true"#) {
+            thread::yield_now();
+        }
     }
 
     /// A server whose model `m` is `up-m` at `upstream`, with more configuration.

@@ -5,6 +5,8 @@ use serde::Serialize;
 use tidegate_actors::ports::provider::Usage;
 use tidegate_actors::record::CallRecord;
 use tidegate_actors::{CallId, Form, Stage};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
 
 use crate::http::error::{DoorError, Shape};
@@ -25,8 +27,9 @@ pub(crate) struct CallShown {
     /// `whole` or `stream`.
     form: &'static str,
     tags: Vec<String>,
-    /// Admission, microseconds since 1970 UTC.
-    unix_us: i64,
+    /// Admission, RFC 3339 UTC.
+    #[schema(example = "2026-01-31T12:00:00.000001Z")]
+    at: String,
     /// `hit`, `joined`, `miss`, `mixed`, `bypass`, `failed` or `abandoned`.
     outcome: &'static str,
     /// Why it was not a hit; empty for one.
@@ -126,7 +129,7 @@ fn shown(record: &CallRecord, nearest: Option<&CallRecord>) -> CallShown {
             Form::Stream => "stream",
         },
         tags: record.tags.iter().map(|tag| tag.to_string()).collect(),
-        unix_us: record.unix_us,
+        at: written(record.unix_us),
         outcome: record.outcome,
         reason: record.reason,
         key: record.key.map(|key| key.hex()),
@@ -140,6 +143,12 @@ fn shown(record: &CallRecord, nearest: Option<&CallRecord>) -> CallShown {
         fields: fields(record, nearest),
         nearest: nearest.filter(|_| record.fields.is_some()).map(|other| near(record, other)),
     }
+}
+
+fn written(unix_us: i64) -> String {
+    let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(unix_us) * 1_000);
+    // A clock outside the years 0 to 9999 has no date.
+    at.ok().and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
 impl From<Usage> for UsageShown {

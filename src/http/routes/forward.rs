@@ -152,13 +152,28 @@ fn tell(answered: Answered) -> Result<HttpResponse, DoorError> {
     let status = StatusCode::from_u16(head.0).unwrap_or(StatusCode::BAD_GATEWAY);
     let mut response = HttpResponse::build(status);
     for (name, value) in head.1.iter() {
-        response.append_header((&**name, &**value));
+        response.append_header((&**name, bounded(name, value)));
+    }
+    if head.1.iter().any(|(name, value)| **name == *"content-type" && value.starts_with("text/event-stream"))
+    {
+        response.insert_header(("cache-control", "no-cache")).insert_header(("x-accel-buffering", "no"));
     }
     describe(&mut response, &answered);
     let Body::Live { telling, .. } = answered.body else {
         return Err(DoorError::broken_answer("no passed-through answer came back".into()));
     };
     Ok(response.streaming(stream::unfold(Some(telling), next)))
+}
+
+/// A header's value; a pause is never longer than the one our own refusals ask for, which SDKs sit out.
+fn bounded<'a>(name: &str, value: &'a str) -> &'a str {
+    let longest = match name {
+        "retry-after" => "60",
+        "retry-after-ms" => "60000",
+        _ => return value,
+    };
+    let is_longer = |text: &str| value.parse::<f64>().ok() > text.parse().ok();
+    if is_longer(longest) { longest } else { value }
 }
 
 /// The next piece; an upstream that breaks off breaks the connection too, so that the client sees it.

@@ -47,27 +47,20 @@ pub(crate) async fn ready(doors: web::Data<Doors>) -> HttpResponse {
     let reading = doors.engine.read();
     let now = doors.engine.clock().now();
     let lanes = reading.lanes.iter().map(|lane| (format!("lane {}", lane.id.name()), !lane.closed, "closed"));
-    let upstreams: Vec<_> = doors.models.providers().map(|(_, served)| served.upstream.read(now)).collect();
-    // A provider whose breaker is open is one target less; without any other nobody is answered.
-    let any_up = upstreams.iter().any(|up| up.breaker != "open");
-    let providers = upstreams.iter().map(|up| {
-        let fine = up.breaker != "open" || any_up;
-        (format!("provider {}", up.name), fine, up.breaker)
-    });
-    let admission = [
-        ("admission".to_owned(), !reading.draining, "draining"),
-        ("cache".to_owned(), reading.cache.online, "restarting"),
-    ];
     let closed = reading.batchers.iter().filter(|batcher| batcher.closed);
     let batchers = closed.map(|batcher| (format!("batcher of {}", batcher.target), false, "closed"));
-    let parts: Vec<_> = lanes.chain(admission).chain(batchers).chain(providers).collect();
+    let admission = [("admission".to_owned(), !reading.draining, "draining")];
     // Without its cache actor every call is a miss, which is slow but not an outage.
-    let is_ready = parts.iter().all(|(name, fine, _)| *fine || name == "cache");
-    let parts = parts.into_iter().map(|(part, ready, fault)| PartReadiness {
-        part,
-        ready,
-        why: if ready { "" } else { fault },
-    });
+    let cache = [("cache".to_owned(), reading.cache.online, "restarting")];
+    let upstreams = doors.models.providers().map(|(_, served)| served.upstream.read(now));
+    let providers: Vec<_> =
+        upstreams.map(|up| (format!("provider {}", up.name), up.breaker != "open", up.breaker)).collect();
+    let needed: Vec<_> = lanes.chain(admission).chain(batchers).collect();
+    // A provider that is left alone is one target less; without any other nobody is answered.
+    let is_ready = needed.iter().all(|(_, fine, _)| *fine) && providers.iter().any(|(_, fine, _)| *fine);
+    let parts = needed.into_iter().chain(cache).chain(providers);
+    let parts =
+        parts.map(|(part, ready, fault)| PartReadiness { part, ready, why: if ready { "" } else { fault } });
     let body = Readiness { ready: is_ready, parts: parts.collect() };
     if is_ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
 }

@@ -41,6 +41,39 @@ async fn a_head_that_is_no_http_closes_the_connection_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_client_that_stops_sending_is_told_so_and_let_go() {
+    let upstream = Upstream::answering(said).await;
+    let gateway = Gateway::before(&upstream, "listen.keep_alive_ms = 200\nlisten.head_timeout_ms = 200");
+    let body = format!("POST {CHAT} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{{");
+    let answer = gateway.raw(body.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("\"code\":\"body_slow\""), "{answer}");
+    let head = gateway.raw(b"POST /v1/chat/completions HTTP/1.1\r\nhost: loc");
+    assert!(head.is_empty() || head.starts_with("HTTP/1.1 408"), "{head}");
+    assert!(upstream.seen().is_empty());
+}
+
+#[tokio::test]
+async fn the_clients_own_patience_is_the_deadline() {
+    let upstream = Upstream::always(Script::json(200, "").hang()).await;
+    let gateway = Gateway::before(&upstream, "");
+    let call = gateway.posting(CHAT, ask("x")).header("x-stainless-read-timeout", "0.2");
+    let late = send(call).await;
+    assert_eq!((late.status, code(&late).as_str()), (504, "deadline_exceeded"));
+    upstream.left(1).await;
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_too_slow_is_a_504() {
+    let upstream = Upstream::always(Script::json(200, "").hang()).await;
+    let toml = crate::server::pointing_at(&upstream);
+    let gateway =
+        Gateway::start(&toml.replace("retries = 0\n", "retries = 0\nfirst_token_timeout_ms = 200\n"));
+    let slow = gateway.post(CHAT, ask("x")).await;
+    assert_eq!((slow.status, slow.field("x-tidegate-blame")), (504, Some("upstream")));
+    assert!(message(&slow).contains("200 ms"), "{}", message(&slow));
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_cancels_its_upstream_call() {
     let upstream = Upstream::always(Script::json(200, "").hang()).await;
     let gateway = Gateway::before(&upstream, "");

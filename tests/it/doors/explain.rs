@@ -26,6 +26,8 @@ async fn a_miss_names_the_nearest_request_and_the_path_that_differs() {
         (&told["target"], &told["attempts"], &told["tags"]),
         (&"up/up-m".into(), &1.into(), &json!(["team-a"]))
     );
+    let at = told["at"].as_str().expect("a time");
+    assert!(at.starts_with("20") && at.ends_with('Z') && at.contains('T'), "RFC 3339 in UTC: {at}");
     assert_eq!((&told["usage"]["input"], &told["usage"]["output"]), (&5.into(), &2.into()));
     assert_eq!(told["nearest"]["id"].as_str(), first.field("x-request-id"));
     let differs = told["nearest"]["differs"].as_array().expect("paths");

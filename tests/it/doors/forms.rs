@@ -126,3 +126,20 @@ async fn messages_share_their_entry_between_forms_too() {
     assert_eq!(whole.field("x-tidegate-rendered"), Some("1"));
     assert!(whole.field("request-id").is_some());
 }
+
+#[tokio::test]
+async fn a_message_stream_that_breaks_off_says_so_in_an_error_event() {
+    let mock = "[providers.mock]\nkind = \"mock\"\nerror_script = [{ after = 0, times = 1, cut_after_events = 2 }]\n";
+    let gateway = Gateway::start(mock);
+    let body = json!({ "model": "claude", "max_tokens": 1000, "temperature": 0, "stream": true, "messages": [{ "role": "user", "content": "tide" }] });
+    let cut = gateway.post(MESSAGES, body.to_string()).await;
+    let last = cut.text().trim_end().rsplit("\n\n").next().expect("an event");
+    let (name, data) = last.split_once("\ndata: ").expect("an event");
+    let error: Json = serde_json::from_str(data).expect("JSON");
+    assert_eq!((name, &error["type"]), ("event: error", &"error".into()));
+    assert!(error["error"]["type"].is_string() && error["error"]["message"].is_string(), "{error}");
+    let again = gateway.post(MESSAGES, body.to_string()).await;
+    assert_eq!(again.cache(), "miss", "a cut stream is not kept");
+    assert!(again.text().contains("event: message_stop"));
+    assert_eq!(gateway.post(MESSAGES, body.to_string()).await.cache(), "hit");
+}

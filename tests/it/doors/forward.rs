@@ -80,6 +80,27 @@ async fn an_upstreams_error_passes_as_it_said_it() {
 }
 
 #[tokio::test]
+async fn a_passed_stream_is_not_held_back_and_a_long_pause_is_told_as_a_minute() {
+    let events =
+        Script::events().send("event: response.created\ndata: {}\n\n").field("x-request-id", "theirs");
+    let busy = Script::json(429, "{}").field("retry-after", "300").field("retry-after-ms", "1500");
+    let upstream = Upstream::scripted(vec![events, busy]).await;
+    let gateway = Gateway::before(&upstream, "");
+    let stream = gateway.post("/v1/responses", r#"{"model":"m","stream":true}"#).await;
+    assert_eq!((stream.status, stream.text()), (200, "event: response.created\ndata: {}\n\n"));
+    assert_eq!(
+        (stream.field("x-accel-buffering"), stream.field("cache-control")),
+        (Some("no"), Some("no-cache"))
+    );
+    assert!(stream.field("x-request-id").is_some_and(|id| id.starts_with("call_")), "{stream:?}");
+    let busy = gateway.post("/v1/responses", r#"{"model":"m"}"#).await;
+    assert_eq!(
+        (busy.status, busy.field("retry-after"), busy.field("retry-after-ms")),
+        (429, Some("60"), Some("1500"))
+    );
+}
+
+#[tokio::test]
 async fn a_path_nobody_can_be_asked_for_is_a_404_that_says_so() {
     let (_upstream, gateway) = echoing().await;
     let request = gateway.request(Method::GET, "/v1/skills").header("anthropic-version", "2023-06-01");

@@ -78,3 +78,21 @@ async fn a_stopping_server_answers_what_it_admitted_and_refuses_the_rest() {
     let answer = call.await.expect("no panic");
     assert_eq!((answer.status, answer.text()), (200, completion("late").as_str()));
 }
+
+#[tokio::test]
+async fn a_provider_that_is_down_is_named_while_another_can_answer() {
+    let down = Upstream::always(Script::json(500, "{}")).await;
+    let up = Upstream::answering(said).await;
+    let other = format!("[providers.other]\nkind = \"openai\"\nbase_url = \"{}/v1\"\n", up.url());
+    let other = format!("{other}[models.n]\ntargets = [{{ provider = \"other\" }}]\n");
+    let more = "retries = 0\nbreaker_failures = 1\nbreaker_open_ms = 600000\n";
+    let toml = crate::server::pointing_at(&down).replace("retries = 0\n", more);
+    let gateway = Gateway::start(&format!("{toml}{other}"));
+    assert_eq!(gateway.post(CHAT, ask("x")).await.status, 502);
+    let ready = gateway.get("/ready").await;
+    let json = ready.json();
+    assert_eq!((ready.status, &json["ready"]), (200, &true.into()));
+    let closed: Vec<_> = parts(&json).into_iter().filter(|(_, fine)| !fine).collect();
+    assert_eq!(closed, [("provider up", false)]);
+    assert_eq!(gateway.post(CHAT, ask("x").replace("\"m\"", "\"n\"")).await.status, 200);
+}

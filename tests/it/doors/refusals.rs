@@ -251,6 +251,9 @@ async fn a_full_lane_says_how_full_and_when_to_come_back() {
     let refused = gateway.post(CHAT, ask("refused")).await;
     assert_openai(&refused, 429);
     assert_eq!((code(&refused).as_str(), refused.field("x-should-retry")), ("lane_full", Some("true")));
+    while gateway.get("/api/v1/engine").await.json()["lanes"][0]["oldest_wait_ms"].as_u64() < Some(20) {
+        tokio::task::yield_now().await;
+    }
     assert!(
         message(&refused).contains("interactive") && message(&refused).contains('1'),
         "{}",
@@ -263,7 +266,8 @@ async fn a_full_lane_says_how_full_and_when_to_come_back() {
     for waiting in waiting {
         assert_eq!(waiting.await.expect("no panic").status, 200);
     }
-    // What waited for its slot was counted in milliseconds.
     let metrics = gateway.get("/api/metrics").await.json();
-    assert_eq!(metrics["counters"][2]["name"], "performance_scheduler_wait_ms");
+    let waited = &metrics["counters"][2];
+    assert_eq!(waited["name"], "performance_scheduler_wait_ms");
+    assert!(waited["value"].as_f64() >= Some(20.0), "the wait is counted: {metrics}");
 }
