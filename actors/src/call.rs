@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::json::Document;
+use crate::json::{Document, JsonFault, JsonLimits};
 use crate::key::{BodyDigest, Deny, ItemKind};
 use crate::ports::clock::Tick;
 use crate::route::Route;
@@ -218,4 +218,39 @@ pub struct Call<W> {
     pub deadline: Deadline,
     /// `Some(n)` when the client says which attempt this is; it may come back for its answer.
     pub client_attempt: Option<u32>,
+}
+
+impl Deadline {
+    /// The moment `patience_ms` milliseconds after `now`.
+    pub const fn within_ms(now: Tick, patience_ms: u64) -> Self {
+        Self { at: now.plus_ms(patience_ms), patience_ms }
+    }
+}
+
+impl Call<ChatWork> {
+    /// An OpenAI chat call of the default workspace, answered as one body, that shares and keeps its answer.
+    /// What differs is set in its fields.
+    ///
+    /// # Errors
+    /// The flaw of a body that is not JSON, and where it is.
+    pub fn chat(route: &Arc<Route>, body: Bytes, deadline: Deadline) -> Result<Self, JsonFault> {
+        let document = Document::parse(body, JsonLimits::default())?;
+        let deny = Deny::OPENAI_CHAT;
+        let digest = BodyDigest::of(document.root(), deny);
+        Ok(Self {
+            id: CallId::fresh(),
+            workspace: WorkspaceId::default_workspace(),
+            credential: 0,
+            door: "openai.chat",
+            model: Arc::clone(&route.model),
+            route: Arc::clone(route),
+            work: ChatWork { document: Arc::new(document), digest, deny },
+            form: Form::Whole,
+            memory: Memory::Use(CacheWish::default()),
+            affecting: Arc::default(),
+            tags: Arc::default(),
+            deadline,
+            client_attempt: None,
+        })
+    }
 }

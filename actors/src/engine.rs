@@ -85,7 +85,7 @@ impl fmt::Debug for Engine {
 impl Engine {
     /// Starts lanes, cache and supervisor, and registers their metrics.
     ///
-    /// Must run inside an actix system.
+    /// Must run inside an actix system. Calls made before [`Engine::ready`] are answered without the cache.
     pub fn start(config: EngineConfig, ports: Ports, registry: &mut Registry) -> Self {
         Self::start_with(config, ports, registry, Sites::default())
     }
@@ -158,6 +158,11 @@ impl Engine {
     pub fn settle(&self) {
         // A supervisor that is gone was dismissed: nothing will be started any more.
         drop(self.0.supervisor.tell(Settle(Arbiter::current())));
+    }
+
+    /// Waits until the engine's first actors are up.
+    pub async fn ready(&self) {
+        self.0.cache.index.online().await;
     }
 
     /// Answers a chat call from memory, from a flight already in the air, or by starting one.

@@ -30,6 +30,10 @@ pub(crate) struct Sites {
     pub(crate) plan: Option<std::sync::Arc<crate::sim::FaultPlan>>,
 }
 
+// A build without the testkit carries nothing of it, and does not compile if it did.
+#[cfg(not(feature = "testkit"))]
+const _: () = assert!(size_of::<Sites>() == 0);
+
 impl Sites {
     /// Passes a site. May panic by a test's plan; false asks the caller to do nothing.
     #[cfg(feature = "testkit")]

@@ -7,5 +7,6 @@ mod clocks;
 mod lanes;
 mod leaving;
 mod orphans;
+mod shipped;
 mod shutdown;
 mod upstream;

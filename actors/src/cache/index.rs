@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 use dashmap::try_result::TryResult;
+use tokio::sync::Notify;
 
 use crate::cache::entry::Entry;
 use crate::call::CacheWish;
@@ -79,6 +80,7 @@ impl MissReason {
 pub(crate) struct CacheIndex {
     map: DashMap<u128, Arc<Entry>, KeyHash>,
     online: AtomicBool,
+    came_online: Notify,
     sequence: AtomicU64,
     bytes: AtomicUsize,
 }
@@ -88,6 +90,7 @@ impl CacheIndex {
         Self {
             map: DashMap::with_hasher_and_shard_amount(KeyHash::default(), SHARDS),
             online: AtomicBool::new(false),
+            came_online: Notify::new(),
             sequence: AtomicU64::new(1),
             bytes: AtomicUsize::new(0),
         }
@@ -176,6 +179,20 @@ impl CacheIndex {
             self.bytes.store(0, Ordering::Relaxed);
         } else {
             self.online.store(true, Ordering::Release);
+            self.came_online.notify_waiters();
+        }
+    }
+
+    /// Ready once there is a writer.
+    pub(crate) async fn online(&self) {
+        loop {
+            let came_online = self.came_online.notified();
+            tokio::pin!(came_online);
+            came_online.as_mut().enable();
+            if self.is_online() {
+                return;
+            }
+            came_online.await;
         }
     }
 

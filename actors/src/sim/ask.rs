@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::call::{Affecting, CacheWish, Call, CallId, ChatWork, Deadline, Form, Memory, WorkspaceId};
-use crate::json::{Document, JsonLimits, quote};
+use crate::call::{Affecting, CacheWish, Call, ChatWork, Deadline, Form, Memory, WorkspaceId};
+use crate::json::quote;
 use crate::key::{BodyDigest, Deny};
 use crate::ports::clock::Tick;
 use crate::route::Route;
@@ -151,23 +151,20 @@ impl Ask {
     /// # Panics
     /// When the body is not JSON: the test is wrong.
     pub fn call(self, route: Arc<Route>, now: Tick) -> Call<ChatWork> {
-        let document = Document::parse(Bytes::from(self.body), JsonLimits::default())
+        let deadline = Deadline::within_ms(now, self.patience_ms);
+        let mut call = Call::chat(&route, Bytes::from(self.body), deadline)
             .expect("a test asks with a body that is JSON");
-        let digest = BodyDigest::of(document.root(), self.deny);
+        call.work.deny = self.deny;
+        call.work.digest = BodyDigest::of(call.work.document.root(), self.deny);
         Call {
-            id: CallId::fresh(),
             workspace: WorkspaceId::new(self.workspace),
             credential: self.credential,
-            door: "openai.chat",
-            model: self.model.into(),
-            route,
-            work: ChatWork { document: Arc::new(document), digest, deny: self.deny },
             form: self.form,
             memory: self.memory,
             affecting: Affecting::from(self.affecting),
             tags: self.tags.into(),
-            deadline: Deadline { at: now.plus_ms(self.patience_ms), patience_ms: self.patience_ms },
             client_attempt: self.client_attempt,
+            ..call
         }
     }
 }

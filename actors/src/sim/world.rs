@@ -141,10 +141,10 @@ impl World {
         self.quiet.store(false, Ordering::Relaxed);
         let started = Arc::clone(&self.started);
         async move {
-            while !started.load(Ordering::Relaxed) && !engine.read().cache.online {
-                tokio::task::yield_now().await;
+            if !started.load(Ordering::Relaxed) {
+                engine.ready().await;
+                started.store(true, Ordering::Relaxed);
             }
-            started.store(true, Ordering::Relaxed);
             asked.fetch_add(1, Ordering::Relaxed);
             let call = ask.call(route, engine.clock().now());
             engine.chat(call).await

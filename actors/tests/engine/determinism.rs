@@ -25,7 +25,7 @@ const FORGETFUL: Deny = Deny::new(&[
 fn requests() -> Vec<(String, bool)> {
     let request = |n: usize| {
         let question = (n * 37) % 100;
-        let (text, top_p, streamed) = (question / 2, question % 2, question % 3 == 0);
+        let (text, top_p, streamed) = (question / 2, question % 2, question.is_multiple_of(3));
         let body = format!(
             r#"{{"temperature":0,"top_p":0.{top_p}1,"messages":[{{"role":"user","content":"question {text}"}}]}}"#
         );
