@@ -43,6 +43,8 @@ pub(super) enum Twist {
 #[derive(Debug)]
 pub(super) struct Scripted {
     pub(super) asks: Mutex<Vec<Vec<String>>>,
+    /// Texts that were given a vector, in the order in which they were.
+    pub(super) answered: Mutex<Vec<String>>,
     pub(super) twists: Mutex<VecDeque<Twist>>,
     pub(super) gate: Semaphore,
     pub(super) cancelled: AtomicUsize,
@@ -54,6 +56,7 @@ impl Scripted {
     fn new(flavour: u64) -> Arc<Self> {
         Arc::new(Self {
             asks: Mutex::default(),
+            answered: Mutex::default(),
             twists: Mutex::default(),
             gate: Semaphore::new(Semaphore::MAX_PERMITS / 2),
             cancelled: AtomicUsize::new(0),
@@ -92,6 +95,7 @@ impl Scripted {
             Twist::Broken => return Err(Fault::broken(Some(500), "it broke")),
             Twist::Busy => return Err(Fault::new(FaultKind::Busy { status: 429 }, "busy")),
         }
+        self.answered.lock().extend(items.iter().map(text_of));
         let input = items.iter().map(|item| u64::from(item.tokens)).sum::<u64>() * 2;
         let usage = Some(Usage { input, ..Usage::default() });
         Ok(Answer::Rows(Rows { vectors, usage, model: "model-as-answered".into() }))
