@@ -6,6 +6,7 @@
 mod ask;
 mod books;
 mod clock;
+mod embed;
 mod faults;
 mod plan;
 mod play;
@@ -18,6 +19,7 @@ mod world;
 pub use ask::Ask;
 pub use books::Books;
 pub use clock::{ManualClock, SimClock};
+pub use embed::are_vectors_of;
 pub use faults::{Fault, FaultPlan};
 pub use plan::WorldPlan;
 pub use play::Play;

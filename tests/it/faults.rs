@@ -2,6 +2,7 @@
 //!
 //! Every fault enters at a port or at a named site of one world, and every test ends with the books balanced.
 
+mod batcher;
 mod cache;
 mod clocks;
 mod lanes;

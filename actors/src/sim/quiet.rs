@@ -40,6 +40,11 @@ impl World {
             at_rest("jobs waiting", lane.depth, 0);
             at_rest("slots out", lane.in_flight, 0);
         }
+        at_rest("rows waiting", reading.rows_waiting.0, 0);
+        for batcher in &reading.batchers {
+            at_rest("rows in a batch", batcher.in_air, 0);
+            at_rest("batches", batcher.batches, 0);
+        }
         let mut asks = 0;
         for (script, upstream) in self.providers.values() {
             at_rest("provider permits out", upstream.read(self.now()).in_flight, 0);

@@ -96,7 +96,7 @@ pub(super) fn rows(model: &Arc<str>, items: &[EmbedItem]) -> Rows {
 }
 
 /// Four numbers that only this item at this model has, exact in f32.
-fn vector(model: &str, item: &[u8]) -> Vector {
+pub(super) fn vector(model: &str, item: &[u8]) -> Vector {
     let seed = xxh3_64(&[model.as_bytes(), b"\0", item].concat());
     let numbers = seed.to_le_bytes().map(|byte| f32::from(byte) / 256.0);
     let text: Vec<String> = numbers.iter().map(f32::to_string).collect();

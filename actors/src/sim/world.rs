@@ -136,19 +136,32 @@ impl World {
     /// The engine's.
     pub fn open<A: Into<Ask>>(&self, ask: A) -> impl Future<Output = Result<Answered, CallError>> + use<A> {
         let ask = ask.into();
-        let (engine, asked, route) =
-            (self.engine.clone(), Arc::clone(&self.asked), self.route(ask.asked_model()));
+        let (route, entered) = (self.route(ask.asked_model()), self.enter());
+        async move {
+            let engine = entered.await;
+            engine.chat(ask.call(route, engine.clock().now())).await
+        }
+    }
+
+    /// Counts a call as asked when it is first polled, and gives the engine it is for.
+    pub(super) fn enter(&self) -> impl Future<Output = Engine> + use<> {
         self.quiet.store(false, Ordering::Relaxed);
-        let started = Arc::clone(&self.started);
+        let (engine, asked, started) =
+            (self.engine.clone(), Arc::clone(&self.asked), Arc::clone(&self.started));
         async move {
             if !started.load(Ordering::Relaxed) {
                 engine.ready().await;
                 started.store(true, Ordering::Relaxed);
             }
             asked.fetch_add(1, Ordering::Relaxed);
-            let call = ask.call(route, engine.clock().now());
-            engine.chat(call).await
+            engine
         }
+    }
+
+    /// The route of the first model by name.
+    pub(super) fn first_route(&self) -> Arc<Route> {
+        let (_, route) = self.routes.first_key_value().expect("a world has a model");
+        Arc::clone(route)
     }
 
     /// Asks and hears the answer to its end.

@@ -1,8 +1,9 @@
 //! The same questions have the same answers, whatever is switched on and however many ask at once.
 
 use futures_util::{StreamExt, stream};
+use tidegate_actors::call::{CacheWish, Memory};
 use tidegate_actors::key::{Deny, Excused};
-use tidegate_actors::sim::{Ask, Play, World};
+use tidegate_actors::sim::{Ask, Play, World, are_vectors_of};
 
 /// How a run is set up.
 #[derive(Debug, Clone, Copy)]
@@ -77,5 +78,31 @@ async fn a_key_that_forgets_a_field_is_caught_by_the_comparison() {
         let planted = Setup { cache: true, join: true, concurrency, deny: FORGETFUL };
         let (bodies, asks) = bodies(planted).await;
         assert!(bodies != reference && asks < 100, "the planted fault went unseen");
+    }
+}
+
+/// Vectors come home in order, whoever they travelled with.
+#[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
+async fn embeddings_are_equal_whatever_travels_together() {
+    for mix_calls in [false, true] {
+        for memory in [Memory::Bypass("off"), Memory::Use(CacheWish::default())] {
+            for concurrency in [1, 32] {
+                let world = World::new().config(|config| config.batch.mix_calls = mix_calls).start();
+                world.script().always(Play::answer().after_ms(3));
+                let ask = |n: usize| {
+                    let texts: Vec<String> =
+                        (0..1 + n % 5).map(|at| format!("text {}", (n * 31 + at * 7) % 60)).collect();
+                    let told = world.embed("default", &texts, memory);
+                    async move { are_vectors_of(&told.await.expect("answered"), &texts) }
+                };
+                let right = stream::iter((0..200).map(ask)).buffered(concurrency);
+                let right: Vec<bool> = right.collect().await;
+                assert!(
+                    right.iter().all(|right| *right),
+                    "mixed {mix_calls}, {memory:?}, {concurrency} at once"
+                );
+                world.assert_quiet().await;
+            }
+        }
     }
 }
