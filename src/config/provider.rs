@@ -117,7 +117,7 @@ settings! {
         /// Bytes of one line of a stream.
         max_line_bytes: usize = 10_485_760, in 1_024..=MOST_BYTES;
         /// Bytes of one answer.
-        max_answer_bytes: usize = 67_108_864, in 1_024..=MOST_BYTES;
+        max_answer_bytes: usize = 134_217_728, in 1_024..=MOST_BYTES;
     }
 }
 

@@ -57,6 +57,19 @@ fn shipped() -> String {
         .expect("the file is shipped")
 }
 
+/// 2,048 texts of 3,072 numbers, the largest request vendors take, came back in 88 MB of digits, were over the limit of
+/// 64 MiB, and were asked for three times in vain.
+#[test]
+fn one_answer_may_hold_the_largest_embeddings_request() {
+    let config = Folder::new().load().expect("nothing configured is valid").config;
+    let longest_number = "-0.0069292834,".len();
+    let digits = config.limits.embed_items.max(config.batch.max_items) * 3_072 * longest_number;
+    for (name, provider) in &config.providers {
+        assert!(provider.bounds.max_answer_bytes > digits, "{name}: {digits} bytes of digits");
+    }
+    assert!(!config.providers.is_empty());
+}
+
 #[test]
 fn the_shipped_file_says_exactly_what_is_built_in() {
     let loaded = toml_folder(&shipped()).load().unwrap();

@@ -191,7 +191,11 @@ def test_wire_25_usage_of_a_hit_is_unchanged(openai, nonce):
     assert first.usage == second.usage and second.usage.total_tokens > 0
 
 
-@pytest.mark.parametrize("step", [{"text": ""}, {"status": 400}, {"status": 500}], ids=["empty text", "400", "500"])
+@pytest.mark.parametrize(
+    "step",
+    [{"text": ""}, {"status": 400}, {"status": 500}, {"status": 200, "raw": '{"choices": []}'}],
+    ids=["empty text", "400", "500", "no choices"],
+)
 def test_wire_26_nothing_but_a_clean_answer_is_kept(http, upstream, nonce, bad_model, step):
     upstream.script(nonce, step, forever=True)
     body = ask(nonce, model=bad_model)

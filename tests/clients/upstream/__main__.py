@@ -12,7 +12,7 @@ import json
 import anthropic_answers as anthropic
 import openai_answers as openai
 from control import Control
-from script import before_answer, event_gate, json_body
+from script import before_answer, event_gate, framed, json_body
 from wire import ClientLeft, Connection
 
 STREAM_HEADERS = {"content-type": "text/event-stream", "transfer-encoding": "chunked"}
@@ -23,7 +23,8 @@ async def stream(conn, seen, step, frames):
     await conn.head(200, {**STREAM_HEADERS, "x-request-id": f"up-{seen.number}", "request-id": f"up-{seen.number}"})
     for sent, frame in enumerate(frames):
         await event_gate(conn, seen, step, sent)
-        await conn.chunk(frame)
+        for piece in framed(step, frame):
+            await conn.chunk(piece)
         await seen.sent_frame()
     await conn.end_chunks()
 
@@ -37,19 +38,19 @@ def openai_frames(request, step):
 
 def anthropic_frames(request, step):
     for name, payload in anthropic.message_events(request, step):
-        yield f"event: {name}\ndata: {json.dumps({'type': name, **payload})}\n\n".encode()
+        yield f"event: {name}\ndata: {json.dumps({'type': name, **payload}, ensure_ascii=False)}\n\n".encode()
 
 
 async def chat(conn, seen, step):
     request = seen.request.json
-    if request.get("stream"):
+    if step.get("force_stream", request.get("stream")):
         return await stream(conn, seen, step, openai_frames(request, step))
     await json_body(conn, seen, step, openai.chat(request, step))
 
 
 async def messages(conn, seen, step):
     request = seen.request.json
-    if request.get("stream"):
+    if step.get("force_stream", request.get("stream")):
         return await stream(conn, seen, step, anthropic_frames(request, step))
     await json_body(conn, seen, step, anthropic.message(request, step))
 

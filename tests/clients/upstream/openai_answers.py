@@ -112,7 +112,7 @@ def chat_events(request, step):
     noise = {"obfuscation": whole["id"][-5:]} if step.get("obfuscation") else {}
     for choice in whole["choices"]:
         for delta in choice_deltas(choice["message"]):
-            yield json.dumps({**head, "choices": [{"index": choice["index"], "delta": delta, "logprobs": None, "finish_reason": None}], **noise})
+            yield json.dumps({**head, "choices": [{"index": choice["index"], "delta": delta, "logprobs": None, "finish_reason": None}], **noise}, ensure_ascii=False)
         yield json.dumps({**head, "choices": [{"index": choice["index"], "delta": {}, "logprobs": None, "finish_reason": choice["finish_reason"]}], **noise})
     if with_usage:
         yield json.dumps({**head, "choices": [], "usage": whole["usage"], **noise})

@@ -10,8 +10,12 @@
   no_done: true       the whole stream, but no [DONE]
   hold_after: N       streams: after N events wait for POST /__control/release
   event_delay_ms      streams: wait before every event
+  error_after: N      streams: the vendor's error object after N events, then a clean end
   huge_line: BYTES    streams: one comment-free data line of this size instead of event 1
   garbage_after: N    streams: an event that is not JSON after N events
+  framing             streams: "crlf", "tight" (no blank after the colon), "comments", "bytes" (one byte a write),
+                      "split" (data in two lines)
+  force_stream        true or false: answer in this form whatever was asked
   truncate: N         JSON: send a content-length N bytes longer than the body, then close
   text, finish, reasoning, extra, obfuscation        what the chat answer contains
   drop, reverse, same_index, extra_dimensions, not_finite, force_format, poison    embeddings
@@ -67,6 +71,12 @@ async def event_gate(conn, seen, step, sent):
         await conn.chunk(b"event: content_block_delta\ndata: {not json\n\n")
     if "huge_line" in step and sent == 1:
         await conn.chunk(b'data: {"huge":"' + b"x" * step["huge_line"] + b'"}\n\n')
+    if step.get("error_after") == sent:
+        error = json.dumps(error_for(seen.request.path, 500, "the model fell over"))
+        event = "event: error\n" if "/messages" in seen.request.path else ""
+        await conn.chunk(f"{event}data: {error}\n\n".encode())
+        await conn.end_chunks()
+        leave(conn, seen, conn.cut)
     if step.get("cut_after") == sent:
         leave(conn, seen, conn.cut)
     if step.get("reset_after") == sent:
@@ -74,6 +84,22 @@ async def event_gate(conn, seen, step, sent):
     if step.get("end_after") == sent:
         await conn.end_chunks()
         leave(conn, seen, conn.cut)
+
+
+def framed(step, frame):
+    """The frame as other servers write it; all of these mean the same by the standard."""
+    framing = step.get("framing")
+    if framing == "crlf":
+        return [frame.replace(b"\n", b"\r\n")]
+    if framing == "tight":
+        return [frame.replace(b": ", b":", 1)]
+    if framing == "comments":
+        return [b": still here\n\n", b": and here\n" + frame]
+    if framing == "bytes":
+        return [frame[i : i + 1] for i in range(len(frame))]
+    if framing == "split" and b'"id": ' in frame:
+        return [frame.replace(b'"id": ', b'"id":\ndata: ', 1)]
+    return [frame]
 
 
 async def json_body(conn, seen, step, body):
