@@ -59,14 +59,27 @@ async fn answer(
 
     let wish = match keyed.call().memory {
         Memory::Use(wish) => wish,
-        Memory::Bypass(reason) => return alone(engine, keyed, reason, record).await,
+        // Boxed, like every way but a hit: a hit need not carry the state of a flight it does not make.
+        Memory::Bypass(reason) => return Box::pin(alone(engine, keyed, reason, record)).await,
     };
     let found = stages::lookup(engine, &keyed, wish);
     record.mark(Stage::Lookup);
     match found {
-        Ok(entry) => return Ok(hit(keyed, entry, record)),
-        Err(reason) => missed(engine, &keyed, wish, reason, record)?,
+        Ok(entry) => Ok(hit(keyed, entry, record)),
+        Err(reason) => {
+            missed(engine, &keyed, wish, reason, record)?;
+            Box::pin(share(engine, keyed, wish, record)).await
+        }
     }
+}
+
+/// Follows whoever asks already, or asks.
+async fn share(
+    engine: &Arc<Shared>,
+    keyed: Keyed<ChatWork>,
+    wish: CacheWish,
+    record: &mut OpenRecord,
+) -> Result<Found, CallError> {
     let sharing = join(engine, &keyed, wish).await;
     record.mark(Stage::Join);
     match sharing {

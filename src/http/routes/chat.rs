@@ -184,7 +184,10 @@ impl Told<'_> {
         if rendered {
             response.insert_header(("x-tidegate-rendered", "1"));
         }
-        let (body, coding) = coded(self.doors, self.request, entry, body).await;
+        let (body, coding) = match body.len() < coding::MIN_BYTES {
+            true => (body, None),
+            false => Box::pin(coded(self.doors, self.request, entry, body)).await,
+        };
         if let Some(coding) = coding {
             response
                 .insert_header(("content-encoding", coding.name()))
