@@ -224,11 +224,16 @@ impl Batch {
         publish(&self.batcher, entries, Then::new(move || queue.settle(ends)));
     }
 
-    /// What each row costs: its payer's part of the invoice, or its own count where there is none.
+    /// What each row costs: as the upstream counts if that shows, else its payer's part of the invoice, or our
+    /// own count where there is none.
     fn invoice(&self, asked: &[usize], usage: Option<Usage>) -> Vec<u64> {
         let Some(usage) = usage else {
             return self.in_air(asked).map(|row| u64::from(row.tokens)).collect();
         };
+        let own = self.in_air(asked).map(|row| (u64::from(row.tokens), row.item.item()));
+        if let Some(exact) = self.batcher.counting.exact(usage.input, own) {
+            return exact;
+        }
         let payers = self.batcher.queue.payers(self.in_air(asked).map(|row| row.id));
         let weights: Vec<_> = payers
             .into_iter()

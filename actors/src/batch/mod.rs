@@ -2,12 +2,13 @@
 //!
 //! Owns rows from the moment a call misses the cache until each is delivered by (call, position). Pure
 //! decisions are in `cut.rs` (what travels together), `assemble.rs` (which vector is whose, who pays) and
-//! `bisect.rs` (which item is to blame); `template.rs` says what
+//! `bisect.rs` (which item is to blame); `count.rs` learns how an upstream counts, `template.rs` says what
 //! travels beside the items, `fly.rs` takes one batch upstream. Must not know any vendor.
 
 mod actor;
 pub mod assemble;
 pub(crate) mod bisect;
+mod count;
 pub mod cut;
 mod fly;
 pub(crate) mod metrics;

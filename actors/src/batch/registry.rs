@@ -11,6 +11,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::batch::actor::{BatcherActor, BatcherChild, Doorbell, Leave};
+use crate::batch::count::Counting;
 use crate::batch::metrics::BatchMetrics;
 use crate::batch::queue::{Refused, RowBudget, RowQueue, Stay};
 use crate::batch::table::{Asker, RowAsk};
@@ -69,6 +70,7 @@ pub(crate) struct Batcher {
     pub(crate) door: Door<BatcherActor>,
     pub(crate) ports: Arc<BatchPorts>,
     pub(crate) idle: Duration,
+    pub(crate) counting: Counting,
     batchers: Weak<Batchers>,
     retired: AtomicBool,
 }
@@ -190,6 +192,7 @@ impl Batchers {
             door: Door::default(),
             ports: Arc::clone(&self.ports),
             idle: Duration::from_millis(self.limits.idle_ms),
+            counting: Counting::default(),
             batchers: Arc::downgrade(self),
             retired: AtomicBool::new(false),
         });

@@ -4,5 +4,6 @@ mod engine;
 #[cfg(feature = "testkit")]
 mod faults;
 mod harness;
+mod invoices;
 mod placement;
 mod queue;

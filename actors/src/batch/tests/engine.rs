@@ -225,24 +225,6 @@ async fn a_full_lane_refuses_the_rows_that_wait_for_it() {
 }
 
 #[actix_rt::test]
-async fn what_callers_pay_sums_to_the_upstreams_invoice_and_a_hit_pays_nothing() {
-    let world = World::new(|_| {});
-    world.up.hold();
-    let first = world.spawn(world.call("default", &["a", "bb"]));
-    world.settle().await;
-    let second = world.spawn(world.call("default", &["bb", "cccc"]));
-    world.settle().await;
-    world.up.release();
-    let (first, second) = (first.await.expect("no panic"), second.await.expect("no panic"));
-    let (first, second) = (first.expect("answered"), second.expect("answered"));
-    assert_eq!((first.tokens(), second.tokens()), (6, 12), "the body says what its vectors cost");
-    let hit = world.embed(&["a", "bb"]).await.expect("answered");
-    assert_eq!(hit.tokens(), 6, "as when it was computed");
-    let paid = |id| world.engine.explain(id).expect("recent").0.usage.expect("known").input;
-    assert_eq!([paid(first.id), paid(second.id), paid(hit.id)], [6, 8, 0]);
-}
-
-#[actix_rt::test]
 async fn with_batching_sharing_and_memory_on_or_off_the_vectors_are_the_same() {
     let texts: Vec<Vec<String>> =
         (0..40).map(|call| (0..=call % 5).map(|item| format!("t{}", (call * item) % 13)).collect()).collect();

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -48,6 +48,8 @@ pub(super) struct Scripted {
     pub(super) twists: Mutex<VecDeque<Twist>>,
     pub(super) gate: Semaphore,
     pub(super) cancelled: AtomicUsize,
+    /// Bills a word a token instead of two tokens a character.
+    pub(super) counts_words: AtomicBool,
     /// Vectors of another model differ in every number.
     flavour: u64,
 }
@@ -60,6 +62,7 @@ impl Scripted {
             twists: Mutex::default(),
             gate: Semaphore::new(Semaphore::MAX_PERMITS / 2),
             cancelled: AtomicUsize::new(0),
+            counts_words: AtomicBool::new(false),
             flavour,
         })
     }
@@ -96,7 +99,10 @@ impl Scripted {
             Twist::Busy => return Err(Fault::new(FaultKind::Busy { status: 429 }, "busy")),
         }
         self.answered.lock().extend(items.iter().map(text_of));
-        let input = items.iter().map(|item| u64::from(item.tokens)).sum::<u64>() * 2;
+        let input = match self.counts_words.load(Ordering::SeqCst) {
+            true => items.iter().map(|item| text_of(item).split(' ').count() as u64).sum(),
+            false => items.iter().map(|item| u64::from(item.tokens)).sum::<u64>() * 2,
+        };
         let usage = Some(Usage { input, ..Usage::default() });
         Ok(Answer::Rows(Rows { vectors, usage, model: "model-as-answered".into() }))
     }
