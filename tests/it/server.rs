@@ -19,6 +19,9 @@ use tokio::sync::oneshot;
 
 use crate::upstream::Upstream;
 
+/// After so long a test has failed that would else hang; none passes because of it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A server; it stops when dropped.
 pub(crate) struct Gateway {
     address: SocketAddr,
@@ -80,7 +83,8 @@ impl Gateway {
             });
         });
         let address = address.recv().expect("the server said where it is");
-        let client = reqwest::Client::builder().no_proxy().build().expect("a client can be made");
+        let client =
+            reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client can be made");
         let gateway = Self { address, client, stop: Some(stop) };
         gateway.wait_for_cache();
         gateway
@@ -89,9 +93,8 @@ impl Gateway {
     /// A server answers before its cache actor is up, and then keeps nothing.
     fn wait_for_cache(&self) {
         const ASK: &[u8] = b"GET /ready HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-        while !self.raw(ASK).contains(r#""part":"cache","ready":true"#) {
-            thread::yield_now();
-        }
+        let up = (0..100_000).any(|_| self.raw(ASK).contains(r#""part":"cache","ready":true"#));
+        assert!(up, "the cache actor did not come up");
     }
 
     /// A server whose model `m` is `up-m` at `upstream`, with more configuration.
@@ -106,6 +109,19 @@ impl Gateway {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Asks for a JSON answer until it is `wanted`; fails if it never is.
+    pub(crate) async fn until(&self, path: &str, wanted: impl Fn(&Json) -> bool) -> Json {
+        let mut last = Json::Null;
+        let asking = async {
+            while !wanted(&last) {
+                last = self.get(path).await.json();
+            }
+        };
+        let done = tokio::time::timeout(PATIENCE, asking).await;
+        assert!(done.is_ok(), "{path} stayed {last}");
+        last
     }
 
     /// A request of any kind.
@@ -129,7 +145,7 @@ impl Gateway {
     /// Sends these bytes on a connection of their own and reads until it closes.
     pub(crate) fn raw(&self, bytes: &[u8]) -> String {
         let mut socket = TcpStream::connect(self.address).expect("the server listens");
-        socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
         socket.write_all(bytes).expect("the server reads");
         let mut answer = Vec::new();
         socket.read_to_end(&mut answer).expect("the server closes the connection");

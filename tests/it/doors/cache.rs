@@ -64,9 +64,7 @@ async fn simultaneous_equal_calls_share_one_upstream_call() {
     let gateway = Gateway::before(&upstream, "");
     let calls: Vec<_> = (0..8).map(|_| tokio::spawn(send(gateway.posting(CHAT, ask("tide"))))).collect();
     upstream.asked(1).await;
-    while gateway.get("/api/v1/engine").await.json()["operations"]["active"] != 8 {
-        tokio::task::yield_now().await;
-    }
+    gateway.until("/api/v1/engine", |engine| engine["operations"]["active"] == 8).await;
     gate.open();
     let mut outcomes = Vec::new();
     for call in calls {

@@ -51,9 +51,7 @@ async fn a_coded_form_is_kept_with_its_entry_and_counted() {
     let before = bytes().await;
     let first = coded(&gateway, ask(&large()), "gzip").await;
     // The cache actor counts it when it gets the message.
-    while bytes().await == before {
-        tokio::task::yield_now().await;
-    }
+    gateway.until("/api/v1/engine", |engine| engine["cache"]["bytes"].as_u64() > Some(before)).await;
     assert!(bytes().await - before >= first.body.len() as u64);
     let after = bytes().await;
     let second = coded(&gateway, ask(&large()), "gzip").await;

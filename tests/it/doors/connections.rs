@@ -81,8 +81,6 @@ async fn a_client_that_leaves_cancels_its_upstream_call() {
     upstream.asked(1).await;
     call.abort();
     upstream.left(1).await;
-    while gateway.get("/api/v1/engine").await.json()["operations"]["active"] != 0 {
-        tokio::task::yield_now().await;
-    }
+    gateway.until("/api/v1/engine", |engine| engine["operations"]["active"] == 0).await;
     assert_eq!(gateway.get("/api/v1/engine").await.json()["bodies"]["held"], 0);
 }

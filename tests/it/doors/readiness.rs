@@ -61,13 +61,8 @@ async fn a_stopping_server_answers_what_it_admitted_and_refuses_the_rest() {
     let call = tokio::spawn(send(gateway.posting(CHAT, ask("x"))));
     upstream.asked(1).await;
     gateway.stop();
-    let ready = loop {
-        let ready = gateway.get("/ready").await;
-        if ready.status == 503 {
-            break ready.json();
-        }
-        tokio::task::yield_now().await;
-    };
+    let ready = gateway.until("/ready", |ready| ready["ready"] == false).await;
+    assert_eq!(gateway.get("/ready").await.status, 503);
     let closed: Vec<_> = parts(&ready).into_iter().filter(|(_, fine)| !fine).collect();
     assert_eq!((closed, &ready["parts"][2]["why"]), (vec![("admission", false)], &"draining".into()));
     let refused = gateway.post(CHAT, ask("y")).await;

@@ -245,15 +245,11 @@ async fn a_full_lane_says_how_full_and_when_to_come_back() {
     upstream.asked(1).await;
     waiting.push(running);
     waiting.push(tokio::spawn(send(gateway.posting(CHAT, ask("waits")))));
-    while gateway.get("/api/v1/engine").await.json()["lanes"][0]["depth"] != 1 {
-        tokio::task::yield_now().await;
-    }
+    gateway.until("/api/v1/engine", |engine| engine["lanes"][0]["depth"] == 1).await;
     let refused = gateway.post(CHAT, ask("refused")).await;
     assert_openai(&refused, 429);
     assert_eq!((code(&refused).as_str(), refused.field("x-should-retry")), ("lane_full", Some("true")));
-    while gateway.get("/api/v1/engine").await.json()["lanes"][0]["oldest_wait_ms"].as_u64() < Some(20) {
-        tokio::task::yield_now().await;
-    }
+    gateway.until("/api/v1/engine", |engine| engine["lanes"][0]["oldest_wait_ms"].as_u64() >= Some(20)).await;
     assert!(
         message(&refused).contains("interactive") && message(&refused).contains('1'),
         "{}",
