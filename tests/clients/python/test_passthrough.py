@@ -2,6 +2,8 @@
 
 import hashlib
 
+import httpx2
+import openai as openai_sdk
 import pytest
 from conftest import cache_word
 
@@ -54,3 +56,45 @@ def test_other_paths_reach_the_upstream_every_time(http, upstream, nonce, path):
         assert cache_word(answer) == "bypass"
         assert answer.json()["object"] == "echo" and answer.json()["path"].endswith(path.removeprefix("/v1"))
     assert len(upstream.seen(nonce)) == 2
+
+
+def test_wire_20_a_streamed_response_passes_event_by_event(openai, upstream, nonce):
+    upstream.script(nonce, {"hold_after": 2})
+    stream = openai.responses.create(model="gpt-4o-mini", input=nonce, stream=True)
+    assert cache_word(stream.response) == "bypass"
+    early = [next(stream), next(stream)]
+    assert upstream.seen(nonce)[0]["ended"] is None, "nothing is held back"
+    upstream.release(nonce)
+    events = early + list(stream)
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    assert (events[0].type, events[-1].type) == ("response.created", "response.completed")
+    assert "".join(e.delta for e in events if e.type == "response.output_text.delta") == events[-1].response.output_text
+
+
+def test_a_passed_through_stream_that_is_cut_does_not_end_well(openai, upstream, nonce):
+    upstream.script(nonce, {"cut_after": 4})
+    stream = openai.responses.create(model="gpt-4o-mini", input=nonce, stream=True)
+    with pytest.raises((openai_sdk.APIError, httpx2.TransportError)):
+        list(stream)
+
+
+def test_a_refusal_of_a_passed_through_call_keeps_its_status(openai, upstream, nonce):
+    upstream.script(nonce, {"status": 404, "error_text": "no such file"})
+    with pytest.raises(openai_sdk.NotFoundError, match="no such file"):
+        openai.files.retrieve(nonce)
+    assert len(upstream.seen(nonce)) == 1
+
+
+def test_a_passed_through_call_may_have_an_effect_and_is_sent_once(make_openai, upstream, nonce):
+    upstream.script(nonce, {"status": 500}, forever=True)
+    with pytest.raises(openai_sdk.InternalServerError):
+        make_openai(max_retries=0).moderations.create(input=nonce)
+    assert len(upstream.seen(nonce)) == 1
+
+
+def test_a_client_that_leaves_a_passed_through_stream_ends_it_upstream(openai, upstream, nonce):
+    upstream.script(nonce, {"hold_after": 2}, forever=True)
+    stream = openai.responses.create(model="gpt-4o-mini", input=nonce, stream=True)
+    next(stream)
+    stream.close()
+    assert upstream.wait(nonce, ended="client_left")

@@ -100,6 +100,13 @@ async def model_list(conn, seen, step):
     await conn.respond(200, openai.models())
 
 
+async def responses(conn, seen, step):
+    if not seen.request.json.get("stream"):
+        return await echo(conn, seen, step)
+    events = openai.response_events(seen.request.json, step)
+    await stream(conn, seen, step, (f"event: {name}\ndata: {json.dumps(payload)}\n\n".encode() for name, payload in events))
+
+
 async def echo(conn, seen, step):
     sha = hashlib.sha256(seen.request.body).hexdigest()
     await conn.respond(200, {"object": "echo", "method": seen.request.method, "path": seen.request.path, "sha256": sha})
@@ -116,6 +123,7 @@ ROUTES = {
     "POST /audio/transcriptions": transcription,
     "POST /images/generations": images,
     "POST /moderations": moderations,
+    "POST /responses": responses,
     "GET /models": model_list,
 }
 

@@ -66,7 +66,7 @@ class Control:
         if action == "wait":
             try:
                 await self.wait(request.query)
-            except TimeoutError:
+            except asyncio.TimeoutError:  # its own class before Python 3.11
                 return await conn.respond(408, self.report(request.query))
         elif action == "script":
             self.scripts.insert(0, request.json)

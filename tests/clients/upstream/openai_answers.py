@@ -119,6 +119,25 @@ def chat_events(request, step):
     yield "[DONE]"
 
 
+def response_events(request, step):
+    """(event name, payload) pairs of a streamed response, numbered as the vendor numbers them."""
+    mark = identity(request)
+    shown = {"id": f"resp_{mark[:24]}", "object": "response", "created_at": 1, "model": request["model"], "tools": [], "tool_choice": "auto"}
+    shown |= {"parallel_tool_calls": True, "output": []}
+    part = {"type": "output_text", "text": f"answer of {mark[:8]}", "annotations": [], "logprobs": []}
+    item = {"id": f"msg_{mark[:12]}", "type": "message", "role": "assistant", "status": "completed", "content": [part]}
+    place = {"item_id": item["id"], "output_index": 0, "content_index": 0}
+    events = [("response.created", {"response": {**shown, "status": "in_progress"}})]
+    events.append(("response.output_item.added", {"output_index": 0, "item": {**item, "status": "in_progress", "content": []}}))
+    events.append(("response.content_part.added", {**place, "part": {**part, "text": ""}}))
+    events += [("response.output_text.delta", {**place, "delta": word, "logprobs": []}) for word in words(part["text"])]
+    events.append(("response.output_text.done", {**place, "text": part["text"], "logprobs": []}))
+    events.append(("response.content_part.done", {**place, "part": part}))
+    events.append(("response.output_item.done", {"output_index": 0, "item": item}))
+    events.append(("response.completed", {"response": {**shown, "status": "completed", "output": [item]}}))
+    return [(name, {"type": name, "sequence_number": i, **payload}) for i, (name, payload) in enumerate(events)]
+
+
 def inputs_of(value):
     """The items of `input`; a flat list of integers is ONE token input."""
     if isinstance(value, list) and value and not isinstance(value[0], int):
