@@ -335,7 +335,7 @@ impl CallMetrics {
             self.failed.clone(),
         );
         registry.register(
-            "operation_duration_seconds_sum",
+            "operation_duration_seconds",
             "Time all ended operations took; divide by their number for the average",
             self.duration_sum.clone(),
         );
