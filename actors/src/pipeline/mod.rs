@@ -85,7 +85,10 @@ async fn share(
     match sharing {
         Sharing::Hit(entry) => Ok(hit(keyed, entry, record)),
         Sharing::Follow(follower) => follow(engine, keyed, follower, Outcome::Joined, record).await,
-        Sharing::Lead(follower) => follow(engine, keyed, follower, Outcome::Miss, record).await,
+        Sharing::Lead(follower) => {
+            sketch(engine, &keyed.call().work, record);
+            follow(engine, keyed, follower, Outcome::Miss, record).await
+        }
     }
 }
 
@@ -101,7 +104,7 @@ fn hit(keyed: Keyed<ChatWork>, entry: Arc<Entry>, record: &mut OpenRecord) -> Fo
     Found { id: call.id, key: Some(key), outcome: Outcome::Hit, source: Source::Kept(entry), permit }
 }
 
-/// Counts why, and keeps what `explain` needs to name the field that differs.
+/// Says and counts why.
 fn missed(
     engine: &Shared,
     keyed: &Keyed<ChatWork>,
@@ -116,10 +119,13 @@ fn missed(
     if wish.only_kept {
         return Err(CallError::not_cached());
     }
-    let work = &keyed.call().work;
+    Ok(())
+}
+
+/// Keeps what `explain` needs to name the field that differs. Only of calls that pay: who joins has the same.
+fn sketch(engine: &Shared, work: &ChatWork, record: &mut OpenRecord) {
     let fields = Arc::new(Fields::of(work.document.root(), work.deny, engine.salt));
     record.note(|record| record.fields = Some(fields));
-    Ok(())
 }
 
 enum Sharing {

@@ -4,6 +4,7 @@
 
 mod bounds;
 mod determinism;
+mod explain;
 mod fairness;
 mod isolation;
 mod memory;
