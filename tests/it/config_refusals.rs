@@ -188,7 +188,7 @@ fn a_provider_is_refused_for_each_of_its_contradictions() {
         ),
         (
             "openai",
-            "max_line_bytes = 99999999",
+            "max_line_bytes = 999999999",
             "providers.up.max_line_bytes: must not exceed max_answer_bytes",
         ),
         (
