@@ -67,7 +67,7 @@ async fn answer(
     match found {
         Ok(entry) => Ok(hit(keyed, entry, record)),
         Err(reason) => {
-            missed(engine, &keyed, wish, reason, record)?;
+            missed(engine, wish, reason, record)?;
             Box::pin(share(engine, keyed, wish, record)).await
         }
     }
@@ -107,7 +107,6 @@ fn hit(keyed: Keyed<ChatWork>, entry: Arc<Entry>, record: &mut OpenRecord) -> Fo
 /// Says and counts why.
 fn missed(
     engine: &Shared,
-    keyed: &Keyed<ChatWork>,
     wish: CacheWish,
     reason: MissReason,
     record: &mut OpenRecord,
