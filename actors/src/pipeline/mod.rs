@@ -80,7 +80,7 @@ async fn share(
     wish: CacheWish,
     record: &mut OpenRecord,
 ) -> Result<Found, CallError> {
-    let sharing = join(engine, &keyed, wish).await;
+    let sharing = join(engine, &keyed, wish).await?;
     record.mark(Stage::Join);
     match sharing {
         Sharing::Hit(entry) => Ok(hit(keyed, entry, record)),
@@ -134,15 +134,19 @@ enum Sharing {
 }
 
 /// One message to the cache actor: the entry, a flight to follow, or the duty to fly.
-async fn join(engine: &Arc<Shared>, keyed: &Keyed<ChatWork>, wish: CacheWish) -> Sharing {
+///
+/// # Errors
+/// `deadline_exceeded` when the actor is stuck for longer than the caller has patience.
+async fn join(engine: &Arc<Shared>, keyed: &Keyed<ChatWork>, wish: CacheWish) -> Result<Sharing, CallError> {
     let plan = plan(engine, keyed);
     if !(engine.config.join && wish.keep) {
-        return Sharing::Lead(start(engine, keyed, plan));
+        return Ok(Sharing::Lead(start(engine, keyed, plan)));
     }
     let (to, from) = mail();
     let sent = engine.cache.door.tell(Join { plan: plan.clone(), wish, reply: to });
-    let joined = if sent.is_ok() { from.await.ok() } else { None };
-    match joined {
+    let answer = async { Ok(if sent.is_ok() { from.await.ok() } else { None }) };
+    let joined = within(engine, keyed.call(), || Stage::Join, answer).await?;
+    Ok(match joined {
         Some(Joined::Hit(entry)) => Sharing::Hit(entry),
         Some(Joined::Follow(follower)) => Sharing::Follow(follower),
         Some(Joined::Lead(pilot, follower)) => {
@@ -154,7 +158,7 @@ async fn join(engine: &Arc<Shared>, keyed: &Keyed<ChatWork>, wish: CacheWish) ->
             engine.metrics.cache.offline.inc();
             Sharing::Lead(start(engine, keyed, plan))
         }
-    }
+    })
 }
 
 /// Nothing is shared; only a retry may take up the flight its own caller left.
@@ -165,22 +169,24 @@ async fn alone(
     record: &mut OpenRecord,
 ) -> Result<Found, CallError> {
     record.note(|record| record.reason = reason);
-    if let Some(follower) = reclaim(engine, &keyed).await {
+    if let Some(follower) = reclaim(engine, &keyed).await? {
         return follow(engine, keyed, follower, Outcome::Joined, record).await;
     }
     let follower = start(engine, &keyed, plan(engine, &keyed));
     follow(engine, keyed, follower, Outcome::Bypass(reason), record).await
 }
 
-async fn reclaim(engine: &Shared, keyed: &Keyed<ChatWork>) -> Option<Follower> {
+async fn reclaim(engine: &Shared, keyed: &Keyed<ChatWork>) -> Result<Option<Follower>, CallError> {
     let call = keyed.call();
     if call.client_attempt.unwrap_or(0) == 0 {
-        return None;
+        return Ok(None);
     }
     let (to, from) = mail();
     let ask = Reclaim { key: *keyed.key(), credential: call.credential, reply: to };
-    engine.cache.door.tell(ask).ok()?;
-    from.await.ok().flatten()
+    if engine.cache.door.tell(ask).is_err() {
+        return Ok(None); // without the cache actor nothing was held for a retry
+    }
+    within(engine, call, || Stage::Join, async { Ok(from.await.ok().flatten()) }).await
 }
 
 fn plan(engine: &Shared, keyed: &Keyed<ChatWork>) -> FlightPlan {

@@ -1,7 +1,7 @@
 //! A cache actor that dies: misses, never wrong answers, never a caller without one.
 
-use tidegate_actors::Site;
-use tidegate_actors::sim::{Fault, Heard, Play, World};
+use tidegate_actors::sim::{Ask, Fault, Heard, Play, World};
+use tidegate_actors::{Blame, Site, Stage};
 
 fn offline(world: &World) -> u64 {
     world.metric("tidegate_cache_events_total", &[("event", "offline")])
@@ -79,5 +79,19 @@ async fn a_cache_whose_restart_budget_is_spent_leaves_a_gateway_without_one() {
     assert!(!world.engine().read().cache.online);
     assert_eq!(world.script().asks(), 12);
     assert_eq!(offline(&world), 12);
+    world.assert_quiet().await;
+}
+
+/// An actor that is stuck answers nobody and drops nothing: the caller's own patience ends the wait.
+#[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
+async fn a_cache_that_is_stuck_holds_no_caller_beyond_its_patience() {
+    let world = World::new().fault(Site::CacheJoin, Fault::DeafFrom(1)).start();
+    let asked = world.now();
+
+    let late = world.chat(Ask::new("joins").patience_ms(300)).await.expect_err("nobody answers the join");
+
+    assert_eq!((late.kind.name(), late.stage, late.blame), ("deadline_exceeded", Stage::Join, Blame::Us));
+    assert_eq!(world.now().since(asked).as_millis(), 300);
+    world.chat(Ask::new("alone").undeclared()).await.expect("needs no cache");
     world.assert_quiet().await;
 }
