@@ -3,16 +3,18 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{Extensions, Server};
+use actix_web::dev::{Extensions, Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
+use actix_web::rt::task::JoinHandle;
 use actix_web::{App, HttpServer, web};
+use futures_util::future::{join_all, try_join_all};
 use prometheus_client::registry::Registry;
-use socket2::{SockRef, TcpKeepalive};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tidegate_actors::engine::{Placement, RunOn};
 use tidegate_actors::ports::clock::{ClockRef, SystemClock};
 use tidegate_actors::{
@@ -42,15 +44,17 @@ pub fn serve(loaded: Loaded) -> Result<(), ServeError> {
     }
     actix_web::rt::System::new().block_on(async {
         let running = start(&loaded.config)?;
+        running.engine.ready().await; // the first two equal calls after the banner are a miss and a hit
         announce(&loaded, running.address())?;
         running.until(stop_signal()).await
     })
 }
 
-/// A server whose ports are bound; it answers while [`Running::until`] is awaited.
+/// A server that answers. Dropped without [`Running::until`], it serves until its `System` ends.
 pub struct Running {
     address: SocketAddr,
-    server: Server,
+    handles: Vec<ServerHandle>,
+    serving: JoinHandle<std::io::Result<()>>,
     engine: Engine,
     patience: Duration,
 }
@@ -63,9 +67,11 @@ pub fn start(config: &Config) -> Result<Running, ServeError> {
     let mut registry = Registry::default();
     let lag = LoopLag::register(&mut registry);
     let doors = web::Data::new(doors(config, registry)?);
-    let (server, address) = bind(config, &doors, lag)?;
+    let (servers, address) = bind(config, &doors, &lag)?;
     let patience = Duration::from_millis(config.listen.shutdown_ms);
-    Ok(Running { address, server, engine: doors.engine.clone(), patience })
+    let handles = servers.iter().map(Server::handle).collect();
+    let serving = actix_web::rt::spawn(async { try_join_all(servers).await.map(drop) });
+    Ok(Running { address, handles, serving, engine: doors.engine.clone(), patience })
 }
 
 impl Running {
@@ -79,17 +85,16 @@ impl Running {
     /// # Errors
     /// Those of the listening sockets.
     pub async fn until(self, stop: impl Future<Output = ()> + 'static) -> Result<(), ServeError> {
-        let Self { address: _, server, engine, patience } = self;
-        let handle = server.handle();
+        let Self { address: _, handles, serving, engine, patience } = self;
         let stopping = actix_web::rt::spawn(async move {
             stop.await;
             tracing::info!("draining");
             // New connections are still taken, so that newcomers are told 503 instead of being cut off.
             let left = engine.drain(patience).await;
             tracing::info!(abandoned = left, "drained");
-            handle.stop(true).await;
+            join_all(handles.iter().map(|handle| handle.stop(true))).await;
         });
-        server.await?;
+        serving.await??;
         stopping.abort();
         Ok(())
     }
@@ -179,18 +184,60 @@ fn upstream_limits(provider: &config::Provider) -> UpstreamLimits {
     }
 }
 
-fn bind(config: &Config, doors: &web::Data<Doors>, lag: LoopLag) -> Result<(Server, SocketAddr), ServeError> {
-    let shared = doors.clone();
+/// One server for all workers; with `listen.reuse_port` one for each, every one with sockets of its own.
+fn bind(
+    config: &Config,
+    doors: &web::Data<Doors>,
+    lag: &LoopLag,
+) -> Result<(Vec<Server>, SocketAddr), ServeError> {
     let listen = &config.listen;
     let host = listen.ip().ok_or_else(|| format!("listen.host {:?} is no address", listen.host))?;
+    let workers = listen.workers.count();
+    let (servers, workers) = if listen.reuse_port { (workers, 1) } else { (1, workers) };
+    let mut addresses: Vec<SocketAddr> = std::iter::once(&listen.port)
+        .chain(&listen.compat)
+        .map(|port| SocketAddr::new(host, *port))
+        .collect();
+    let mut made = Vec::with_capacity(servers);
+    for _ in 0..servers {
+        let mut sockets = Vec::with_capacity(addresses.len());
+        for address in &mut addresses {
+            let socket =
+                socket(*address, config).map_err(|error| format!("cannot listen on {address}: {error}"))?;
+            *address = socket.local_addr()?; // a free port, once taken, is everybody's
+            sockets.push(socket);
+        }
+        made.push(server(config, doors, lag, workers, sockets)?);
+    }
+    let address = addresses.first().copied().ok_or("no address was bound")?;
+    Ok((made, address))
+}
+
+fn socket(address: SocketAddr, config: &Config) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(config.listen.reuse_port)?;
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(config.listen.backlog).unwrap_or(i32::MAX))?;
+    Ok(socket.into())
+}
+
+fn server(
+    config: &Config,
+    doors: &web::Data<Doors>,
+    lag: &LoopLag,
+    workers: usize,
+    sockets: Vec<TcpListener>,
+) -> Result<Server, ServeError> {
+    let (shared, lag) = (doors.clone(), lag.clone());
+    let listen = &config.listen;
     let mut server = HttpServer::new(move || {
         shared.engine.settle(); // the first worker is the actors' home
         let clock = Arc::clone(shared.engine.clock());
         drop(actix_web::rt::spawn(lag.clone().watch(clock))); // ends with its worker
         App::new().wrap(from_fn(http::metered)).configure(http::routes(&shared))
     })
-    .workers(listen.workers.count())
-    .backlog(listen.backlog)
+    .workers(workers)
     .max_connections(listen.max_connections)
     .keep_alive(Duration::from_millis(listen.keep_alive_ms))
     .client_request_timeout(Duration::from_millis(listen.head_timeout_ms))
@@ -199,12 +246,10 @@ fn bind(config: &Config, doors: &web::Data<Doors>, lag: LoopLag) -> Result<(Serv
     .on_connect(probe_when_silent)
     .shutdown_timeout(listen.shutdown_ms.div_ceil(1_000))
     .disable_signals();
-    for port in std::iter::once(&listen.port).chain(&listen.compat) {
-        let address = SocketAddr::new(host, *port);
-        server = server.bind(address).map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    for socket in sockets {
+        server = server.listen(socket)?;
     }
-    let address = server.addrs().first().copied().ok_or("no address was bound")?;
-    Ok((server.run(), address))
+    Ok(server.run())
 }
 
 /// Lets the kernel ask a silent client whether it is still there, so that a machine that vanished frees its connection.

@@ -62,7 +62,8 @@ impl Answer {
 
 fn loaded(toml: &str) -> Loaded {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let toml = format!("listen.port = 0\nlisten.workers = 1\n{toml}");
+    let workers = if toml.contains("listen.workers") { "" } else { "listen.workers = 1\n" };
+    let toml = format!("listen.port = 0\n{workers}{toml}");
     std::fs::write(folder.path().join("tidegate.toml"), toml).expect("the folder takes a file");
     let args = LoadArgs { folder: folder.path().to_path_buf(), ..LoadArgs::default() };
     load(&args).unwrap_or_else(|faults| panic!("{faults}"))

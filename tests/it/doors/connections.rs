@@ -28,6 +28,21 @@ async fn an_accepted_socket_sends_at_once_and_is_probed_when_silent() {
     assert!(!timers.is_empty() && timers.iter().all(|timer| *timer == "02"), "{timers:?} of {sockets}");
 }
 
+#[tokio::test]
+async fn with_reuse_port_every_worker_listens_on_a_socket_of_its_own() {
+    let gateway = Gateway::start("listen.workers = 3\nlisten.reuse_port = true\n");
+    for _ in 0..12 {
+        assert_eq!(gateway.get("/health").await.status, 200);
+    }
+    let port = format!(":{:04X}", gateway.address().port());
+    let sockets = std::fs::read_to_string("/proc/net/tcp").expect("Linux lists its sockets");
+    let listening = sockets
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .filter(|fields| fields.len() > 5 && fields[1].ends_with(&port) && fields[3] == "0A");
+    assert_eq!(listening.count(), 3, "{sockets}");
+}
+
 fn sockets_timer(field: &str) -> &str {
     field.split(':').next().unwrap_or_default()
 }
