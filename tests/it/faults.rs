@@ -4,6 +4,7 @@
 
 mod batcher;
 mod cache;
+mod chaos;
 mod clocks;
 mod lanes;
 mod leaving;
