@@ -70,13 +70,17 @@ fn bench() -> Outcome<bool> {
     Ok(report.holds() || !settings.strict)
 }
 
-/// The soft limit of open files, as far as the hard one allows; servers inherit it.
+/// As many open files as a proxy of 10,000 streams needs, or as many as we may have; servers inherit it.
 fn raise_open_files() -> Outcome<()> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let now = getrlimit(Resource::Nofile);
-    let wanted = now.maximum.map_or(OPEN_FILES, |hard| hard.min(OPEN_FILES));
-    if now.current.is_some_and(|soft| soft < wanted) {
-        setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: now.maximum })?;
+    if now.current.is_some_and(|soft| soft < OPEN_FILES) {
+        let most = now.maximum.map_or(OPEN_FILES, |hard| hard.max(OPEN_FILES));
+        let wished = Rlimit { current: Some(OPEN_FILES), maximum: Some(most) };
+        // Only root may raise the hard limit.
+        if setrlimit(Resource::Nofile, wished).is_err() {
+            setrlimit(Resource::Nofile, Rlimit { current: now.maximum, maximum: now.maximum })?;
+        }
     }
     Ok(())
 }

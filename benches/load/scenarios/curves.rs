@@ -12,6 +12,7 @@ use crate::report::{Curve, Line};
 use crate::servers::{Child, Outcome, Tidegate, TidegateOptions};
 
 /// Limits far above what a curve reaches, where the shipped ones would end it.
+const WIDE_GATEWAY: &str = "max_operations = 32768\n";
 const WIDE_PROVIDER: &str = "max_in_flight = 32768\nidle_timeout_ms = 600000\n";
 const WIDE_LANES: &str = "\n[lanes]\nmax_concurrency = 32768\nqueue_jobs = 32768\n";
 
@@ -144,11 +145,22 @@ async fn entries(bench: &mut Bench) -> Outcome<()> {
     Ok(())
 }
 
+/// 10,000, or fewer where the limit of open files leaves a proxy no two for each stream.
+fn most_streams() -> u16 {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
+    let room = limit.saturating_sub(2000) / 2;
+    u16::try_from(room).unwrap_or(u16::MAX).min(10_000)
+}
+
 /// 1 to 10,000 streams that stay open: memory of each beyond the idle server.
 async fn open_streams(bench: &mut Bench) -> Outcome<()> {
     let servers = Rc::clone(&bench.servers);
-    let options =
-        TidegateOptions { provider: WIDE_PROVIDER, tables: WIDE_LANES, ..TidegateOptions::default() };
+    let options = TidegateOptions {
+        gateway: WIDE_GATEWAY,
+        provider: WIDE_PROVIDER,
+        tables: WIDE_LANES,
+        ..TidegateOptions::default()
+    };
     let own = match servers.tidegate {
         Some(_) => Some(Tidegate::start(servers.upstream.addr, &bench.settings.folder, &options).await?),
         None => None,
@@ -159,7 +171,7 @@ async fn open_streams(bench: &mut Bench) -> Outcome<()> {
     for child in with_tidegate(&[&servers.upstream, &servers.nginx], own.as_ref()) {
         let mut line = new_line(child.name());
         let idle = child.resident_kib();
-        for count in [1, 10, 100, 1000, 10_000_u16] {
+        for count in [1, 10, 100, 1000, most_streams()] {
             let asked = Contestant::new(child, &ask, &keys, Proof::None);
             let held = hold_streams(usize::from(count), &asked.aim).await?;
             let grown = child.resident_kib().saturating_sub(idle) as f64;

@@ -77,7 +77,7 @@ impl Child {
         variables: &[(&str, &str)],
     ) -> Outcome<Self> {
         let mut command = pinned(place, program, arguments);
-        command.envs(variables.iter().copied()).stdout(Stdio::piped());
+        command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(log_file(name)?);
         let mut process =
             command.spawn().map_err(|error| format!("{name}: {}: {error}", program.display()))?;
         let stdout = process.stdout.take().ok_or("stdout was asked to be a pipe")?;
@@ -110,7 +110,7 @@ impl Child {
     ) -> Outcome<Self> {
         let (program, arguments) = command;
         let mut pinned = pinned(place, program, arguments);
-        pinned.envs(variables.iter().copied()).stdout(Stdio::null());
+        pinned.envs(variables.iter().copied()).stdout(Stdio::null()).stderr(log_file(name)?);
         let process = pinned.spawn().map_err(|error| format!("{name}: {}: {error}", program.display()))?;
         let pid = process.id().ok_or("the server ended at once")?;
         let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -190,6 +190,12 @@ fn pinned(place: Place, program: &Path, arguments: &[&str]) -> Command {
 pub(crate) fn cores() -> usize {
     let listed = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     listed.lines().filter(|line| line.starts_with("processor")).count().max(2)
+}
+
+/// Where a server's complaints go: `target/bench/NAME.log`, begun anew with each start.
+fn log_file(name: &str) -> io::Result<std::fs::File> {
+    let plain = name.replace([' ', ','], "-");
+    std::fs::File::create(format!("target/bench/{plain}.log"))
 }
 
 /// A port nobody uses now; for servers that cannot choose one themselves.

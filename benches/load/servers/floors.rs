@@ -24,6 +24,7 @@ pub(super) fn serve(configure: impl Fn(&mut web::ServiceConfig) + Clone + Send +
         })
         .workers(1)
         .backlog(16_384)
+        .h1_allow_half_closed(false) // a stream whose reader left must give its descriptor back
         .keep_alive(std::time::Duration::from_secs(300))
         .max_connections(100_000)
         .bind(("127.0.0.1", 0))?;

@@ -18,7 +18,9 @@ const BINARY: &str = "target/release/tidegate";
 pub(crate) struct TidegateOptions {
     /// `gateway.batch`.
     pub(crate) batch: bool,
-    /// Whole TOML lines for the provider's table, for curves that need other limits.
+    /// Whole TOML lines for the gateway's table, for curves that need other limits.
+    pub(crate) gateway: &'static str,
+    /// Whole TOML lines for the provider's table, likewise.
     pub(crate) provider: &'static str,
     /// Whole TOML tables at the end, likewise.
     pub(crate) tables: &'static str,
@@ -26,7 +28,7 @@ pub(crate) struct TidegateOptions {
 
 impl Default for TidegateOptions {
     fn default() -> Self {
-        Self { batch: true, provider: "", tables: "" }
+        Self { batch: true, gateway: "", provider: "", tables: "" }
     }
 }
 
@@ -107,9 +109,9 @@ pub(crate) async fn get_json(addr: SocketAddr, path: &str) -> Outcome<serde_json
 fn config_text(upstream: SocketAddr, options: &TidegateOptions) -> String {
     let models = ["bench", "bench-d50", "bench-t8-g2", "bench-t1000-g60000", "embed"];
     let mut text = format!(
-        "[listen]\nworkers = 1\n\n[gateway]\ncache = \"declared\"\nbatch = {}\n\n\
+        "[listen]\nworkers = 1\n\n[gateway]\ncache = \"declared\"\nbatch = {}\n{}\n\
          [providers.up]\nkind = \"openai\"\nbase_url = \"http://{upstream}/v1\"\napi_key = \"sk-mock\"\n{}",
-        options.batch, options.provider
+        options.batch, options.gateway, options.provider
     );
     for model in models {
         text.push_str(&format!(
