@@ -73,7 +73,8 @@ pub(crate) fn write_about(response: &mut HttpResponseBuilder, answered: &About<'
         response.append_header((AGE.clone(), HeaderValue::from(age)));
     }
     text.clear();
-    let _ = write!(text, "tidegate;dur={:.3}", answered.ours.as_secs_f64() * 1_000.0);
+    let micros = answered.ours.as_micros();
+    let _ = write!(text, "tidegate;dur={}.{:03}", micros / 1_000, micros % 1_000);
     response.append_header((SERVER_TIMING.clone(), value(&text)));
 }
 

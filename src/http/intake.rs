@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::header::{self, HeaderMap, HeaderName};
 use actix_web::{HttpRequest, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -17,6 +17,12 @@ use super::budget::BodyShare;
 use super::error::DoorError;
 use crate::config::CacheMode;
 use crate::dialect::error::BadRequest;
+
+// Names as the header map wants them: a text would be parsed anew at each look.
+static X_TAGS: HeaderName = HeaderName::from_static("x-tidegate-tags");
+static X_RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count");
+static X_PATIENCE: [HeaderName; 2] =
+    [HeaderName::from_static("x-stainless-read-timeout"), HeaderName::from_static("x-stainless-timeout")];
 
 /// Longest tag, bytes.
 const MAX_TAG_BYTES: usize = 64;
@@ -74,8 +80,14 @@ pub(crate) async fn body(
 
 async fn next_chunk(doors: &Doors, payload: &mut web::Payload) -> Result<Option<Bytes>, DoorError> {
     let mut next = payload.next();
-    // A chunk that is there already costs no timer.
-    let chunk = match futures_util::poll!(&mut next) {
+    // A body mostly lies in the same packet as its head, and is fed right after this first look: only one that
+    // has to be waited for is worth a timer.
+    let mut chunk = futures_util::poll!(&mut next);
+    if chunk.is_pending() {
+        tokio::task::yield_now().await;
+        chunk = futures_util::poll!(&mut next);
+    }
+    let chunk = match chunk {
         std::task::Poll::Ready(chunk) => chunk,
         std::task::Poll::Pending => {
             let patience = doors.config.listen.keep_alive_ms;
@@ -142,7 +154,7 @@ fn cache_control(headers: &HeaderMap) -> Directives {
 /// The labels in `x-tidegate-tags`, separated by commas.
 pub(crate) fn tags(doors: &Doors, headers: &HeaderMap) -> Result<Tags, DoorError> {
     const NAME: &str = "x-tidegate-tags";
-    let Some(value) = headers.get(NAME) else { return Ok(Tags::default()) };
+    let Some(value) = headers.get(&X_TAGS) else { return Ok(Tags::default()) };
     let text =
         value.to_str().map_err(|_| DoorError::bad_field(NAME, format!("{NAME} must be ASCII text")))?;
     let tags: Vec<Box<str>> =
@@ -171,8 +183,8 @@ pub(crate) fn affecting(headers: &HeaderMap, names: &[&str]) -> Affecting {
 
 /// When the client stops waiting, by its own word or by configuration.
 pub(crate) fn deadline(doors: &Doors, headers: &HeaderMap) -> Deadline {
-    let said = ["x-stainless-read-timeout", "x-stainless-timeout"].iter().filter_map(|name| {
-        let seconds = headers.get(*name)?.to_str().ok()?.parse::<f64>().ok()?;
+    let said = X_PATIENCE.iter().filter_map(|name| {
+        let seconds = headers.get(name)?.to_str().ok()?.parse::<f64>().ok()?;
         (seconds.is_finite() && seconds > 0.0).then(|| (seconds * 1_000.0).ceil() as u64)
     });
     let patience_ms = said.min().unwrap_or(doors.config.gateway.deadline_ms).max(1);
@@ -181,7 +193,7 @@ pub(crate) fn deadline(doors: &Doors, headers: &HeaderMap) -> Deadline {
 
 /// Which attempt of its own the client says this is.
 pub(crate) fn client_attempt(headers: &HeaderMap) -> Option<u32> {
-    headers.get("x-stainless-retry-count")?.to_str().ok()?.parse().ok()
+    headers.get(&X_RETRY_COUNT)?.to_str().ok()?.parse().ok()
 }
 
 /// A document shared with the flight.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use tidegate_actors::call::ChatWork;
@@ -163,7 +164,7 @@ impl Told<'_> {
     async fn whole(&self, answered: Answered) -> Result<HttpResponse, DoorError> {
         let mut response = HttpResponse::Ok();
         describe(&mut response, &answered);
-        response.insert_header(("content-type", "application/json"));
+        response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
         let (body, rendered, entry) = match &answered.body {
             Body::Kept(entry) => {
                 let (body, rendered) = self.whole_of(entry)?;
