@@ -24,7 +24,7 @@ use tidegate_actors::{
 
 use crate::cli::{ServeError, banner};
 use crate::config::{self, Config, LaneName, Loaded};
-use crate::http::{self, BodyBudget, Doors, Exposition, HttpMetrics, ModelTable, Served};
+use crate::http::{self, ByteBudget, Doors, Exposition, HttpMetrics, ModelTable, Served};
 use crate::providers;
 use crate::telemetry::lag::LoopLag;
 use crate::telemetry::log;
@@ -114,7 +114,8 @@ fn doors(config: &Config, mut registry: Registry) -> Result<Doors, ServeError> {
     Ok(Doors {
         engine,
         models: ModelTable::new(config.models.clone(), served, config.gateway.passthrough.clone()),
-        bodies: BodyBudget::new(config.limits.buffered_bytes),
+        bodies: ByteBudget::new(config.limits.buffered_bytes),
+        memos: ByteBudget::new(config.limits.memo_bytes),
         meter: HttpMetrics::register(&mut registry),
         exposition: Exposition::new(registry),
         workspace: WorkspaceId::default_workspace(),

@@ -28,6 +28,13 @@ impl CallId {
         *self.0.as_bytes()
     }
 
+    /// The text form, in ASCII.
+    pub fn text(self) -> [u8; 41] {
+        let mut text = *b"call_????????-????-????-????-????????????";
+        self.0.as_hyphenated().encode_lower(&mut text[5..]);
+        text
+    }
+
     /// Reads the text form.
     pub fn parse(text: &str) -> Option<Self> {
         Uuid::try_parse(text.strip_prefix("call_")?).ok().map(Self)
@@ -36,7 +43,7 @@ impl CallId {
 
 impl fmt::Display for CallId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "call_{}", self.0.as_hyphenated())
+        f.write_str(std::str::from_utf8(&self.text()).map_err(|_| fmt::Error)?)
     }
 }
 

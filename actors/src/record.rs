@@ -124,8 +124,8 @@ impl Recorder {
         OpenRecord { recorder: Arc::clone(self), record: Some(record) }
     }
 
-    fn close(&self, mut record: CallRecord, told: Told) {
-        let took = self.clock.now().since(record.opened);
+    fn close(&self, mut record: CallRecord, told: Told, now: Tick) {
+        let took = now.since(record.opened);
         record.outcome = told.name();
         record.marks[Stage::Tell as usize] = nanos(took);
         self.metrics.told(record.kind, told, took);
@@ -183,12 +183,13 @@ pub(crate) struct OpenRecord {
 }
 
 impl OpenRecord {
-    /// The stage ended now.
-    pub(crate) fn mark(&mut self, stage: Stage) {
+    /// The stage ended now; says when that is.
+    pub(crate) fn mark(&mut self, stage: Stage) -> Tick {
         let now = self.recorder.clock.now();
         if let Some(record) = &mut self.record {
             record.marks[stage as usize] = now.nanos_since(record.opened).max(1);
         }
+        now
     }
 
     /// Writes into the record.
@@ -203,10 +204,16 @@ impl OpenRecord {
         self.record.as_ref().map_or(Tick(0), |record| record.opened)
     }
 
-    /// The call was answered.
+    /// The call ended.
     pub(crate) fn close(&mut self, told: Told) {
+        let now = self.recorder.clock.now();
+        self.close_at(told, now);
+    }
+
+    /// The call ended at `now`.
+    pub(crate) fn close_at(&mut self, told: Told, now: Tick) {
         if let Some(record) = self.record.take() {
-            self.recorder.close(record, told);
+            self.recorder.close(record, told, now);
         }
     }
 
@@ -220,6 +227,8 @@ impl OpenRecord {
 
 impl Drop for OpenRecord {
     fn drop(&mut self) {
-        self.close(Told::Abandoned);
+        if self.record.is_some() {
+            self.close(Told::Abandoned);
+        }
     }
 }

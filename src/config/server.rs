@@ -127,6 +127,9 @@ settings! {
         embed_request_tokens: usize = 300_000, in 1..=1_000_000_000;
         /// Tags in `x-tidegate-tags` of one call.
         tags: usize = 16, in 1..=1_024;
+        /// Bytes of requests remembered as parsed and hashed, over all workers; one that comes again byte for byte
+        /// is not read again. One body takes a 64th of it at most.
+        memo_bytes: usize = 33_554_432, in 1_024..=MOST_BYTES;
         /// Bytes of all request bodies held at once; a request that does not fit is refused, not queued.
         buffered_bytes: usize = 1_073_741_824, in 1_024..=MOST_BYTES;
     }

@@ -37,7 +37,8 @@ fn strip_port(host: &str) -> &str {
 
 fn is_loopback(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
-    name.eq_ignore_ascii_case("localhost")
+    name == "127.0.0.1" // the common case, without a parse
+        || name.eq_ignore_ascii_case("localhost")
         || name.len() > 10 && name[name.len() - 10..].eq_ignore_ascii_case(".localhost")
         || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

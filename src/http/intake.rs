@@ -13,7 +13,7 @@ use tidegate_actors::call::{Affecting, CacheWish, Deadline, Memory, Tags};
 use tidegate_actors::json::{Document, JsonLimits};
 
 use super::Doors;
-use super::budget::BodyShare;
+use super::budget::ByteShare;
 use super::error::DoorError;
 use crate::config::CacheMode;
 use crate::dialect::error::BadRequest;
@@ -34,7 +34,7 @@ const MAX_NODES: usize = 1 << 20;
 pub(crate) struct Taken {
     pub(crate) bytes: Bytes,
     /// Kept until the call has ended.
-    pub(crate) share: BodyShare,
+    pub(crate) share: ByteShare,
 }
 
 /// Reads the body.
@@ -172,10 +172,10 @@ pub(crate) fn tags(doors: &Doors, headers: &HeaderMap) -> Result<Tags, DoorError
 }
 
 /// Headers of `names` that the request carries.
-pub(crate) fn affecting(headers: &HeaderMap, names: &[&str]) -> Affecting {
+pub(crate) fn affecting(headers: &HeaderMap, names: &[HeaderName]) -> Affecting {
     let found = names.iter().filter_map(|name| {
-        let value = headers.get(*name)?.to_str().ok()?;
-        Some((Box::from(*name), Box::from(value)))
+        let value = headers.get(name)?.to_str().ok()?;
+        Some((Box::from(name.as_str()), Box::from(value)))
     });
     let found: Vec<(Box<str>, Box<str>)> = found.collect();
     if found.is_empty() { Affecting::default() } else { found.into() }

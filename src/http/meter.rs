@@ -27,6 +27,8 @@ struct Labels {
 #[derive(Debug, Clone)]
 pub struct HttpMetrics {
     requests: Family<Labels, Counter>,
+    /// The counters of answered calls, by [`CALLS`]: what is counted most often is not looked up.
+    answered: [Counter; CALLS.len()],
     duration: Histogram,
 }
 
@@ -41,14 +43,24 @@ impl HttpMetrics {
             "Time until the head of the answer",
             duration.clone(),
         );
-        Self { requests, duration }
+        let answered = CALLS.map(|endpoint| {
+            Counter::clone(&requests.get_or_create(&Labels { method: "POST", endpoint, status: 200 }))
+        });
+        Self { requests, answered, duration }
     }
 
     fn count(&self, method: &Method, endpoint: &'static str, status: u16, took: Duration) {
-        self.requests.get_or_create(&Labels { method: known(method), endpoint, status }).inc();
+        let call = CALLS.iter().position(|call| *call == endpoint);
+        match call.filter(|_| *method == Method::POST && status == 200) {
+            Some(call) => self.answered[call].inc(),
+            None => self.requests.get_or_create(&Labels { method: known(method), endpoint, status }).inc(),
+        };
         self.duration.observe(took.as_secs_f64());
     }
 }
+
+/// The routes by which calls come.
+const CALLS: [&str; 3] = ["/v1/chat/completions", "/v1/embeddings", "/v1/messages"];
 
 /// Methods by name; what a client made up shares one label.
 fn known(method: &Method) -> &'static str {

@@ -9,12 +9,19 @@ use prometheus_client::registry::Registry;
 use tidegate_actors::Engine;
 use tidegate_actors::engine::EngineReading;
 
-use super::budget::BodyBudget;
+use super::budget::ByteBudget;
 use crate::telemetry::process;
 
 /// Everything that is counted.
 pub struct Exposition {
     registry: Registry,
+}
+
+/// What the doors hold in memory.
+#[derive(Clone, Copy)]
+pub(crate) struct Held<'a> {
+    pub(crate) bodies: &'a ByteBudget,
+    pub(crate) memos: &'a ByteBudget,
 }
 
 /// A gauge read at the moment it is asked for.
@@ -32,24 +39,24 @@ impl Exposition {
     }
 
     /// OpenMetrics 1.0 text.
-    pub(crate) fn open_metrics(&self, engine: &Engine, bodies: &BodyBudget) -> String {
+    pub(crate) fn open_metrics(&self, engine: &Engine, held: Held<'_>) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = encode(&mut text, &self.registry);
         let end = text.rfind("# EOF").unwrap_or(text.len());
         text.truncate(end);
-        write_gauges(&mut text, &gauges(engine, bodies));
+        write_gauges(&mut text, &gauges(engine, held));
         write_performance(&mut text, engine, "unknown");
         text.push_str("# EOF\n");
         text
     }
 
     /// Classic Prometheus text, format 0.0.4.
-    pub(crate) fn classic(&self, engine: &Engine, bodies: &BodyBudget) -> String {
+    pub(crate) fn classic(&self, engine: &Engine, held: Held<'_>) -> String {
         let mut open = String::new();
         let _ = encode(&mut open, &self.registry);
         let mut text = classic_from(&open);
-        write_gauges(&mut text, &gauges(engine, bodies));
+        write_gauges(&mut text, &gauges(engine, held));
         write_performance(&mut text, engine, "untyped");
         text
     }
@@ -105,7 +112,7 @@ pub(crate) fn performance(engine: &Engine) -> [(&'static str, u64); 3] {
     ]
 }
 
-fn gauges(engine: &Engine, bodies: &BodyBudget) -> Vec<Gauge> {
+fn gauges(engine: &Engine, held: Held<'_>) -> Vec<Gauge> {
     let reading = engine.read();
     let mut all = lane_gauges(&reading);
     let plain = |name, help, value| Gauge { name, help, labels: "", value };
@@ -122,11 +129,21 @@ fn gauges(engine: &Engine, bodies: &BodyBudget) -> Vec<Gauge> {
             "Operations that may be in progress",
             reading.max_operations as f64,
         ),
-        plain("tidegate_request_bodies_bytes", "Bytes of request bodies held", bodies.held() as f64),
+        plain("tidegate_request_bodies_bytes", "Bytes of request bodies held", held.bodies.held() as f64),
         plain(
             "tidegate_request_bodies_limit_bytes",
             "Bytes of request bodies that may be held",
-            bodies.limit() as f64,
+            held.bodies.limit() as f64,
+        ),
+        plain(
+            "tidegate_request_memo_bytes",
+            "Bytes of requests remembered as parsed",
+            held.memos.held() as f64,
+        ),
+        plain(
+            "tidegate_request_memo_limit_bytes",
+            "Bytes of requests that may be remembered as parsed",
+            held.memos.limit() as f64,
         ),
         plain(
             "operation_duration_average_seconds",

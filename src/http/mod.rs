@@ -9,6 +9,7 @@ mod coding;
 mod error;
 mod guard;
 mod intake;
+mod memo;
 mod meter;
 mod metrics;
 mod names;
@@ -18,6 +19,7 @@ mod stream;
 mod tokens;
 mod vendor;
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::guard::{Any, Get, Head};
@@ -26,7 +28,9 @@ use tidegate_actors::{Engine, WorkspaceId};
 
 use crate::config::Config;
 
-pub use budget::BodyBudget;
+use memo::RequestMemo;
+
+pub use budget::ByteBudget;
 pub use meter::{HttpMetrics, metered};
 pub use metrics::Exposition;
 pub use names::{ModelTable, Served};
@@ -41,7 +45,9 @@ pub struct Doors {
     /// Public model names and their targets.
     pub models: ModelTable,
     /// Request bodies held at once.
-    pub bodies: Arc<BodyBudget>,
+    pub bodies: Arc<ByteBudget>,
+    /// Requests remembered as parsed.
+    pub memos: Arc<ByteBudget>,
     /// What `/metrics` shows.
     pub exposition: Exposition,
     /// What the doors count.
@@ -50,12 +56,14 @@ pub struct Doors {
     pub workspace: WorkspaceId,
 }
 
-/// Adds every route to an app. The paths named most often stand first: actix tries them in order.
+/// Adds every route to the app of one worker. The paths named most often stand first: actix tries them in order.
 pub fn routes(doors: &web::Data<Doors>) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
     let doors = doors.clone();
     move |app| {
         let metrics_endpoint = doors.config.observability.metrics_endpoint.clone();
+        let memo = RequestMemo::new(&doors.memos);
         app.app_data(doors)
+            .app_data(web::ThinData(Rc::new(memo)))
             .service(taking("/v1/chat/completions", post().to(routes::chat::completions)))
             .service(taking("/v1/embeddings", post().to(routes::embeddings::create)))
             .service(taking("/v1/messages", post().to(routes::chat::messages)))

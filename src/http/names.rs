@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use tidegate_actors::Upstream;
+use tidegate_actors::key::KeyHash;
 use tidegate_actors::route::{Route, Target};
 
 use super::error::DoorError;
@@ -67,7 +68,8 @@ pub struct Served {
 pub struct ModelTable {
     models: BTreeMap<String, Model>,
     /// Routes of the names with a table of their own, one for each of [`Need::DOORS`].
-    routes: HashMap<String, [Option<Arc<Route>>; 3]>,
+    /// The names are configured, so the plain hash is safe whatever clients ask for.
+    routes: HashMap<String, [Option<Arc<Route>>; 3], KeyHash>,
     providers: BTreeMap<String, Served>,
     passthrough: Option<String>,
 }

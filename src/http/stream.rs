@@ -10,7 +10,7 @@ use futures_util::Stream;
 use tidegate_actors::ports::clock::{ClockRef, Sleep};
 use tidegate_actors::{CallId, Step, Telling};
 
-use super::budget::BodyShare;
+use super::budget::ByteShare;
 use super::error::{DoorError, Shape};
 use super::vendor::Vendor;
 
@@ -32,11 +32,11 @@ pub(crate) struct EventBody {
     clock: ClockRef,
     keep_alive: Sleep,
     ended: bool,
-    _share: BodyShare,
+    _share: ByteShare,
 }
 
 impl EventBody {
-    pub(crate) fn new(telling: Telling, reader: Reader, clock: ClockRef, share: BodyShare) -> Self {
+    pub(crate) fn new(telling: Telling, reader: Reader, clock: ClockRef, share: ByteShare) -> Self {
         let keep_alive = clock.sleep_until(clock.now().plus(KEEP_ALIVE));
         Self { telling, reader, clock, keep_alive, ended: false, _share: share }
     }

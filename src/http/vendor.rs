@@ -2,6 +2,7 @@
 //!
 //! Owns the choice; every fact about a format is in `dialect`.
 
+use actix_web::http::header::HeaderName;
 use bytes::{Bytes, BytesMut};
 use tidegate_actors::json::{Document, JsonLimits};
 use tidegate_actors::key::Deny;
@@ -9,6 +10,10 @@ use tidegate_actors::key::Deny;
 use crate::dialect::error::BadRequest;
 use crate::dialect::sse::{Frame, SseLimits, SseParser};
 use crate::dialect::{anthropic, openai_chat, sse};
+
+static OPENAI_AFFECTING: [HeaderName; 1] = [HeaderName::from_static("openai-beta")];
+static ANTHROPIC_AFFECTING: [HeaderName; 2] =
+    [HeaderName::from_static("anthropic-beta"), HeaderName::from_static("anthropic-version")];
 
 /// Whose shape a door speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,10 +54,10 @@ impl Vendor {
     }
 
     /// Request headers that can change the answer.
-    pub(crate) const fn affecting(self) -> &'static [&'static str] {
+    pub(crate) fn affecting(self) -> &'static [HeaderName] {
         match self {
-            Self::OpenAi => &["openai-beta"],
-            Self::Anthropic => &["anthropic-beta", "anthropic-version"],
+            Self::OpenAi => &OPENAI_AFFECTING,
+            Self::Anthropic => &ANTHROPIC_AFFECTING,
         }
     }
 

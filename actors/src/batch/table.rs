@@ -10,10 +10,9 @@ use std::time::Duration;
 use slab::Slab;
 
 use crate::batch::row::{Collector, Delivered, How, RowAddress, RowEnd, RowFailure, Seq};
-use crate::cache::index::KeyHash;
 use crate::call::{CallId, WorkspaceId};
 use crate::error::CallError;
-use crate::key::Key;
+use crate::key::{Key, KeyHash};
 use crate::lane::fair::{FairQueue, Place};
 use crate::ports::clock::Tick;
 

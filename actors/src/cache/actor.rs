@@ -13,12 +13,12 @@ use actix::{Actor, AsyncContext, Context, Handler, Message};
 
 use crate::cache::entry::Entry;
 use crate::cache::evict::Eviction;
-use crate::cache::index::{CacheIndex, KeyHash};
+use crate::cache::index::CacheIndex;
 use crate::cache::purge::PurgeEpochs;
 use crate::cache::{CacheDoor, CacheLimits, Capacity};
 use crate::call::CacheWish;
 use crate::flight::{Flight, FlightPlan, Follower, Landing, Pilot, Stamps};
-use crate::key::Key;
+use crate::key::{Key, KeyHash};
 use crate::mail::ReplyTo;
 use crate::metrics::CacheMetrics;
 use crate::ports::clock::{ClockRef, Tick};

@@ -11,7 +11,7 @@ use slab::Slab;
 
 use crate::cache::Capacity;
 use crate::cache::entry::Entry;
-use crate::cache::index::KeyHash;
+use crate::key::KeyHash;
 
 const NONE: usize = usize::MAX;
 

@@ -2,7 +2,6 @@
 //!
 //! Only the cache actor writes. A guard of the map never leaves this file.
 
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -12,34 +11,11 @@ use tokio::sync::Notify;
 
 use crate::cache::entry::Entry;
 use crate::call::CacheWish;
-use crate::key::Key;
+use crate::key::{Key, KeyHash};
 use crate::ports::clock::Tick;
 
 /// Shards of the map: enough that two readers rarely meet a writer.
 const SHARDS: usize = 256;
-
-/// The key is a hash already.
-#[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct KeyHasher(u64);
-
-impl Hasher for KeyHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u128(&mut self, hash: u128) {
-        self.0 = (hash >> 64) as u64 ^ hash as u64;
-    }
-}
-
-/// Builds [`KeyHasher`]s.
-pub(crate) type KeyHash = BuildHasherDefault<KeyHasher>;
 
 /// Why nothing was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,10 +1,8 @@
 //! What to forget: filters, and the epochs that keep what was in the air from coming back.
 
-use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::RwLock;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::cache::entry::Entry;
 use crate::call::WorkspaceId;
@@ -33,28 +31,33 @@ impl PurgeFilter {
     }
 }
 
+/// Workspaces that hash alike share a counter: a purge of one then keeps an answer of the other, in the air at that
+/// moment, from being kept. Harmless, and neither a lock nor memory that grows.
+const COUNTERS: usize = 1_024;
+
 /// Counts purges, per workspace and of everything. An answer that was in the air while one ran is not kept.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct PurgeEpochs {
     all: AtomicU64,
-    by_workspace: RwLock<HashMap<WorkspaceId, Arc<AtomicU64>>>,
+    by_workspace: Box<[AtomicU64; COUNTERS]>,
+}
+
+impl Default for PurgeEpochs {
+    fn default() -> Self {
+        Self { all: AtomicU64::new(0), by_workspace: Box::new([const { AtomicU64::new(0) }; COUNTERS]) }
+    }
 }
 
 impl PurgeEpochs {
     pub(crate) fn of(&self, workspace: &WorkspaceId) -> u64 {
-        let own = self.by_workspace.read().get(workspace).map_or(0, |epoch| epoch.load(Ordering::Acquire));
-        own.wrapping_add(self.all.load(Ordering::Acquire))
+        self.own(workspace).load(Ordering::Acquire).wrapping_add(self.all.load(Ordering::Acquire))
+    }
+
+    fn own(&self, workspace: &WorkspaceId) -> &AtomicU64 {
+        &self.by_workspace[xxh3_64(workspace.as_str().as_bytes()) as usize % COUNTERS]
     }
 
     pub(crate) fn bump(&self, filter: &PurgeFilter) {
-        match &filter.workspace {
-            None => {
-                self.all.fetch_add(1, Ordering::AcqRel);
-            }
-            Some(workspace) => {
-                let mut epochs = self.by_workspace.write();
-                epochs.entry(workspace.clone()).or_default().fetch_add(1, Ordering::AcqRel);
-            }
-        }
+        filter.workspace.as_ref().map_or(&self.all, |own| self.own(own)).fetch_add(1, Ordering::AcqRel);
     }
 }

@@ -79,6 +79,11 @@ impl Document {
         self.node(0)
     }
 
+    /// The same document over a copy of its text: keeps nothing else alive, such as the buffer it was read into.
+    pub fn detached(&self) -> Self {
+        Self { raw: Bytes::copy_from_slice(&self.raw), slots: self.slots.clone() }
+    }
+
     /// Values and keys held in the arena.
     pub fn nodes(&self) -> usize {
         self.slots.len()

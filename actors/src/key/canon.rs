@@ -84,6 +84,33 @@ impl<S: Sink> Sink for Buffered<S> {
     }
 }
 
+/// All bytes on the stack, if they are few.
+pub(super) struct Short {
+    held: [u8; HELD],
+    len: usize,
+}
+
+impl Short {
+    pub(super) fn new() -> Self {
+        Self { held: [0; HELD], len: 0 }
+    }
+
+    /// Everything that was put; `None` if it was too much.
+    pub(super) fn bytes(&self) -> Option<&[u8]> {
+        self.held.get(..self.len)
+    }
+}
+
+impl Sink for Short {
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.len.saturating_add(bytes.len());
+        if let Some(free) = self.held.get_mut(self.len..end) {
+            free.copy_from_slice(bytes);
+        }
+        self.len = end;
+    }
+}
+
 /// Writes the canonical form of `node`, without the top-level members that `skip` excuses.
 ///
 /// # Cost

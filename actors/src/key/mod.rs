@@ -8,6 +8,7 @@
 mod canon;
 mod deny;
 mod fields;
+mod hasher;
 mod rendezvous;
 #[cfg(test)]
 mod tests;
@@ -15,13 +16,14 @@ mod tests;
 use std::fmt;
 
 use sha2::{Digest, Sha256};
-use xxhash_rust::xxh3::Xxh3Default;
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 
 use crate::json::Node;
 
 pub use canon::{Sink, write};
 pub use deny::{Deny, Excused};
 pub use fields::{Fields, MAX_FIELDS};
+pub use hasher::{KeyHash, KeyHasher};
 pub use rendezvous::{Score, rendezvous};
 
 /// Part of every key. Raise it whenever the canonical form or a deny-list changes: old entries are
@@ -173,12 +175,25 @@ pub struct Key {
 impl Key {
     /// The key of one body under `prefix`.
     pub fn new(prefix: &Prefix<'_>, body: &BodyDigest) -> Self {
-        prefix.keyer().key(body)
+        // Mostly all of it fits on the stack, and both hashes take it in one piece: a running xxh3 is larger than
+        // what it hashes here.
+        let mut short = canon::Short::new();
+        prefix.write(&mut short);
+        short.put(&body.0);
+        match short.bytes() {
+            Some(bytes) => Self { hash: xxh3_128(bytes), sha: Sha256::digest(bytes).into() },
+            None => prefix.keyer().key(body),
+        }
     }
 
     /// Lower-case hex of the SHA-256, as `x-tidegate-key` and purge have it.
     pub fn hex(&self) -> String {
         Hex(&self.sha).to_string()
+    }
+
+    /// The same, in ASCII and without an allocation.
+    pub fn text(&self) -> [u8; 64] {
+        Hex(&self.sha).text()
     }
 
     /// Reads what [`Key::hex`] wrote (upper case is accepted too).
@@ -209,14 +224,20 @@ impl fmt::Display for Key {
 
 struct Hex<'a>(&'a [u8; 32]);
 
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Hex<'_> {
+    fn text(&self) -> [u8; 64] {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0; 64];
         for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
             pair[0] = DIGITS[usize::from(byte >> 4)];
             pair[1] = DIGITS[usize::from(byte & 15)];
         }
-        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        text
+    }
+}
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(std::str::from_utf8(&self.text()).map_err(|_| fmt::Error)?)
     }
 }

@@ -82,7 +82,7 @@ async fn answer(
     record.mark(Stage::Authorise);
     let stamps = cleared.stamps(engine);
     let (call, _permit) = cleared.into_parts();
-    let places = stages::places(&call.route, &call.work.others, engine.clock.now());
+    let places = stages::places(&call.route, &call.work.others, &*engine.clock);
     let grace_ms = if call.client_attempt.is_some() { engine.config.orphan_grace_ms } else { 0 };
     let keep = matches!(call.memory, Memory::Use(wish) if wish.keep);
     let order = Arc::new(RowOrder { call, stamps, keep, grace: Duration::from_millis(grace_ms) });

@@ -54,7 +54,7 @@ async fn answer(
     let cleared = stages::authorise(engine, call, CallKind::Chat, permit)?;
     record.mark(Stage::Authorise);
     let keyed = stages::key(engine, cleared);
-    record.mark(Stage::Key);
+    let now = record.mark(Stage::Key);
     record.note(|record| record.key = Some(*keyed.key()));
 
     let wish = match keyed.call().memory {
@@ -62,7 +62,7 @@ async fn answer(
         // Boxed, like every way but a hit: a hit need not carry the state of a flight it does not make.
         Memory::Bypass(reason) => return Box::pin(alone(engine, keyed, reason, record)).await,
     };
-    let found = stages::lookup(engine, &keyed, wish);
+    let found = stages::lookup(engine, &keyed, wish, now);
     record.mark(Stage::Lookup);
     match found {
         Ok(entry) => Ok(hit(keyed, entry, record)),

@@ -171,12 +171,12 @@ impl Found {
         let body = match self.source {
             Source::Kept(entry) => {
                 record.note(|record| record.usage = entry.facts.usage);
-                record.close(told);
+                record.close_at(told, now);
                 Body::Kept(entry)
             }
             Source::Done(origin, pieces, ending) => {
                 record.note(|record| record.usage = ending.finish.usage);
-                record.close(told);
+                record.close_at(told, now);
                 Body::Done { shape: origin.shape, pieces, ending }
             }
             Source::Live(follower, origin) => {

@@ -13,7 +13,7 @@ use crate::engine::{Gate, Shared};
 use crate::error::CallError;
 use crate::flight::Stamps;
 use crate::key::{BodyDigest, Key, Prefix, rendezvous};
-use crate::ports::clock::Tick;
+use crate::ports::clock::{Clock, Tick};
 use crate::ports::egress::Context;
 use crate::ports::policy::Question;
 use crate::route::{Route, Target};
@@ -82,10 +82,11 @@ struct Preference {
 
 impl Preference {
     /// By weighted rendezvous hash. If no target is healthy, all are asked as if they were. No allocation.
-    fn of(route: &Route, digest: &BodyDigest, now: Tick) -> Self {
+    fn of(route: &Route, digest: &BodyDigest, clock: &dyn Clock) -> Self {
         if let [_] = route.targets.as_slice() {
             return Self { places: [0; MAX_PROBES], len: 1 };
         }
+        let now = clock.now();
         let healthy = Self::ranked(route, digest, |target| target.upstream.is_healthy(now));
         if healthy.len > 0 { healthy } else { Self::ranked(route, digest, |_| true) }
     }
@@ -114,6 +115,11 @@ impl Preference {
         self.places[..self.len].iter().map(|&place| usize::from(place))
     }
 
+    /// The best of all.
+    fn first<'a>(&self, route: &'a Route) -> Option<&'a Target> {
+        route.targets.get(self.iter().next()?)
+    }
+
     fn then_the_rest(&self, route: &Route) -> Vec<usize> {
         let mut places: Vec<usize> = self.iter().collect();
         let rest: Vec<usize> = (0..route.targets.len()).filter(|place| !places.contains(place)).collect();
@@ -123,28 +129,29 @@ impl Preference {
 }
 
 /// All targets to ask for what `digest` names, the preferred ones first.
-pub(crate) fn places(route: &Route, digest: &BodyDigest, now: Tick) -> Vec<usize> {
-    Preference::of(route, digest, now).then_the_rest(route)
+pub(crate) fn places(route: &Route, digest: &BodyDigest, clock: &dyn Clock) -> Vec<usize> {
+    Preference::of(route, digest, clock).then_the_rest(route)
 }
 
 /// A call with its identity. From here to a kept answer nothing is allocated and no message is sent.
 pub(crate) struct Keyed<W> {
     cleared: Cleared<W>,
     preference: Preference,
-    keys: [Key; MAX_PROBES],
+    /// Under the preferred target.
+    key: Key,
     stamps: Stamps,
 }
 
-/// Chooses targets, then makes the key under each.
+/// Chooses targets, then makes the key under the preferred one; those of the others are made when they are looked for.
 pub(crate) fn key(engine: &Shared, cleared: Cleared<ChatWork>) -> Keyed<ChatWork> {
     let digest = cleared.call.work.digest;
-    let preference = Preference::of(&cleared.call.route, &digest, engine.clock.now());
+    let preference = Preference::of(&cleared.call.route, &digest, &*engine.clock);
     let stamps = cleared.stamps(engine);
-    let mut keys = [Key { hash: 0, sha: [0; 32] }; MAX_PROBES];
-    for (slot, place) in keys.iter_mut().zip(preference.iter()) {
-        *slot = key_at(&cleared.call, &cleared.call.route.targets[place], &digest, stamps);
-    }
-    Keyed { cleared, preference, keys, stamps }
+    let best = preference.first(&cleared.call.route);
+    // Without a target the call fails before its key is looked for.
+    let nobody = Key { hash: 0, sha: [0; 32] };
+    let key = best.map_or(nobody, |target| key_at(&cleared.call, target, &digest, stamps));
+    Keyed { cleared, preference, key, stamps }
 }
 
 /// The key of a body at one target.
@@ -183,7 +190,7 @@ impl<W> Keyed<W> {
 
     /// The key under the preferred target.
     pub(crate) fn key(&self) -> &Key {
-        &self.keys[0]
+        &self.key
     }
 
     pub(crate) fn stamps(&self) -> Stamps {
@@ -191,7 +198,7 @@ impl<W> Keyed<W> {
     }
 
     pub(crate) fn into_parts(self) -> (Call<W>, Permit, Key) {
-        let key = self.keys[0];
+        let key = self.key;
         let (call, permit) = self.cleared.into_parts();
         (call, permit, key)
     }
@@ -207,11 +214,16 @@ pub(crate) fn lookup(
     engine: &Shared,
     keyed: &Keyed<ChatWork>,
     wish: CacheWish,
+    now: Tick,
 ) -> Result<Arc<Entry>, MissReason> {
-    let now = engine.clock.now();
     let mut reason = None;
-    for key in &keyed.keys[..keyed.preference.len] {
-        match engine.cache.index.get(key, wish, now) {
+    for (rank, place) in keyed.preference.iter().enumerate() {
+        let call = keyed.call();
+        let key = match rank {
+            0 => keyed.key,
+            _ => key_at(call, &call.route.targets[place], &call.work.digest, keyed.stamps),
+        };
+        match engine.cache.index.get(&key, wish, now) {
             Ok(entry) => return Ok(entry),
             Err(why) => {
                 reason.get_or_insert(why);

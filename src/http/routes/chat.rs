@@ -1,5 +1,6 @@
 //! `POST /v1/chat/completions` and `POST /v1/messages`: one door in two vendors' shapes.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
@@ -7,13 +8,14 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use tidegate_actors::call::ChatWork;
 use tidegate_actors::key::BodyDigest;
-use tidegate_actors::{Answered, Body, Call, CallId, Entry, Form, Kept, Telling};
+use tidegate_actors::{Answered, Body, Call, CallId, Entry, Form, Kept, Outcome, Telling};
 use tidegate_actors::{Shape as Recorded, Step};
 
-use crate::http::answer::describe;
-use crate::http::budget::BodyShare;
+use crate::http::answer::About;
+use crate::http::budget::ByteShare;
 use crate::http::coding::{self, Coding};
 use crate::http::error::{DoorError, Shape};
+use crate::http::memo::{RequestMemo, Understood};
 use crate::http::names::Need;
 use crate::http::openapi::vendors;
 use crate::http::stream::{EventBody, Reader};
@@ -45,8 +47,9 @@ pub(crate) async fn completions(
     request: HttpRequest,
     payload: web::Payload,
     doors: web::Data<Doors>,
+    memo: web::ThinData<Rc<RequestMemo>>,
 ) -> HttpResponse {
-    answer(Vendor::OpenAi, request, payload, &doors).await
+    answer(Vendor::OpenAi, request, payload, (&doors, &memo)).await
 }
 
 /// A chat in Anthropic's form.
@@ -71,19 +74,20 @@ pub(crate) async fn messages(
     request: HttpRequest,
     payload: web::Payload,
     doors: web::Data<Doors>,
+    memo: web::ThinData<Rc<RequestMemo>>,
 ) -> HttpResponse {
-    answer(Vendor::Anthropic, request, payload, &doors).await
+    answer(Vendor::Anthropic, request, payload, (&doors, &memo)).await
 }
 
 async fn answer(
     vendor: Vendor,
     request: HttpRequest,
     mut payload: web::Payload,
-    doors: &Doors,
+    (doors, memo): (&Doors, &RequestMemo),
 ) -> HttpResponse {
     let id = CallId::fresh();
-    let done = match take(vendor, id, &request, &mut payload, doors).await {
-        Ok(asked) => asked.tell(&request, doors).await,
+    let done = match take((vendor, id), &request, &mut payload, doors, memo).await {
+        Ok(asked) => asked.tell(&request, doors, memo).await,
         Err(error) => Err(error),
     };
     done.unwrap_or_else(|error| {
@@ -97,30 +101,34 @@ async fn answer(
 
 /// A request that was understood, and the call made of it.
 struct Asked {
-    vendor: Vendor,
-    view: ChatView,
+    understood: Rc<Understood>,
+    /// It was read before.
+    recalled: bool,
     call: Call<ChatWork>,
-    share: BodyShare,
+    share: ByteShare,
 }
 
 async fn take(
-    vendor: Vendor,
-    id: CallId,
+    (vendor, id): (Vendor, CallId),
     request: &HttpRequest,
     payload: &mut web::Payload,
     doors: &Doors,
+    memo: &RequestMemo,
 ) -> Result<Asked, DoorError> {
     guard::admit(request)?;
     let taken = intake::body(doors, request, payload).await?;
-    let document = intake::document(doors, taken.bytes)?;
-    let view = vendor.read(&document)?;
+    let recalled = memo.recall(vendor, &taken.bytes);
+    let (understood, recalled) = match recalled {
+        Some(known) => (known, true),
+        None => (Rc::new(understand(vendor, doors, taken.bytes)?), false),
+    };
+    let view = &understood.view;
     let need = match vendor {
         Vendor::OpenAi => Need::OpenAiChat,
         Vendor::Anthropic => Need::AnthropicMessages,
     };
     let route = doors.models.route(&view.model, need)?;
     let headers = request.headers();
-    let digest = BodyDigest::of(document.root(), vendor.deny());
     let call = Call {
         id,
         workspace: doors.workspace.clone(),
@@ -128,7 +136,11 @@ async fn take(
         door: vendor.chat_door(),
         model: Arc::clone(&route.model),
         route,
-        work: ChatWork { document: intake::shared(document), digest, deny: vendor.deny() },
+        work: ChatWork {
+            document: Arc::clone(&understood.document),
+            digest: understood.digest,
+            deny: vendor.deny(),
+        },
         form: if view.stream { Form::Stream } else { Form::Whole },
         memory: intake::memory(doors, headers, view.declared)?,
         affecting: intake::affecting(headers, vendor.affecting()),
@@ -136,25 +148,44 @@ async fn take(
         deadline: intake::deadline(doors, headers),
         client_attempt: intake::client_attempt(headers),
     };
-    Ok(Asked { vendor, view, call, share: taken.share })
+    Ok(Asked { understood, recalled, call, share: taken.share })
+}
+
+fn understand(vendor: Vendor, doors: &Doors, bytes: Bytes) -> Result<Understood, DoorError> {
+    let document = intake::document(doors, bytes)?;
+    let view = vendor.read(&document)?;
+    let digest = BodyDigest::of(document.root(), vendor.deny());
+    Ok(Understood { vendor, document: intake::shared(document), digest, view })
 }
 
 impl Asked {
-    async fn tell(self, request: &HttpRequest, doors: &Doors) -> Result<HttpResponse, DoorError> {
-        let Self { vendor, view, call, share } = self;
+    async fn tell(
+        self,
+        request: &HttpRequest,
+        doors: &Doors,
+        memo: &RequestMemo,
+    ) -> Result<HttpResponse, DoorError> {
+        let Self { understood, recalled, call, share } = self;
         let answered = doors.engine.chat(call).await?;
-        let told = Told { vendor, view, request, doors };
-        match told.view.stream {
-            true => told.events(answered, share).await,
-            false => told.whole(answered).await,
+        // What was answered from memory is asked often: only that is worth a place.
+        if !recalled && answered.outcome == Outcome::Hit {
+            memo.keep(&understood);
         }
+        let about = About::of(&answered);
+        let told = Told { vendor: understood.vendor, view: &understood.view, request, doors };
+        let mut response = match told.view.stream {
+            true => told.events(answered, share).await?,
+            false => told.whole(answered).await?,
+        };
+        about.write(response.headers_mut());
+        Ok(response)
     }
 }
 
 /// How one caller wants one answer told.
 struct Told<'a> {
     vendor: Vendor,
-    view: ChatView,
+    view: &'a ChatView,
     request: &'a HttpRequest,
     doors: &'a Doors,
 }
@@ -163,7 +194,6 @@ impl Told<'_> {
     /// One body, coded if that is worth it.
     async fn whole(&self, answered: Answered) -> Result<HttpResponse, DoorError> {
         let mut response = HttpResponse::Ok();
-        describe(&mut response, &answered);
         response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
         let (body, rendered, entry) = match &answered.body {
             Body::Kept(entry) => {
@@ -218,9 +248,8 @@ impl Told<'_> {
     }
 
     /// Events: a kept answer at once, a live one as it comes.
-    async fn events(&self, answered: Answered, share: BodyShare) -> Result<HttpResponse, DoorError> {
+    async fn events(&self, answered: Answered, share: ByteShare) -> Result<HttpResponse, DoorError> {
         let mut response = HttpResponse::Ok();
-        describe(&mut response, &answered);
         response
             .insert_header(("content-type", "text/event-stream; charset=utf-8"))
             .insert_header(("cache-control", "no-cache"))

@@ -11,12 +11,13 @@ use tidegate_actors::{Call, CallId, Embedded, Form, Kept, Outcome};
 
 use crate::config::{EmbedTokens, Model};
 use crate::dialect::openai_embed::{EmbedLimits, EmbedRequest, Encoding, Written, write_answer};
-use crate::http::answer::{About, write_about};
-use crate::http::budget::BodyShare;
+use crate::http::answer::About;
+use crate::http::budget::ByteShare;
 use crate::http::error::{DoorError, Shape};
 use crate::http::names::Need;
 use crate::http::openapi::vendors;
 use crate::http::routes::chat::coded;
+use crate::http::vendor::Vendor;
 use crate::http::{Doors, guard, intake, tokens};
 
 /// Vectors of texts or token lists.
@@ -53,7 +54,7 @@ pub(crate) async fn create(
 struct Asked {
     call: Call<EmbedWork>,
     encoding: Encoding,
-    _share: BodyShare,
+    _share: ByteShare,
 }
 
 async fn take(
@@ -83,7 +84,7 @@ async fn take(
         form: Form::Whole,
         // A vector is a function of its text: embedding calls need not be declared deterministic.
         memory: intake::memory(doors, headers, true)?,
-        affecting: intake::affecting(headers, &["openai-beta"]),
+        affecting: intake::affecting(headers, Vendor::OpenAi.affecting()),
         tags: intake::tags(doors, headers)?,
         deadline: intake::deadline(doors, headers),
         client_attempt: intake::client_attempt(headers),
@@ -205,8 +206,8 @@ impl Asked {
         let embedded = doors.engine.embed(self.call).await?;
         let mut response = HttpResponse::Ok();
         let Embedded { id, outcome, items, target, age_s, ours, .. } = &embedded;
+        let target = Arc::clone(target);
         let about = About { id: *id, outcome: *outcome, key: None, target, age_s: *age_s, ours: *ours };
-        write_about(&mut response, &about);
         if *outcome == Outcome::Mixed {
             let counts = format!("hit={}, joined={}, miss={}", items.hit, items.joined, items.miss);
             response.insert_header(("x-tidegate-items", counts));
@@ -219,7 +220,9 @@ impl Asked {
                 .insert_header(("content-encoding", coding.name()))
                 .insert_header(("vary", "accept-encoding"));
         }
-        Ok(response.body(body))
+        let mut response = response.body(body);
+        about.write(response.headers_mut());
+        Ok(response)
     }
 }
 

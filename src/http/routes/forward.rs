@@ -12,7 +12,7 @@ use tidegate_actors::route::Route;
 use tidegate_actors::{Answered, Body, Call, CallId, Form, Step, Telling};
 
 use crate::config::ProviderKind;
-use crate::http::answer::describe;
+use crate::http::answer::About;
 use crate::http::error::{DoorError, Shape};
 use crate::http::intake::Taken;
 use crate::http::names::Need;
@@ -158,11 +158,13 @@ fn tell(answered: Answered) -> Result<HttpResponse, DoorError> {
     {
         response.insert_header(("cache-control", "no-cache")).insert_header(("x-accel-buffering", "no"));
     }
-    describe(&mut response, &answered);
+    let about = About::of(&answered);
     let Body::Live { telling, .. } = answered.body else {
         return Err(DoorError::broken_answer("no passed-through answer came back".into()));
     };
-    Ok(response.streaming(stream::unfold(Some(telling), next)))
+    let mut response = response.streaming(stream::unfold(Some(telling), next));
+    about.write(response.headers_mut());
+    Ok(response)
 }
 
 /// A header's value; a pause is never longer than the one our own refusals ask for, which SDKs sit out.

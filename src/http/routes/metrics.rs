@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::http::metrics::Held;
 use crate::http::metrics::performance;
 use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, guard};
@@ -48,12 +49,13 @@ pub(crate) async fn text(request: HttpRequest, doors: web::Data<Doors>) -> HttpR
     if !doors.config.observability.enabled {
         return HttpResponse::Ok().content_type(CLASSIC).body("");
     }
+    let held = Held { bodies: &doors.bodies, memos: &doors.memos };
     if accepts(request.headers(), "application/openmetrics-text") {
         return HttpResponse::Ok()
             .content_type(OPEN)
-            .body(doors.exposition.open_metrics(&doors.engine, &doors.bodies));
+            .body(doors.exposition.open_metrics(&doors.engine, held));
     }
-    HttpResponse::Ok().content_type(CLASSIC).body(doors.exposition.classic(&doors.engine, &doors.bodies))
+    HttpResponse::Ok().content_type(CLASSIC).body(doors.exposition.classic(&doors.engine, held))
 }
 
 /// The performance counters as JSON, or all as text if `Accept` asks for text.
