@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Extensions, Server, ServerHandle};
-use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
 use actix_web::rt::task::JoinHandle;
 use actix_web::{App, HttpServer, web};
@@ -236,7 +235,7 @@ fn server(
         shared.engine.settle(); // the first worker is the actors' home
         let clock = Arc::clone(shared.engine.clock());
         drop(actix_web::rt::spawn(lag.clone().watch(clock))); // ends with its worker
-        App::new().wrap(from_fn(http::metered)).configure(http::routes(&shared))
+        App::new().wrap(http::Metered::new(&shared)).configure(http::routes(&shared))
     })
     .workers(workers)
     .max_connections(listen.max_connections)

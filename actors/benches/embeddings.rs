@@ -83,8 +83,8 @@ impl Bench {
             work: EmbedWork { document: Arc::new(document), others, items: vec![item] },
             form: Form::Whole,
             memory: Memory::Use(CacheWish::default()),
-            affecting: Arc::from([]),
-            tags: Arc::from([]),
+            affecting: Default::default(),
+            tags: Default::default(),
             deadline: Deadline { at: self.engine.clock().now().plus_ms(600_000), patience_ms: 600_000 },
             client_attempt: None,
         }

@@ -179,11 +179,48 @@ pub struct ForwardWork {
     pub body: Bytes,
 }
 
+/// A shared list that is mostly empty. Empty it is nothing at all: neither memory nor a counter to touch when it is
+/// cloned, which a hit does several times.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Few<T>(Option<Arc<[T]>>);
+
+impl<T> Clone for Few<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T> From<Vec<T>> for Few<T> {
+    fn from(list: Vec<T>) -> Self {
+        Self((!list.is_empty()).then(|| list.into()))
+    }
+}
+
+impl<T, const N: usize> From<[T; N]> for Few<T> {
+    fn from(list: [T; N]) -> Self {
+        Vec::from(list).into()
+    }
+}
+
+impl<T> std::ops::Deref for Few<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        self.0.as_deref().unwrap_or(&[])
+    }
+}
+
 /// Fields that change the answer without being in the body (`anthropic-version`, ..), names lower case.
-pub type Affecting = Arc<[(Box<str>, Box<str>)]>;
+pub type Affecting = Few<(Box<str>, Box<str>)>;
 
 /// Cost and purge labels the caller put on the call.
-pub type Tags = Arc<[Box<str>]>;
+pub type Tags = Few<Box<str>>;
 
 /// A request for a generated answer.
 #[derive(Debug, Clone)]
@@ -254,8 +291,8 @@ impl Call<ChatWork> {
             work: ChatWork { document: Arc::new(document), digest, deny },
             form: Form::Whole,
             memory: Memory::Use(CacheWish::default()),
-            affecting: Arc::default(),
-            tags: Arc::default(),
+            affecting: Default::default(),
+            tags: Default::default(),
             deadline,
             client_attempt: None,
         })

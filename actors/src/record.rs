@@ -106,7 +106,7 @@ impl Recorder {
             kind,
             model: Arc::clone(&call.model),
             form: call.form,
-            tags: Arc::clone(&call.tags),
+            tags: call.tags.clone(),
             unix_us: self.clock.unix_us(),
             opened: self.clock.now(),
             marks: [0; 11],

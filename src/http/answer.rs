@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use tidegate_actors::key::Key;
-use tidegate_actors::{Answered, CallId, Outcome};
+use tidegate_actors::{Answered, Body, CallId, Outcome};
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
@@ -42,11 +42,10 @@ pub(crate) struct About {
 }
 
 impl About {
-    /// What is said of `answered`.
-    pub(crate) fn of(answered: &Answered) -> Self {
-        let Answered { id, outcome, key, target, age_s, ours, body: _ } = answered;
-        let target = Arc::clone(target);
-        Self { id: *id, outcome: *outcome, key: *key, target, age_s: *age_s, ours: *ours }
+    /// What is said of an answer, and what is answered.
+    pub(crate) fn of(answered: Answered) -> (Self, Body) {
+        let Answered { id, outcome, key, target, age_s, ours, body } = answered;
+        (Self { id, outcome, key, target, age_s, ours }, body)
     }
 
     /// Writes it into the head of the answer.

@@ -177,8 +177,7 @@ pub(crate) fn affecting(headers: &HeaderMap, names: &[HeaderName]) -> Affecting 
         let value = headers.get(name)?.to_str().ok()?;
         Some((Box::from(name.as_str()), Box::from(value)))
     });
-    let found: Vec<(Box<str>, Box<str>)> = found.collect();
-    if found.is_empty() { Affecting::default() } else { found.into() }
+    found.collect::<Vec<_>>().into()
 }
 
 /// When the client stops waiting, by its own word or by configuration.

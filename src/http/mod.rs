@@ -31,7 +31,7 @@ use crate::config::Config;
 use memo::RequestMemo;
 
 pub use budget::ByteBudget;
-pub use meter::{HttpMetrics, metered};
+pub use meter::{HttpMetrics, Metered};
 pub use metrics::Exposition;
 pub use names::{ModelTable, Served};
 pub use openapi::described;
@@ -56,14 +56,20 @@ pub struct Doors {
     pub workspace: WorkspaceId,
 }
 
+/// What the doors of one worker need.
+pub(crate) struct Desk {
+    doors: web::Data<Doors>,
+    memo: RequestMemo,
+}
+
 /// Adds every route to the app of one worker. The paths named most often stand first: actix tries them in order.
 pub fn routes(doors: &web::Data<Doors>) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
     let doors = doors.clone();
     move |app| {
         let metrics_endpoint = doors.config.observability.metrics_endpoint.clone();
-        let memo = RequestMemo::new(&doors.memos);
+        let desk = Desk { doors: doors.clone(), memo: RequestMemo::new(&doors.memos) };
         app.app_data(doors)
-            .app_data(web::ThinData(Rc::new(memo)))
+            .app_data(web::ThinData(Rc::new(desk)))
             .service(taking("/v1/chat/completions", post().to(routes::chat::completions)))
             .service(taking("/v1/embeddings", post().to(routes::embeddings::create)))
             .service(taking("/v1/messages", post().to(routes::chat::messages)))

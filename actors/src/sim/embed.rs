@@ -66,8 +66,8 @@ fn call(route: &Arc<Route>, body: Bytes, now: Tick) -> Call<EmbedWork> {
         work: EmbedWork { others, items: items.unwrap_or_default(), document: Arc::new(document) },
         form: Form::Whole,
         memory: Memory::Use(crate::call::CacheWish::default()),
-        affecting: Arc::default(),
-        tags: Arc::default(),
+        affecting: Default::default(),
+        tags: Default::default(),
         deadline: Deadline::within_ms(now, 60_000),
         client_attempt: None,
     }

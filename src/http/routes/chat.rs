@@ -8,19 +8,19 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use tidegate_actors::call::ChatWork;
 use tidegate_actors::key::BodyDigest;
-use tidegate_actors::{Answered, Body, Call, CallId, Entry, Form, Kept, Outcome, Telling};
+use tidegate_actors::{Body, Call, CallId, Entry, Form, Kept, Outcome, Telling};
 use tidegate_actors::{Shape as Recorded, Step};
 
 use crate::http::answer::About;
 use crate::http::budget::ByteShare;
 use crate::http::coding::{self, Coding};
 use crate::http::error::{DoorError, Shape};
-use crate::http::memo::{RequestMemo, Understood};
+use crate::http::memo::Understood;
 use crate::http::names::Need;
 use crate::http::openapi::vendors;
 use crate::http::stream::{EventBody, Reader};
 use crate::http::vendor::{ChatView, Vendor};
-use crate::http::{Doors, guard, intake};
+use crate::http::{Desk, Doors, guard, intake};
 
 /// The form a kept stream was assembled into, kept beside it.
 const ASSEMBLED: &str = "assembled";
@@ -46,10 +46,9 @@ const ASSEMBLED: &str = "assembled";
 pub(crate) async fn completions(
     request: HttpRequest,
     payload: web::Payload,
-    doors: web::Data<Doors>,
-    memo: web::ThinData<Rc<RequestMemo>>,
+    desk: web::ThinData<Rc<Desk>>,
 ) -> HttpResponse {
-    answer(Vendor::OpenAi, request, payload, (&doors, &memo)).await
+    answer(Vendor::OpenAi, request, payload, &desk).await
 }
 
 /// A chat in Anthropic's form.
@@ -73,21 +72,20 @@ pub(crate) async fn completions(
 pub(crate) async fn messages(
     request: HttpRequest,
     payload: web::Payload,
-    doors: web::Data<Doors>,
-    memo: web::ThinData<Rc<RequestMemo>>,
+    desk: web::ThinData<Rc<Desk>>,
 ) -> HttpResponse {
-    answer(Vendor::Anthropic, request, payload, (&doors, &memo)).await
+    answer(Vendor::Anthropic, request, payload, &desk).await
 }
 
 async fn answer(
     vendor: Vendor,
     request: HttpRequest,
     mut payload: web::Payload,
-    (doors, memo): (&Doors, &RequestMemo),
+    desk: &Desk,
 ) -> HttpResponse {
     let id = CallId::fresh();
-    let done = match take((vendor, id), &request, &mut payload, doors, memo).await {
-        Ok(asked) => asked.tell(&request, doors, memo).await,
+    let done = match take(vendor, id, &request, &mut payload, desk).await {
+        Ok(asked) => asked.tell(&request, desk).await,
         Err(error) => Err(error),
     };
     done.unwrap_or_else(|error| {
@@ -109,12 +107,13 @@ struct Asked {
 }
 
 async fn take(
-    (vendor, id): (Vendor, CallId),
+    vendor: Vendor,
+    id: CallId,
     request: &HttpRequest,
     payload: &mut web::Payload,
-    doors: &Doors,
-    memo: &RequestMemo,
+    desk: &Desk,
 ) -> Result<Asked, DoorError> {
+    let Desk { doors, memo } = desk;
     guard::admit(request)?;
     let taken = intake::body(doors, request, payload).await?;
     let recalled = memo.recall(vendor, &taken.bytes);
@@ -159,23 +158,19 @@ fn understand(vendor: Vendor, doors: &Doors, bytes: Bytes) -> Result<Understood,
 }
 
 impl Asked {
-    async fn tell(
-        self,
-        request: &HttpRequest,
-        doors: &Doors,
-        memo: &RequestMemo,
-    ) -> Result<HttpResponse, DoorError> {
+    async fn tell(self, request: &HttpRequest, desk: &Desk) -> Result<HttpResponse, DoorError> {
+        let Desk { doors, memo } = desk;
         let Self { understood, recalled, call, share } = self;
         let answered = doors.engine.chat(call).await?;
         // What was answered from memory is asked often: only that is worth a place.
         if !recalled && answered.outcome == Outcome::Hit {
             memo.keep(&understood);
         }
-        let about = About::of(&answered);
+        let (about, body) = About::of(answered);
         let told = Told { vendor: understood.vendor, view: &understood.view, request, doors };
         let mut response = match told.view.stream {
-            true => told.events(answered, share).await?,
-            false => told.whole(answered).await?,
+            true => told.events(about.id, body, share).await?,
+            false => told.whole(body).await?,
         };
         about.write(response.headers_mut());
         Ok(response)
@@ -192,10 +187,10 @@ struct Told<'a> {
 
 impl Told<'_> {
     /// One body, coded if that is worth it.
-    async fn whole(&self, answered: Answered) -> Result<HttpResponse, DoorError> {
+    async fn whole(&self, answered: Body) -> Result<HttpResponse, DoorError> {
         let mut response = HttpResponse::Ok();
         response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
-        let (body, rendered, entry) = match &answered.body {
+        let (body, rendered, entry) = match &answered {
             Body::Kept(entry) => {
                 let (body, rendered) = self.whole_of(entry)?;
                 (body, rendered, Some(entry))
@@ -248,14 +243,13 @@ impl Told<'_> {
     }
 
     /// Events: a kept answer at once, a live one as it comes.
-    async fn events(&self, answered: Answered, share: ByteShare) -> Result<HttpResponse, DoorError> {
+    async fn events(&self, id: CallId, body: Body, share: ByteShare) -> Result<HttpResponse, DoorError> {
         let mut response = HttpResponse::Ok();
         response
             .insert_header(("content-type", "text/event-stream; charset=utf-8"))
             .insert_header(("cache-control", "no-cache"))
             .insert_header(("x-accel-buffering", "no"));
-        let id = answered.id;
-        match answered.body {
+        match body {
             Body::Kept(entry) => match &entry.kept {
                 Kept::Events(events) => {
                     Ok(response.body(self.vendor.whole_stream(events.iter(), self.view.include_usage)))

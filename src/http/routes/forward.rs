@@ -158,8 +158,8 @@ fn tell(answered: Answered) -> Result<HttpResponse, DoorError> {
     {
         response.insert_header(("cache-control", "no-cache")).insert_header(("x-accel-buffering", "no"));
     }
-    let about = About::of(&answered);
-    let Body::Live { telling, .. } = answered.body else {
+    let (about, body) = About::of(answered);
+    let Body::Live { telling, .. } = body else {
         return Err(DoorError::broken_answer("no passed-through answer came back".into()));
     };
     let mut response = response.streaming(stream::unfold(Some(telling), next));

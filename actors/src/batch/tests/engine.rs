@@ -1,6 +1,5 @@
 //! Embedding calls through a whole engine.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -210,7 +209,7 @@ async fn a_full_lane_refuses_the_rows_that_wait_for_it() {
     let mut calls = Vec::new();
     for variant in ["a", "b", "c"] {
         let mut call = world.call("default", &["x"]);
-        call.affecting = Arc::from([(Box::from("openai-beta"), Box::from(variant))]); // a batcher each
+        call.affecting = [(Box::from("openai-beta"), Box::from(variant))].into(); // a batcher each
         calls.push(world.spawn(call));
         world.settle().await;
     }
@@ -304,7 +303,7 @@ async fn of_more_batchers_than_allowed_an_idle_one_makes_room_and_a_busy_one_doe
     let world = World::new(|config| config.batch.max_batchers = 1);
     let variant = |value: &str| {
         let mut call = world.call("default", &["x"]);
-        call.affecting = Arc::from([(Box::from("openai-beta"), Box::from(value))]);
+        call.affecting = [(Box::from("openai-beta"), Box::from(value))].into();
         call
     };
     assert!(world.engine.embed(variant("1")).await.is_ok());

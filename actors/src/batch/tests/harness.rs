@@ -212,8 +212,8 @@ impl World {
             work: EmbedWork { document: Arc::new(document), others, items },
             form: Form::Whole,
             memory: Memory::Use(CacheWish::default()),
-            affecting: Arc::from([]),
-            tags: Arc::from([]),
+            affecting: Default::default(),
+            tags: Default::default(),
             deadline: Deadline { at: self.engine.clock().now().plus_ms(86_400_000), patience_ms: 86_400_000 },
             client_attempt: None,
         }

@@ -15,7 +15,7 @@ fn entry(hash: u128, read: u64) -> Arc<Entry> {
         kind: CallKind::Chat,
         model: "m".into(),
         target: "t".into(),
-        tags: Arc::new([]),
+        tags: Default::default(),
         payer: CallId::fresh(),
         usage: None,
         born: Tick(0),
