@@ -192,6 +192,11 @@ impl OpenRecord {
         now
     }
 
+    /// The call was admitted, which never waits: no clock is read for it.
+    pub(crate) fn mark_admitted(&mut self) {
+        self.note(|record| record.marks[Stage::Admit as usize] = 1);
+    }
+
     /// Writes into the record.
     pub(crate) fn note(&mut self, write: impl FnOnce(&mut CallRecord)) {
         if let Some(record) = &mut self.record {

@@ -77,7 +77,7 @@ async fn answer(
     record: &mut OpenRecord,
 ) -> Result<Embedded, CallError> {
     let permit = stages::admit(engine)?;
-    record.mark(Stage::Admit);
+    record.mark_admitted();
     let cleared = stages::authorise(engine, call, CallKind::Embed, permit)?;
     record.mark(Stage::Authorise);
     let stamps = cleared.stamps(engine);

@@ -30,7 +30,7 @@ async fn pass(
     record: &mut OpenRecord,
 ) -> Result<Found, CallError> {
     let permit = stages::admit(engine)?;
-    record.mark(Stage::Admit);
+    record.mark_admitted();
     let cleared = stages::authorise(engine, call, CallKind::Forward, permit)?;
     record.mark(Stage::Authorise);
     record.note(|record| record.reason = "forward");

@@ -50,7 +50,7 @@ async fn answer(
     record: &mut OpenRecord,
 ) -> Result<Found, CallError> {
     let permit = stages::admit(engine)?;
-    record.mark(Stage::Admit);
+    record.mark_admitted();
     let cleared = stages::authorise(engine, call, CallKind::Chat, permit)?;
     record.mark(Stage::Authorise);
     let keyed = stages::key(engine, cleared);
