@@ -1,0 +1,8 @@
+//! The `.ai` language: source text to a checked program, and a machine that runs its flows.
+//!
+//! A pure interpreter: no I/O, no clock, no async, no threads. What a program wants from outside (an answer of a model,
+//! the identity of the caller, the time of day) is handed in or asked for by the machine and resolved by its driver.
+
+pub mod ast;
+pub mod fault;
+pub mod span;
