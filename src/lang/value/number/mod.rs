@@ -1,0 +1,186 @@
+//! Owns the decimal number of the language: General Decimal Arithmetic with 28 digits, half-even, exponents to
+//! +-999999. Whole and fractional numbers of up to 18 digits stay in one machine word, others in a shared
+//! 128-bit coefficient, longer literals in `dec`. Must not know values, messages or where a number came from.
+//!
+//! Source: <https://speleotrove.com/decimal/decarith.html>, checked against Python's `decimal`.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+mod arith;
+mod power;
+mod text;
+mod wide;
+
+use wide::{Huge, Parts, WIDE_LIMIT};
+
+/// Significant digits of every arithmetic result.
+pub(super) const PRECISION: u32 = 28;
+/// Digits a literal or an integer of the input may have.
+pub const MAX_DIGITS: usize = wide::HUGE_UNITS * 3;
+
+/// Why arithmetic has no result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NumberFault {
+    /// Overflow, `0 ** 0`, a root of a negative number, a quotient too long for `%`.
+    NoResult,
+    /// `/` with a right side of zero.
+    DividedByZero,
+    /// `%` with a right side of zero.
+    ModuloByZero,
+}
+
+/// A decimal number with the scale it was written or computed with. Equality and order are by value.
+#[derive(Clone, Debug)]
+pub struct Number(Repr);
+
+#[derive(Clone, Debug)]
+enum Repr {
+    /// `coef * 10^exp`; never a negative zero.
+    Small { coef: i64, exp: i32 },
+    /// What does not fit a word: a longer coefficient or a negative zero.
+    Wide(Arc<Parts>),
+    /// More digits than 38: only a literal or an integer of the input can be one.
+    Huge(Arc<Huge>),
+}
+
+impl Number {
+    /// Zero.
+    pub const ZERO: Self = Self(Repr::Small { coef: 0, exp: 0 });
+
+    /// `coef * 10^exp`.
+    fn small(coef: i64, exp: i32) -> Self {
+        Self(Repr::Small { coef, exp })
+    }
+
+    fn from_parts(parts: Parts) -> Self {
+        debug_assert!(parts.coef < WIDE_LIMIT);
+        match i64::try_from(parts.coef) {
+            Ok(0) if parts.negative => Self(Repr::Wide(Arc::new(parts))),
+            Ok(coef) => Self::small(if parts.negative { -coef } else { coef }, parts.exp),
+            Err(_) => Self(Repr::Wide(Arc::new(parts))),
+        }
+    }
+
+    /// Sign, coefficient and exponent; none for more than 38 digits.
+    fn parts(&self) -> Option<Parts> {
+        match &self.0 {
+            Repr::Small { coef, exp } => {
+                Some(Parts { negative: *coef < 0, coef: u128::from(coef.unsigned_abs()), exp: *exp })
+            }
+            Repr::Wide(parts) => Some(**parts),
+            Repr::Huge(_) => None,
+        }
+    }
+
+    /// The decimal of a binary fraction's shortest text; none for what is not finite.
+    pub fn from_float(float: f64) -> Option<Self> {
+        if !float.is_finite() {
+            return None;
+        }
+        Self::parse(&super::json_write::float_text(float))
+    }
+
+    /// Whether this is zero, of either sign.
+    pub fn is_zero(&self) -> bool {
+        match &self.0 {
+            Repr::Small { coef, .. } => *coef == 0,
+            Repr::Wide(parts) => parts.coef == 0,
+            Repr::Huge(huge) => huge.is_zero(),
+        }
+    }
+
+    /// Whether this is below zero.
+    pub fn is_negative(&self) -> bool {
+        match &self.0 {
+            Repr::Small { coef, .. } => *coef < 0,
+            Repr::Wide(parts) => parts.negative && parts.coef != 0,
+            Repr::Huge(huge) => huge.is_negative() && !huge.is_zero(),
+        }
+    }
+
+    /// Whether nothing stands behind the decimal point.
+    pub fn is_integral(&self) -> bool {
+        match &self.0 {
+            Repr::Small { exp, .. } if *exp >= 0 => true,
+            Repr::Huge(huge) => wide::huge_is_integral(huge),
+            _ => self.parts().is_some_and(|parts| parts.is_integral()),
+        }
+    }
+
+    /// The whole number this is, if it is one and fits.
+    pub fn to_i64(&self) -> Option<i64> {
+        if let Repr::Small { coef, exp: 0 } = self.0 {
+            return Some(coef);
+        }
+        let parts = self.parts()?.reduced();
+        let scale = u32::try_from(parts.exp).ok()?;
+        let whole = i128::try_from(10u128.checked_pow(scale)?.checked_mul(parts.coef)?).ok()?;
+        i64::try_from(if parts.negative { -whole } else { whole }).ok()
+    }
+
+    /// Order by value.
+    pub fn compare(&self, other: &Number) -> Ordering {
+        if let (Repr::Small { coef: a, exp: ea }, Repr::Small { coef: b, exp: eb }) = (&self.0, &other.0)
+            && ea == eb
+        {
+            return a.cmp(b);
+        }
+        match (self.parts(), other.parts()) {
+            (Some(a), Some(b)) => a.compare(&b),
+            _ => wide::huge_compare(&self.to_huge(), &other.to_huge()),
+        }
+    }
+
+    fn to_huge(&self) -> Huge {
+        match &self.0 {
+            Repr::Huge(huge) => **huge,
+            _ => self.parts().unwrap_or(Parts::ZERO).to_dec(),
+        }
+    }
+}
+
+impl From<i64> for Number {
+    fn from(number: i64) -> Self {
+        if number == i64::MIN {
+            let coef = u128::from(number.unsigned_abs());
+            return Self(Repr::Wide(Arc::new(Parts { negative: true, coef, exp: 0 })));
+        }
+        Self::small(number, 0)
+    }
+}
+
+impl From<i32> for Number {
+    fn from(number: i32) -> Self {
+        Self::from(i64::from(number))
+    }
+}
+
+impl From<usize> for Number {
+    fn from(number: usize) -> Self {
+        Self::from(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl PartialEq for Number {
+    fn eq(&self, other: &Self) -> bool {
+        self.compare(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Number {}
+
+impl PartialOrd for Number {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Number {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.compare(other)
+    }
+}
+
+#[cfg(test)]
+mod tests;
