@@ -4,6 +4,11 @@
 //! the identity of the caller, the time of day) is handed in or asked for by the machine and resolved by its driver.
 
 pub mod ast;
+pub mod cache_key;
+pub mod embed;
 pub mod fault;
+pub mod memory;
+pub mod mock;
+pub mod records;
 pub mod span;
 pub mod value;

@@ -22,11 +22,11 @@ pub fn order(list: Value, field: &str, highest_first: bool) -> Result<Value, Fau
 }
 
 fn sort_key(item: &Value, field: &str) -> Result<Number, Fault> {
-    let value = match item {
-        Value::Map(map) => map.get(field),
-        _ => None,
+    let Value::Map(map) = item else {
+        let got = item.type_name();
+        return Err(fault(format!("Order list items must be objects but got {got}")));
     };
-    let value = value.ok_or_else(|| fault(format!("Order field '{field}' is missing")))?;
+    let value = map.get(field).ok_or_else(|| fault(format!("Order field '{field}' is missing")))?;
     value.as_number().ok_or_else(|| {
         let got = value.type_name();
         fault(format!("Order field '{field}' must be a number but got {got}"))
@@ -35,14 +35,20 @@ fn sort_key(item: &Value, field: &str) -> Result<Number, Fault> {
 
 /// The first `count` items, or all if there are fewer.
 pub fn keep_first(list: Value, count: &Value) -> Result<Value, Fault> {
-    let whole = count.as_number().filter(|number| number.is_integral());
-    let Some(whole) = whole else { return Err(fault("keep first needs a whole number")) };
-    let Value::List(list) = list else {
-        return Err(fault("keep first needs an order statement first."));
+    let Some(whole) = count.as_number() else {
+        let got = count.type_name();
+        return Err(fault(format!("keep first needs a number but got {got}")));
     };
-    if whole.is_negative() {
-        return Err(fault("keep first needs a whole number of at least zero"));
+    if !whole.is_integral() {
+        return Err(fault("keep first needs a whole number"));
     }
+    if whole.is_negative() {
+        return Err(fault("keep first needs zero or more"));
+    }
+    let Value::List(list) = list else {
+        let got = list.type_name();
+        return Err(fault(format!("keep first needs a list but got {got}")));
+    };
     let count = whole.to_i64().and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX);
     if count >= list.len() {
         return Ok(Value::List(list));
