@@ -13,6 +13,5 @@ pub mod mock;
 pub mod parse;
 pub mod records;
 pub mod span;
-pub mod span;
 pub mod token;
 pub mod value;
