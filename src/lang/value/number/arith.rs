@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use dec::{Context, Decimal};
+use dec::{Context, Decimal, Rounding};
 
 use super::wide::{self, HUGE_UNITS, Parts, digits, scaled};
 use super::{Number, NumberFault, PRECISION, Repr};
@@ -204,8 +204,19 @@ fn slow(operation: Operation, a: &Number, b: &Number) -> Outcome {
 fn by_dec<const N: usize>(operation: Operation, mut a: Decimal<N>, b: &Decimal<N>) -> Outcome {
     let mut context: Context<Decimal<N>> = wide::context(PRECISION);
     match operation {
-        Operation::Add => context.add(&mut a, b),
-        Operation::Subtract => context.sub(&mut a, b),
+        Operation::Add | Operation::Subtract => {
+            // `dec` rounds a sum wrongly when an operand is longer than the precision. So the sum is made with
+            // room for both operands, rounded such that rounding once more is as good as rounding once.
+            let mut roomy: Context<Decimal<N>> = wide::context(N as u32 * 3);
+            roomy.set_rounding(Rounding::ZeroFiveUp);
+            if matches!(operation, Operation::Add) {
+                roomy.add(&mut a, b);
+            } else {
+                roomy.sub(&mut a, b);
+            }
+            // A product with one rounds and, unlike `plus`, leaves the sign of a zero.
+            context.mul(&mut a, &Decimal::<N>::from(1));
+        }
         Operation::Multiply => context.mul(&mut a, b),
         Operation::Divide => context.div(&mut a, b),
         Operation::Remainder => context.rem(&mut a, b),

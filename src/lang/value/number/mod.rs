@@ -183,4 +183,6 @@ impl Ord for Number {
 }
 
 #[cfg(test)]
+mod python_tests;
+#[cfg(test)]
 mod tests;

@@ -10,8 +10,11 @@ use super::{Number, NumberFault, PRECISION};
 const UNITS: usize = 30;
 /// Working digits of `ln` and `exp`.
 const REAL_PRECISION: u32 = 60;
-/// Longer whole exponents have no result unless the base is one: only a base within 10^-50 of one could.
+/// Whole exponents beyond this go through `ln` and `exp` like fractional ones.
 const MAX_EXPONENT: u128 = 10u128.pow(37);
+
+/// Exponent of the last digit of the smallest number.
+const LOWEST_EXPONENT: i32 = -999_999 - 27;
 
 type Outcome = Result<Number, NumberFault>;
 
@@ -87,32 +90,44 @@ fn is_odd(number: &Number) -> bool {
 }
 
 fn raise<const N: usize>(base: Decimal<N>, exponent: &Number, whole: bool) -> Outcome {
-    if whole {
-        return raise_whole(base, exponent);
+    match whole_times(exponent).filter(|_| whole) {
+        Some((times, negative)) => raise_whole(base, times, negative),
+        None => raise_real(base, exponent, whole && is_odd(exponent)),
     }
+}
+
+/// The size and sign of a whole exponent that squaring can take.
+fn whole_times(exponent: &Number) -> Option<(u128, bool)> {
+    let parts = exponent.parts()?.reduced();
+    let shift = u32::try_from(parts.exp).ok()?;
+    let times = wide::scaled(parts.coef, shift).filter(|times| *times < MAX_EXPONENT)?;
+    Some((times, parts.negative))
+}
+
+/// `exp(y ln |x|)`, with the sign of the base if `odd`.
+fn raise_real<const N: usize>(base: Decimal<N>, exponent: &Number, odd: bool) -> Outcome {
     let mut work: Context<Decimal<N>> = wide::context(REAL_PRECISION);
     let exponent = match exponent.parts() {
         Some(parts) => parts.to_dec::<N>(),
         None => work.to_width(exponent.to_huge()),
     };
+    let negative = base.is_negative();
     let mut power = base;
+    work.abs(&mut power);
     work.ln(&mut power);
     work.mul(&mut power, &exponent);
     work.exp(&mut power);
+    if negative && odd {
+        work.neg(&mut power);
+    }
     finish(&work, power)
 }
 
-fn raise_whole<const N: usize>(base: Decimal<N>, exponent: &Number) -> Outcome {
-    let parts = exponent.parts().map(Parts::reduced).ok_or(NumberFault::NoResult)?;
-    let times = u32::try_from(parts.exp)
-        .ok()
-        .and_then(|shift| wide::scaled(parts.coef, shift))
-        .filter(|times| *times < MAX_EXPONENT)
-        .ok_or(NumberFault::NoResult)?;
-    let spare = wide::digits(times) + 2 + u32::from(parts.negative);
+fn raise_whole<const N: usize>(base: Decimal<N>, times: u128, inverse: bool) -> Outcome {
+    let spare = wide::digits(times) + 2 + u32::from(inverse);
     let mut work: Context<Decimal<N>> = wide::context(PRECISION + spare);
     let mut base = base;
-    if parts.negative {
+    if inverse {
         let mut inverse = Decimal::<N>::from(1);
         work.div(&mut inverse, &base);
         base = inverse;
@@ -128,6 +143,11 @@ fn raise_whole<const N: usize>(base: Decimal<N>, exponent: &Number) -> Outcome {
             break;
         }
     }
+    let negative = base.is_negative() && times % 2 == 1;
+    if power.is_negative() != negative {
+        // Squaring stops early at zero, whose sign it then has not reached. A sign changes also on a zero.
+        work.neg(&mut power);
+    }
     finish(&work, power)
 }
 
@@ -137,6 +157,11 @@ fn finish<const N: usize>(work: &Context<Decimal<N>>, mut power: Decimal<N>) -> 
         return Err(NumberFault::NoResult);
     }
     let mut context: Context<Decimal<N>> = wide::context(PRECISION);
+    if power.is_zero() {
+        // The base was not zero: too small for any digit, at the lowest exponent there is.
+        let exp = LOWEST_EXPONENT;
+        return Ok(Number::from_parts(Parts { negative: power.is_negative(), coef: 0, exp }));
+    }
     context.plus(&mut power);
     wide::from_dec(&context, &power)
 }
