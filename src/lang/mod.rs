@@ -5,6 +5,7 @@
 
 pub mod ast;
 pub mod cache_key;
+pub mod check;
 pub mod embed;
 pub mod fault;
 pub mod lexer;
@@ -15,3 +16,13 @@ pub mod records;
 pub mod span;
 pub mod token;
 pub mod value;
+
+/// Reads and checks a program, so that a machine can be built for it.
+///
+/// # Errors
+/// Every independent load fault, in the order of their places. Static checks run only on a program that could be read.
+pub fn read(source: &str) -> Result<ast::Program, Vec<fault::Fault>> {
+    let program = parse::parse(source)?;
+    let faults = check::check(&program);
+    if faults.is_empty() { Ok(program) } else { Err(faults) }
+}

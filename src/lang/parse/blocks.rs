@@ -1,5 +1,7 @@
 //! `parallel:` and `orchestration:`, with how their results become one.
 
+use std::collections::HashSet;
+
 use super::super::ast::{
     Block, BranchMerge, BranchPolicy, Expr, ExprKind, LocalMerge, Name, Stmt, StmtKind, Task,
 };
@@ -85,8 +87,9 @@ impl Parser<'_, '_> {
             return plain("Expected indented branches in orchestration", self.cursor.span());
         }
         let branches = self.lines("orchestration", Self::branch)?;
-        for (at, (name, _)) in branches.iter().enumerate() {
-            if branches[..at].iter().any(|(earlier, _)| earlier.text == name.text) {
+        let mut seen = HashSet::new();
+        for (name, _) in &branches {
+            if !seen.insert(name.text.as_ref()) {
                 return plain(format!("Duplicate branch name '{}'.", name.text), name.span);
             }
         }

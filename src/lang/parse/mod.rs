@@ -37,7 +37,7 @@ pub const MAX_HEIGHT: u32 = 1_000;
 /// Faults reported for one file.
 const MAX_FAULTS: usize = 100;
 /// Largest source, in bytes.
-pub const MAX_SOURCE_BYTES: usize = 8 << 20;
+pub const MAX_SOURCE_BYTES: usize = 2 << 20;
 
 /// A result whose fault ends the piece being read.
 type Parsed<T> = Result<T, Box<Fault>>;

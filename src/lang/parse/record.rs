@@ -1,5 +1,6 @@
 //! Records and the identity: their fields and what a value must satisfy.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::super::ast::{Constraint, IdentityDecl, Name, Program, RecordDecl, RecordField, TypeKind};
@@ -46,8 +47,9 @@ impl Parser<'_, '_> {
     }
 
     fn refuse_duplicates(fields: &[RecordField], owner: &str) -> Parsed<()> {
-        for (at, field) in fields.iter().enumerate() {
-            if fields[..at].iter().any(|earlier| earlier.name.text == field.name.text) {
+        let mut seen = HashSet::new();
+        for field in fields {
+            if !seen.insert(field.name.text.as_ref()) {
                 return plain(format!("Duplicate field '{}' in {owner}.", field.name.text), field.name.span);
             }
         }

@@ -2,6 +2,8 @@
 //!
 //! A statement begins with its keyword; words that are no keywords elsewhere (`log`, `keep`, ...) are told apart here.
 
+use std::collections::HashSet;
+
 use super::super::ast::{Block, Expr, ExprKind, LogLevel, Name, Stmt, StmtKind, Target};
 use super::super::fault::Fault;
 use super::super::span::Span;
@@ -160,17 +162,16 @@ impl Parser<'_, '_> {
         if !self.cursor.at_block() {
             return plain("Expected indented declarations after let", self.cursor.span());
         }
-        let mut names: Vec<Name> = Vec::new();
+        let mut names = HashSet::new();
         let lines = self.lines("let block", |parser| {
             let mut line = Vec::new();
             loop {
                 let span = parser.cursor.span();
                 let kind = parser.binding()?;
-                if let StmtKind::Let { name, .. } = &kind {
-                    if names.iter().any(|earlier| earlier.text == name.text) {
-                        return plain(format!("Duplicate let name '{}'.", name.text), name.span);
-                    }
-                    names.push(name.clone());
+                if let StmtKind::Let { name, .. } = &kind
+                    && !names.insert(name.text.clone())
+                {
+                    return plain(format!("Duplicate let name '{}'.", name.text), name.span);
                 }
                 line.push(Stmt { kind, span });
                 if !parser.cursor.eat_sign(",") || parser.cursor.at_line_end() {

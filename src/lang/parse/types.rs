@@ -1,5 +1,7 @@
 //! Types and the lines `name is [optional] type` of contracts, functions, tools and routes.
 
+use std::collections::HashSet;
+
 use super::super::ast::{FieldDecl, Name, TypeKind, TypeRef};
 use super::super::token::TokenKind;
 use super::{Parsed, Parser, plain};
@@ -64,8 +66,9 @@ impl Parser<'_, '_> {
     /// The indented field lines that follow, if any.
     pub(super) fn field_lines(&mut self, what: &str) -> Parsed<Vec<FieldDecl>> {
         let fields = self.lines(what, Self::field_line)?;
-        for (at, field) in fields.iter().enumerate() {
-            if fields[..at].iter().any(|earlier| earlier.name.text == field.name.text) {
+        let mut seen = HashSet::new();
+        for field in &fields {
+            if !seen.insert(field.name.text.as_ref()) {
                 return plain(format!("Duplicate field '{}' in {what}", field.name.text), field.name.span);
             }
         }
