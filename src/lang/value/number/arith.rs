@@ -1,15 +1,24 @@
 //! Owns the four operations, the remainder and the signs. Each tries one machine word, then 128 bits, and hands
 //! what fits neither to `dec`; all three give the same digits and the same scale.
 
-use std::sync::Arc;
-
 use dec::{Context, Decimal, Rounding};
 
-use super::wide::{self, HUGE_UNITS, Parts, digits, scaled};
+use super::limbs;
+use super::wide::{self, HUGE_UNITS, Parts, digits, power_of_ten, scaled, split};
 use super::{Number, NumberFault, PRECISION, Repr};
 
 /// Beyond this exponent the result may leave the range, which `dec` knows how to judge.
 const EASY_EXPONENT: i32 = 400_000;
+/// Powers of ten in one word.
+static WORD_POWERS: [i64; 19] = {
+    let mut powers = [1; 19];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
 /// Units for operands of up to 38 digits.
 const UNITS: usize = 14;
 
@@ -28,28 +37,35 @@ enum Operation {
 impl Number {
     /// The sum, rounded to 28 digits.
     pub fn add(&self, other: &Number) -> Outcome {
-        if let (Repr::Small { coef: a, exp: ea }, Repr::Small { coef: b, exp: eb }) = (&self.0, &other.0)
-            && ea == eb
-            && easy(*ea)
-            && let Some(sum) = a.checked_add(*b)
-            && sum != i64::MIN
-        {
-            return Ok(Number::small(sum, *ea));
+        match self.small_sum(other, i64::checked_add) {
+            Some(sum) => Ok(sum),
+            None => self.sum(other, false),
         }
-        self.sum(other, false)
     }
 
     /// The difference, rounded to 28 digits.
     pub fn subtract(&self, other: &Number) -> Outcome {
-        if let (Repr::Small { coef: a, exp: ea }, Repr::Small { coef: b, exp: eb }) = (&self.0, &other.0)
-            && ea == eb
-            && easy(*ea)
-            && let Some(difference) = a.checked_sub(*b)
-            && difference != i64::MIN
-        {
-            return Ok(Number::small(difference, *ea));
+        match self.small_sum(other, i64::checked_sub) {
+            Some(difference) => Ok(difference),
+            None => self.sum(other, true),
         }
-        self.sum(other, true)
+    }
+
+    /// Adds within one word, if both sides and the result fit at the finer scale.
+    #[inline]
+    fn small_sum(&self, other: &Number, add: impl Fn(i64, i64) -> Option<i64>) -> Option<Number> {
+        let (&Repr::Small { coef: mut a, exp: ea }, &Repr::Small { coef: mut b, exp: eb }) =
+            (&self.0, &other.0)
+        else {
+            return None;
+        };
+        if ea > eb {
+            a = a.checked_mul(*WORD_POWERS.get(ea.abs_diff(eb) as usize)?)?;
+        } else if eb > ea {
+            b = b.checked_mul(*WORD_POWERS.get(eb.abs_diff(ea) as usize)?)?;
+        }
+        let exp = ea.min(eb);
+        add(a, b).filter(|sum| *sum != i64::MIN && easy(exp)).map(|sum| Number::small(sum, exp))
     }
 
     fn sum(&self, other: &Number, subtract: bool) -> Outcome {
@@ -73,11 +89,7 @@ impl Number {
         {
             return Ok(Number::small(product, ea + eb));
         }
-        let fast = self.parts().zip(other.parts()).and_then(|(a, b)| {
-            let (negative, exp) = (a.negative != b.negative, a.exp + b.exp);
-            let coef = a.coef.checked_mul(b.coef)?;
-            easy(exp).then(|| Parts { negative, coef, exp }.rounded())
-        });
+        let fast = self.parts().zip(other.parts()).and_then(|(a, b)| multiply_parts(a, b));
         match fast {
             Some(parts) => Ok(Number::from_parts(parts)),
             None => slow(Operation::Multiply, self, other),
@@ -126,7 +138,8 @@ impl Number {
     fn with_scale_of(&self, other: &Number) -> Number {
         let exp = match &other.0 {
             Repr::Small { exp, .. } => *exp,
-            Repr::Wide(parts) => parts.exp,
+            Repr::Wide { exp, .. } => *exp,
+            Repr::Long(parts) => parts.exp,
             Repr::Huge(huge) => huge.exponent(),
         };
         Number::small(0, exp)
@@ -149,7 +162,7 @@ fn aligned(a: Parts, b: Parts) -> Option<(u128, u128, i32)> {
 }
 
 fn add_parts(a: Parts, b: Parts) -> Option<Parts> {
-    let (left, right, exp) = aligned(a, b)?;
+    let Some((left, right, exp)) = aligned(a, b) else { return add_far(a, b) };
     let (negative, coef) = if a.negative == b.negative {
         (a.negative, left + right)
     } else if left == right {
@@ -162,36 +175,86 @@ fn add_parts(a: Parts, b: Parts) -> Option<Parts> {
     Some(Parts { negative, coef, exp }.rounded())
 }
 
+/// Adds two numbers of at most 28 digits that no common scale holds: the one with the higher exponent is then so
+/// much larger that the other cannot cancel any of its leading digits.
+fn add_far(a: Parts, b: Parts) -> Option<Parts> {
+    let (large, small) = if a.exp > b.exp { (a, b) } else { (b, a) };
+    let apart = large.exp.abs_diff(small.exp);
+    let out_of_reach = !easy(large.exp) || !easy(small.exp) || digits(small.coef) > PRECISION;
+    if out_of_reach || large.coef == 0 || small.coef == 0 {
+        return None;
+    }
+    let room = 37u32.checked_sub(digits(large.coef))?;
+    let behind = apart.checked_sub(room)?;
+    let (near, rest) = if behind > 37 { (0, 1) } else { split(small.coef, behind) };
+    let (coef, more) = (large.coef * power_of_ten(room), rest != 0);
+    let coef = if a.negative == b.negative { coef + near } else { coef - near - u128::from(more) };
+    Some(Parts { negative: large.negative, coef, exp: large.exp - room as i32 }.rounded_with(more))
+}
+
+fn multiply_parts(a: Parts, b: Parts) -> Option<Parts> {
+    let (negative, exp) = (a.negative != b.negative, a.exp + b.exp);
+    if !easy(a.exp) || !easy(b.exp) {
+        return None;
+    }
+    if let Some(coef) = a.coef.checked_mul(b.coef) {
+        return Some(Parts { negative, coef, exp }.rounded());
+    }
+    // 29 digits or more stay, so what is dropped here only matters as "a little more".
+    let drop = (digits(a.coef) + digits(b.coef)).checked_sub(PRECISION + 2).filter(|drop| *drop <= 38)?;
+    let (coef, more) = limbs::divide(limbs::multiply(a.coef, b.coef), power_of_ten(drop));
+    Some(Parts { negative, coef, exp: exp + drop as i32 }.rounded_with(more))
+}
+
 fn divide_parts(a: Parts, b: Parts) -> Option<Parts> {
     if !easy(a.exp) || !easy(b.exp) {
         return None;
     }
     let (negative, ideal) = (a.negative != b.negative, a.exp - b.exp);
-    if a.coef.is_multiple_of(b.coef) {
-        return Some(Parts { negative, coef: a.coef / b.coef, exp: ideal }.rounded());
+    if let Some(coef) = whole_quotient(a.coef, b.coef) {
+        return Some(Parts { negative, coef, exp: ideal }.rounded());
     }
+    // At least 29 digits, so that what is left only matters as "a little more".
     let shift = (PRECISION + 1 + digits(b.coef)).saturating_sub(digits(a.coef));
-    let numerator = scaled(a.coef, shift)?;
-    let (mut coef, rest) = (numerator / b.coef, numerator % b.coef);
+    if shift > 38 {
+        return None;
+    }
+    let (mut coef, more) = match scaled(a.coef, shift) {
+        Some(numerator) => {
+            let quotient = numerator / b.coef;
+            (quotient, quotient * b.coef != numerator)
+        }
+        None => limbs::divide(limbs::multiply(a.coef, power_of_ten(shift)), b.coef),
+    };
     let mut exp = ideal - shift as i32;
-    if rest != 0 {
-        // At least 29 digits stand: a last digit of 0 or 5 would look like an exact end or half.
-        coef += u128::from(coef.is_multiple_of(5));
-    } else {
-        while exp < ideal && coef.is_multiple_of(10) {
-            coef /= 10;
-            exp += 1;
+    while !more && exp < ideal && coef.is_multiple_of(10) {
+        coef /= 10;
+        exp += 1;
+    }
+    Some(Parts { negative, coef, exp }.rounded_with(more))
+}
+
+/// The quotient if nothing is left, within one word where possible.
+fn whole_quotient(a: u128, b: u128) -> Option<u128> {
+    match (u64::try_from(a), u64::try_from(b)) {
+        (Ok(a), Ok(b)) => a.is_multiple_of(b).then(|| u128::from(a / b)),
+        _ => {
+            let quotient = a / b;
+            (quotient * b == a).then_some(quotient)
         }
     }
-    Some(Parts { negative, coef, exp }.rounded())
 }
 
 fn remainder_parts(a: Parts, b: Parts) -> Option<Parts> {
     let (left, right, exp) = aligned(a, b)?;
-    if digits(left / right) > PRECISION {
+    if let (Ok(left), Ok(right)) = (u64::try_from(left), u64::try_from(right)) {
+        return Some(Parts { negative: a.negative, coef: u128::from(left % right), exp });
+    }
+    let quotient = left / right;
+    if digits(quotient) > PRECISION {
         return None;
     }
-    Some(Parts { negative: a.negative, coef: left % right, exp }.rounded())
+    Some(Parts { negative: a.negative, coef: left - quotient * right, exp }.rounded())
 }
 
 fn slow(operation: Operation, a: &Number, b: &Number) -> Outcome {
@@ -237,5 +300,5 @@ pub(super) fn reference(operator: char, a: &Number, b: &Number) -> Outcome {
     slow(operation, a, b)
 }
 
-// A number is cloned on every load of a local: it must stay two words.
-const _: () = assert!(size_of::<Number>() == 16 && size_of::<Arc<Parts>>() == 8);
+// A number is cloned on every load of a local: it must stay three words, and so must a value that holds one.
+const _: () = assert!(size_of::<Number>() == 24);

@@ -1,6 +1,6 @@
 //! Owns the decimal number of the language: General Decimal Arithmetic with 28 digits, half-even, exponents to
-//! +-999999. Whole and fractional numbers of up to 18 digits stay in one machine word, others in a shared
-//! 128-bit coefficient, longer literals in `dec`. Must not know values, messages or where a number came from.
+//! +-999999. Numbers of up to 18 digits stay in one machine word, all other results in a coefficient of 96 bits
+//! beside it, longer literals in `dec`. Must not know values, messages or where a number came from.
 //!
 //! Source: <https://speleotrove.com/decimal/decarith.html>, checked against Python's `decimal`.
 
@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 mod arith;
+mod limbs;
 mod power;
 mod text;
 mod wide;
@@ -38,11 +39,17 @@ pub struct Number(Repr);
 enum Repr {
     /// `coef * 10^exp`; never a negative zero.
     Small { coef: i64, exp: i32 },
-    /// What does not fit a word: a longer coefficient or a negative zero.
-    Wide(Arc<Parts>),
-    /// More digits than 38: only a literal or an integer of the input can be one.
+    /// Any other number of up to 28 digits, so every result: `high` holds the sign in its top bit and the upper
+    /// bits of the coefficient below.
+    Wide { low: u64, high: u32, exp: i32 },
+    /// A number of 29 to 38 digits as written.
+    Long(Arc<Parts>),
+    /// More digits: only a literal or an integer of the input can be one.
     Huge(Arc<Huge>),
 }
+
+/// The top bit of `high`.
+const SIGN: u32 = 1 << 31;
 
 impl Number {
     /// Zero.
@@ -54,11 +61,16 @@ impl Number {
     }
 
     fn from_parts(parts: Parts) -> Self {
-        debug_assert!(parts.coef < WIDE_LIMIT);
-        match i64::try_from(parts.coef) {
-            Ok(0) if parts.negative => Self(Repr::Wide(Arc::new(parts))),
-            Ok(coef) => Self::small(if parts.negative { -coef } else { coef }, parts.exp),
-            Err(_) => Self(Repr::Wide(Arc::new(parts))),
+        let Parts { negative, coef, exp } = parts;
+        debug_assert!(coef < WIDE_LIMIT);
+        match i64::try_from(coef) {
+            Ok(magnitude) if !negative => Self::small(magnitude, exp),
+            Ok(magnitude) if magnitude != 0 => Self::small(-magnitude, exp),
+            _ if coef >> 95 == 0 => {
+                let high = (coef >> 64) as u32 | if negative { SIGN } else { 0 };
+                Self(Repr::Wide { low: coef as u64, high, exp })
+            }
+            _ => Self(Repr::Long(Arc::new(parts))),
         }
     }
 
@@ -68,7 +80,11 @@ impl Number {
             Repr::Small { coef, exp } => {
                 Some(Parts { negative: *coef < 0, coef: u128::from(coef.unsigned_abs()), exp: *exp })
             }
-            Repr::Wide(parts) => Some(**parts),
+            Repr::Wide { low, high, exp } => {
+                let coef = u128::from(high & !SIGN) << 64 | u128::from(*low);
+                Some(Parts { negative: high & SIGN != 0, coef, exp: *exp })
+            }
+            Repr::Long(parts) => Some(**parts),
             Repr::Huge(_) => None,
         }
     }
@@ -85,7 +101,8 @@ impl Number {
     pub fn is_zero(&self) -> bool {
         match &self.0 {
             Repr::Small { coef, .. } => *coef == 0,
-            Repr::Wide(parts) => parts.coef == 0,
+            Repr::Wide { low, high, .. } => *low == 0 && high & !SIGN == 0,
+            Repr::Long(_) => false,
             Repr::Huge(huge) => huge.is_zero(),
         }
     }
@@ -94,7 +111,8 @@ impl Number {
     pub fn is_negative(&self) -> bool {
         match &self.0 {
             Repr::Small { coef, .. } => *coef < 0,
-            Repr::Wide(parts) => parts.negative && parts.coef != 0,
+            Repr::Wide { high, .. } => high & SIGN != 0 && !self.is_zero(),
+            Repr::Long(parts) => parts.negative,
             Repr::Huge(huge) => huge.is_negative() && !huge.is_zero(),
         }
     }
@@ -144,7 +162,7 @@ impl From<i64> for Number {
     fn from(number: i64) -> Self {
         if number == i64::MIN {
             let coef = u128::from(number.unsigned_abs());
-            return Self(Repr::Wide(Arc::new(Parts { negative: true, coef, exp: 0 })));
+            return Self::from_parts(Parts { negative: true, coef, exp: 0 });
         }
         Self::small(number, 0)
     }

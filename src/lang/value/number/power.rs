@@ -40,10 +40,23 @@ impl Number {
         if self.compare(&Number::from(if negative { -1 } else { 1 })).is_eq() {
             return Ok(one_power(self, exponent, whole, sign));
         }
+        if let Some(power) = self.small_power(exponent) {
+            return Ok(power);
+        }
         match self.parts() {
             Some(parts) => raise::<UNITS>(parts.to_dec(), exponent, whole),
             None => raise::<HUGE_UNITS>(self.to_huge(), exponent, whole),
         }
+    }
+
+    /// An exact power of at most 28 digits.
+    fn small_power(&self, exponent: &Number) -> Option<Number> {
+        let times = exponent.to_i64().and_then(|times| u32::try_from(times).ok())?;
+        let parts = self.parts()?;
+        let coef = parts.coef.checked_pow(times)?;
+        let exp = parts.exp.checked_mul(i32::try_from(times).ok()?)?;
+        let exact = wide::digits(coef) <= PRECISION && (-400_000..=400_000).contains(&exp);
+        exact.then(|| Number::from_parts(Parts { negative: parts.negative && times % 2 == 1, coef, exp }))
     }
 
     /// The sign as written, also of a zero.

@@ -23,9 +23,27 @@ pub(super) struct Parts {
     pub(super) exp: i32,
 }
 
+/// Powers of ten that fit.
+static POWERS: [u128; 39] = {
+    let mut powers = [1; 39];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
+
+/// `10^exponent`, which must be at most 38.
+pub(super) fn power_of_ten(exponent: u32) -> u128 {
+    POWERS[exponent as usize]
+}
+
 /// How many digits `coef` has; zero has one.
 pub(super) fn digits(coef: u128) -> u32 {
-    coef.checked_ilog10().map_or(1, |log| log + 1)
+    // 1233 / 4096 is log10(2) closely enough for 128 bits: the guess is right or one too small.
+    let guess = ((128 - (coef | 1).leading_zeros()) * 1233) >> 12;
+    guess + u32::from(guess < 39 && coef >= POWERS[guess as usize]).max(u32::from(guess == 0))
 }
 
 /// `coef * 10^shift` if it stays below the limit.
@@ -36,7 +54,14 @@ pub(super) fn scaled(coef: u128, shift: u32) -> Option<u128> {
     if shift > 38 {
         return None;
     }
-    coef.checked_mul(10u128.pow(shift)).filter(|scaled| *scaled < WIDE_LIMIT)
+    coef.checked_mul(power_of_ten(shift)).filter(|scaled| *scaled < WIDE_LIMIT)
+}
+
+/// Quotient and remainder by `10^exponent`, with one division.
+pub(super) fn split(coef: u128, exponent: u32) -> (u128, u128) {
+    let unit = power_of_ten(exponent);
+    let quotient = coef / unit;
+    (quotient, coef - quotient * unit)
 }
 
 impl Parts {
@@ -49,7 +74,7 @@ impl Parts {
 
     pub(super) fn is_integral(&self) -> bool {
         let Ok(places) = u32::try_from(-self.exp) else { return true };
-        self.coef == 0 || (places < 39 && self.coef.is_multiple_of(10u128.pow(places)))
+        self.coef == 0 || (places < 39 && self.coef.is_multiple_of(power_of_ten(places)))
     }
 
     /// The same value without trailing zeros.
@@ -65,17 +90,23 @@ impl Parts {
     }
 
     /// Rounds to 28 digits, half to even. `coef` may be any 128-bit number here.
-    pub(super) fn rounded(mut self) -> Self {
+    pub(super) fn rounded(self) -> Self {
+        self.rounded_with(false)
+    }
+
+    /// Rounds like [`Parts::rounded`] a number that is a little more than `coef` if `more`; it must then have over
+    /// 28 digits.
+    pub(super) fn rounded_with(mut self, more: bool) -> Self {
         const FULL: u128 = 10u128.pow(PRECISION);
         if self.coef < FULL {
+            debug_assert!(!more);
             return self;
         }
         let drop = digits(self.coef) - PRECISION;
-        let unit = 10u128.pow(drop);
-        let (quotient, rest) = (self.coef / unit, self.coef % unit);
-        let up = match rest.cmp(&(unit / 2)) {
+        let (quotient, rest) = split(self.coef, drop);
+        let up = match rest.cmp(&(power_of_ten(drop) / 2)) {
             Ordering::Greater => true,
-            Ordering::Equal => quotient % 2 == 1,
+            Ordering::Equal => more || quotient % 2 == 1,
             Ordering::Less => false,
         };
         self.coef = quotient + u128::from(up);
@@ -102,7 +133,7 @@ impl Parts {
             // Equal first digits: the exponents differ by less than 38, and scaling the longer exponent
             // gives both the same number of digits.
             let shift = self.exp.abs_diff(other.exp);
-            let power = 10u128.pow(shift.min(38));
+            let power = power_of_ten(shift.min(38));
             if self.exp >= other.exp {
                 (self.coef * power).cmp(&other.coef)
             } else {
