@@ -13,6 +13,7 @@ pub mod memory;
 pub mod mock;
 pub mod parse;
 pub mod records;
+pub mod report;
 pub mod span;
 pub mod token;
 pub mod value;
