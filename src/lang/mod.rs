@@ -8,6 +8,7 @@ pub mod cache_key;
 pub mod check;
 pub mod embed;
 pub mod fault;
+pub mod format;
 pub mod lexer;
 pub mod memory;
 pub mod mock;
