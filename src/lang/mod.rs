@@ -28,3 +28,6 @@ pub fn read(source: &str) -> Result<ast::Program, Vec<fault::Fault>> {
     let faults = check::check(&program);
     if faults.is_empty() { Ok(program) } else { Err(faults) }
 }
+
+#[cfg(test)]
+mod reading_tests;
