@@ -8,6 +8,8 @@ pub mod ast;
 pub mod cache_key;
 pub mod check;
 mod compile;
+#[cfg(test)]
+mod conformance;
 pub mod embed;
 pub mod fault;
 pub mod format;
