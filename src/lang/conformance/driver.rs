@@ -72,7 +72,7 @@ impl Settings {
         ]);
         for (key, value) in &mut settings {
             let line = case.toml.iter().flat_map(|toml| toml.lines()).filter_map(|line| line.split_once('='));
-            if let Some((_, written)) = line.filter(|(name, _)| name.trim() == *key).last() {
+            if let Some((_, written)) = line.filter(|(name, _)| name.trim() == *key).next_back() {
                 *value = written.trim().to_owned();
             }
             if let Some(variable) = case.env.get(&format!("N3_{}", key.to_uppercase())) {
