@@ -10,6 +10,8 @@ mod functions;
 mod graph;
 mod names;
 mod references;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use super::ast::Program;

@@ -23,7 +23,7 @@ impl Parser<'_, '_> {
         }
         self.cursor.expect_sign(":", "after parallel")?;
         if !self.cursor.at_block() {
-            return plain("Expected indented agents in run agents", self.cursor.span());
+            return plain("Expected indented agents in run agents", self.cursor.block_span());
         }
         let entries = self.lines("run agents", Self::agent_entry)?;
         let merge = if self.cursor.at_word("merge") { Some(self.agent_merge()?) } else { None };
@@ -98,7 +98,7 @@ impl Parser<'_, '_> {
         self.cursor.expect_word("parallel", "after in")?;
         self.cursor.expect_sign(":", "after parallel")?;
         if !self.cursor.at_block() {
-            return plain("Expected indented agents in parallel", self.cursor.span());
+            return plain("Expected indented agents in parallel", self.cursor.block_span());
         }
         let entries = self.lines("agents in parallel", Self::verb_entry)?;
         let merge = if self.cursor.at_word("merge") { Some(self.agent_merge()?) } else { None };
@@ -112,7 +112,7 @@ impl Parser<'_, '_> {
         let mut merge = Settings::default();
         if self.cursor.eat_sign(":") {
             if !self.cursor.at_block() {
-                return plain("Expected indented settings in merge", self.cursor.span());
+                return plain("Expected indented settings in merge", self.cursor.block_span());
             }
             self.lines("merge", |parser| merge.read(parser))?;
         } else {

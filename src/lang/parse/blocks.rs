@@ -14,7 +14,7 @@ impl Parser<'_, '_> {
         self.cursor.next();
         self.cursor.expect_sign(":", "after parallel")?;
         if !self.cursor.at_block() {
-            return plain("Expected indented tasks in parallel", self.cursor.span());
+            return plain("Expected indented tasks in parallel", self.cursor.block_span());
         }
         self.nested(Self::tasks)
     }
@@ -84,7 +84,7 @@ impl Parser<'_, '_> {
         let span = self.cursor.next().span;
         self.cursor.expect_sign(":", "after orchestration")?;
         if !self.cursor.at_block() {
-            return plain("Expected indented branches in orchestration", self.cursor.span());
+            return plain("Expected indented branches in orchestration", self.cursor.block_span());
         }
         let branches = self.lines("orchestration", Self::branch)?;
         let mut seen = HashSet::new();
@@ -106,7 +106,7 @@ impl Parser<'_, '_> {
         let name = self.cursor.text("branch name")?;
         self.cursor.expect_sign(":", "after branch name")?;
         if !self.cursor.enter_block() {
-            return plain("Expected an indented flow call in branch", self.cursor.span());
+            return plain("Expected an indented flow call in branch", self.cursor.block_span());
         }
         let span = self.cursor.span();
         let call = self.expression()?;
@@ -121,7 +121,7 @@ impl Parser<'_, '_> {
         let span = self.cursor.next().span;
         self.cursor.expect_sign(":", "after merge")?;
         if !self.cursor.at_block() {
-            return plain("Expected indented settings in merge", self.cursor.span());
+            return plain("Expected indented settings in merge", self.cursor.block_span());
         }
         let (mut policy, mut precedence) = (None, Vec::new());
         self.lines("merge", |parser| {

@@ -50,7 +50,7 @@ impl Parser<'_, '_> {
         let flow = self.cursor.text("flow name")?;
         self.cursor.expect_sign(":", "after flow name")?;
         if !self.cursor.enter_block() {
-            return plain("Expected indented input and output blocks in flow call", self.cursor.span());
+            return plain("Expected indented input and output blocks in flow call", self.cursor.block_span());
         }
         let (mut inputs, mut outputs, mut height) = (None, None, 0);
         while !self.cursor.at_dedent() {

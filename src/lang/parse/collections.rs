@@ -122,7 +122,7 @@ impl Parser<'_, '_> {
         let span = self.cursor.next().span;
         self.cursor.expect_sign(":", "after map")?;
         if !self.cursor.enter_block() {
-            return plain("Expected indented map entries", self.cursor.span());
+            return plain("Expected indented map entries", self.cursor.block_span());
         }
         let mut items = Items::default();
         let mut keys = Vec::new();
@@ -185,7 +185,7 @@ impl Parser<'_, '_> {
     fn transform_body(&mut self) -> Parsed<Grown> {
         self.cursor.expect_sign(":", "after the transform")?;
         if !self.cursor.enter_block() {
-            return plain("Expected an indented expression in the transform", self.cursor.span());
+            return plain("Expected an indented expression in the transform", self.cursor.block_span());
         }
         let body = self.grown()?;
         self.cursor.leave_block("in transform: its body is one expression")?;

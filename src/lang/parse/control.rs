@@ -57,12 +57,12 @@ impl Parser<'_, '_> {
         let subject = self.expression()?;
         self.cursor.expect_sign(":", "after match")?;
         if !self.cursor.enter_block() {
-            return plain("Expected an indented 'with:' in match", self.cursor.span());
+            return plain("Expected an indented 'with:' in match", self.cursor.block_span());
         }
         self.cursor.expect_word("with", "in match")?;
         self.cursor.expect_sign(":", "after with")?;
         if !self.cursor.at_block() {
-            return plain("Expected indented cases in match", self.cursor.span());
+            return plain("Expected indented cases in match", self.cursor.block_span());
         }
         let mut cases = Vec::new();
         let mut otherwise = None;

@@ -8,7 +8,7 @@ use super::super::token::{Token, TokenKind, is_reserved};
 use super::{Parsed, guided, plain};
 
 /// Tokens looked at when the form of a line decides how it is read.
-const LOOKAHEAD: usize = 2_000;
+const LOOKAHEAD: usize = 500;
 
 /// Reads tokens from left to right.
 pub(super) struct Cursor<'t, 's> {
@@ -37,6 +37,11 @@ impl<'t, 's> Cursor<'t, 's> {
 
     pub(super) fn span(&self) -> Span {
         self.peek().span
+    }
+
+    /// Where a block that is not there should begin: the next line, if this one is over.
+    pub(super) fn block_span(&self) -> Span {
+        self.peek_at(usize::from(self.at_newline())).span
     }
 
     /// How many tokens were read; to see that a loop moves.

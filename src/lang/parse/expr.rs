@@ -8,6 +8,16 @@ use super::super::span::Span;
 use super::super::token::TokenKind;
 use super::{MAX_HEIGHT, Parsed, Parser, guided, plain};
 
+/// How tightly operators bind, from the loosest.
+mod level {
+    pub(super) const OR: u8 = 1;
+    pub(super) const AND: u8 = 2;
+    pub(super) const NOT: u8 = 3;
+    pub(super) const COMPARE: u8 = 4;
+    pub(super) const SUM: u8 = 5;
+    pub(super) const PRODUCT: u8 = 6;
+}
+
 /// An expression and the height of its tree.
 pub(super) struct Grown {
     pub(super) expr: Expr,
@@ -42,42 +52,54 @@ impl Parser<'_, '_> {
 
     /// A whole expression with its height.
     pub(super) fn grown(&mut self) -> Parsed<Grown> {
-        self.nested(Self::or_chain)
+        self.nested(|parser| parser.climb(level::OR))
     }
 
-    fn or_chain(&mut self) -> Parsed<Grown> {
-        let mut left = self.and_chain()?;
-        while self.cursor.at_word("or") {
+    /// An expression of operators that bind at least as tightly as `min`. One frame per bracket or prefix, so that the
+    /// nesting limit costs little stack.
+    fn climb(&mut self, min: u8) -> Parsed<Grown> {
+        let negated = min <= level::NOT && self.cursor.at_word("not");
+        let mut left = if negated { self.negation()? } else { self.signed()? };
+        // The tightest operator that may still follow: what binds tighter was taken by the last operand.
+        let mut ceiling = if negated { level::AND } else { level::PRODUCT };
+        while let Some((op, level)) = self.operator()
+            && (min..=ceiling).contains(&level)
+        {
             let span = self.cursor.next().span;
-            left = Grown::binary(BinaryOp::Or, span, left, self.and_chain()?)?;
+            if level == level::COMPARE {
+                left = self.comparison(left, span)?;
+                ceiling = level::AND;
+            } else {
+                left = Grown::binary(op, span, left, self.climb(level + 1)?)?;
+                ceiling = ceiling.min(level);
+            }
         }
         Ok(left)
     }
 
-    fn and_chain(&mut self) -> Parsed<Grown> {
-        let mut left = self.negation()?;
-        while self.cursor.at_word("and") {
-            let span = self.cursor.next().span;
-            left = Grown::binary(BinaryOp::And, span, left, self.negation()?)?;
-        }
-        Ok(left)
+    /// The operator here and how tightly it binds; a comparison is told apart behind its `is`.
+    fn operator(&self) -> Option<(BinaryOp, u8)> {
+        Some(match self.cursor.peek().kind {
+            TokenKind::Word("or") => (BinaryOp::Or, level::OR),
+            TokenKind::Word("and") => (BinaryOp::And, level::AND),
+            TokenKind::Word("is") => (BinaryOp::Equal, level::COMPARE),
+            TokenKind::Sign("+") => (BinaryOp::Add, level::SUM),
+            TokenKind::Sign("-") => (BinaryOp::Subtract, level::SUM),
+            TokenKind::Sign("*") => (BinaryOp::Multiply, level::PRODUCT),
+            TokenKind::Sign("/") => (BinaryOp::Divide, level::PRODUCT),
+            TokenKind::Sign("%") => (BinaryOp::Remainder, level::PRODUCT),
+            _ => return None,
+        })
     }
 
     fn negation(&mut self) -> Parsed<Grown> {
-        if !self.cursor.at_word("not") {
-            return self.comparison();
-        }
         let span = self.cursor.next().span;
-        let operand = self.nested(Self::negation)?;
+        let operand = self.nested(|parser| parser.climb(level::NOT))?;
         Grown::unary(UnaryOp::Not, span, operand)
     }
 
-    fn comparison(&mut self) -> Parsed<Grown> {
-        let left = self.sum()?;
-        if !self.cursor.at_word("is") {
-            return Ok(left);
-        }
-        let span = self.cursor.next().span;
+    /// The words behind `is` and the right side.
+    fn comparison(&mut self, left: Grown, span: Span) -> Parsed<Grown> {
         if self.cursor.at_word("between") || self.cursor.at_words(&["strictly", "between"]) {
             return self.between(left, span);
         }
@@ -147,7 +169,7 @@ impl Parser<'_, '_> {
         if self.cursor.at_sign(":") && self.cursor.peek_at(1).kind == TokenKind::Newline {
             self.cursor.next();
             if !self.cursor.enter_block() {
-                return plain("Expected indented choices after 'is one of'", self.cursor.span());
+                return plain("Expected indented choices after 'is one of'", self.cursor.block_span());
             }
             let mut choices = Vec::new();
             while !self.cursor.at_dedent() {
@@ -189,31 +211,9 @@ impl Parser<'_, '_> {
         Ok(Expr { kind, span })
     }
 
+    /// An expression without comparison and logic.
     pub(super) fn sum(&mut self) -> Parsed<Grown> {
-        let mut left = self.product()?;
-        loop {
-            let op = match self.cursor.peek().kind {
-                TokenKind::Sign("+") => BinaryOp::Add,
-                TokenKind::Sign("-") => BinaryOp::Subtract,
-                _ => return Ok(left),
-            };
-            let span = self.cursor.next().span;
-            left = Grown::binary(op, span, left, self.product()?)?;
-        }
-    }
-
-    fn product(&mut self) -> Parsed<Grown> {
-        let mut left = self.signed()?;
-        loop {
-            let op = match self.cursor.peek().kind {
-                TokenKind::Sign("*") => BinaryOp::Multiply,
-                TokenKind::Sign("/") => BinaryOp::Divide,
-                TokenKind::Sign("%") => BinaryOp::Remainder,
-                _ => return Ok(left),
-            };
-            let span = self.cursor.next().span;
-            left = Grown::binary(op, span, left, self.signed()?)?;
-        }
+        self.climb(level::SUM)
     }
 
     fn signed(&mut self) -> Parsed<Grown> {

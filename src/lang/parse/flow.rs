@@ -108,7 +108,7 @@ impl Parser<'_, '_> {
         let record = self.cursor.text("record name")?;
         self.cursor.eat_sign(":");
         if !self.cursor.enter_block() {
-            return plain("Expected indented fields in update", self.cursor.span());
+            return plain("Expected indented fields in update", self.cursor.block_span());
         }
         let selector = self.selector()?;
         self.cursor.skip_newlines();

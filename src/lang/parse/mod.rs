@@ -20,6 +20,8 @@ mod record;
 mod records;
 mod route;
 mod stmt;
+#[cfg(test)]
+mod tests;
 mod tool;
 mod top;
 mod types;

@@ -75,7 +75,7 @@ impl Parser<'_, '_> {
         };
         self.cursor.expect_sign(":", "after the container")?;
         if !self.cursor.at_block() {
-            return plain("Expected indented page items", self.cursor.span());
+            return plain("Expected indented page items", self.cursor.block_span());
         }
         let items = self.lines("page", |parser| parser.nested(Self::page_item))?;
         Ok(PageItemKind::Container { kind, label, items })

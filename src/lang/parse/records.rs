@@ -21,7 +21,7 @@ impl Parser<'_, '_> {
     /// The indented lines `f.g is E` that follow; at least one.
     pub(super) fn field_value_lines(&mut self, what: &str) -> Parsed<Vec<FieldValue>> {
         if !self.cursor.at_block() {
-            return plain(format!("Expected indented fields in {what}"), self.cursor.span());
+            return plain(format!("Expected indented fields in {what}"), self.cursor.block_span());
         }
         self.lines(what, Self::field_value)
     }
@@ -95,7 +95,7 @@ impl Parser<'_, '_> {
             return Ok(StmtKind::Clear(records));
         }
         if !self.cursor.at_block() {
-            return plain("Expected indented record names after clear", self.cursor.span());
+            return plain("Expected indented record names after clear", self.cursor.block_span());
         }
         let lines = self.lines("clear", |parser| {
             let mut line = Vec::new();

@@ -29,7 +29,7 @@ impl Parser<'_, '_> {
             );
         }
         if !self.cursor.at_block() {
-            return plain(format!("Expected an indented block after {after}"), self.cursor.span());
+            return plain(format!("Expected an indented block after {after}"), self.cursor.block_span());
         }
         self.block()
     }
@@ -160,7 +160,7 @@ impl Parser<'_, '_> {
     fn let_block(&mut self, block: &mut Block) -> Parsed<()> {
         self.cursor.next();
         if !self.cursor.at_block() {
-            return plain("Expected indented declarations after let", self.cursor.span());
+            return plain("Expected indented declarations after let", self.cursor.block_span());
         }
         let mut names = HashSet::new();
         let lines = self.lines("let block", |parser| {
@@ -187,7 +187,7 @@ impl Parser<'_, '_> {
         self.cursor.next();
         self.cursor.next();
         if !self.cursor.at_block() {
-            return plain("Expected indented assignments after calc", self.cursor.span());
+            return plain("Expected indented assignments after calc", self.cursor.block_span());
         }
         let lines = self.lines("calc block", |parser| {
             let span = parser.cursor.span();
