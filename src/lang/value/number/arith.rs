@@ -5,20 +5,8 @@ use dec::{Context, Decimal, Rounding};
 
 use super::limbs;
 use super::wide::{self, HUGE_UNITS, Parts, digits, power_of_ten, scaled, split};
-use super::{Number, NumberFault, PRECISION, Repr};
+use super::{Number, NumberFault, PRECISION, Repr, easy};
 
-/// Beyond this exponent the result may leave the range, which `dec` knows how to judge.
-const EASY_EXPONENT: i32 = 400_000;
-/// Powers of ten in one word.
-static WORD_POWERS: [i64; 19] = {
-    let mut powers = [1; 19];
-    let mut at = 1;
-    while at < powers.len() {
-        powers[at] = powers[at - 1] * 10;
-        at += 1;
-    }
-    powers
-};
 /// Units for operands of up to 38 digits.
 const UNITS: usize = 14;
 
@@ -37,7 +25,7 @@ enum Operation {
 impl Number {
     /// The sum, rounded to 28 digits.
     pub fn add(&self, other: &Number) -> Outcome {
-        match self.small_sum(other, i64::checked_add) {
+        match self.quick_add(other) {
             Some(sum) => Ok(sum),
             None => self.sum(other, false),
         }
@@ -45,27 +33,10 @@ impl Number {
 
     /// The difference, rounded to 28 digits.
     pub fn subtract(&self, other: &Number) -> Outcome {
-        match self.small_sum(other, i64::checked_sub) {
+        match self.quick_subtract(other) {
             Some(difference) => Ok(difference),
             None => self.sum(other, true),
         }
-    }
-
-    /// Adds within one word, if both sides and the result fit at the finer scale.
-    #[inline]
-    fn small_sum(&self, other: &Number, add: impl Fn(i64, i64) -> Option<i64>) -> Option<Number> {
-        let (&Repr::Small { coef: mut a, exp: ea }, &Repr::Small { coef: mut b, exp: eb }) =
-            (&self.0, &other.0)
-        else {
-            return None;
-        };
-        if ea > eb {
-            a = a.checked_mul(*WORD_POWERS.get(ea.abs_diff(eb) as usize)?)?;
-        } else if eb > ea {
-            b = b.checked_mul(*WORD_POWERS.get(eb.abs_diff(ea) as usize)?)?;
-        }
-        let exp = ea.min(eb);
-        add(a, b).filter(|sum| *sum != i64::MIN && easy(exp)).map(|sum| Number::small(sum, exp))
     }
 
     fn sum(&self, other: &Number, subtract: bool) -> Outcome {
@@ -81,13 +52,8 @@ impl Number {
 
     /// The product, rounded to 28 digits.
     pub fn multiply(&self, other: &Number) -> Outcome {
-        if let (Repr::Small { coef: a, exp: ea }, Repr::Small { coef: b, exp: eb }) = (&self.0, &other.0)
-            && let Some(product) = a.checked_mul(*b)
-            && product != 0
-            && product != i64::MIN
-            && easy(ea + eb)
-        {
-            return Ok(Number::small(product, ea + eb));
+        if let Some(product) = self.quick_multiply(other) {
+            return Ok(product);
         }
         let fast = self.parts().zip(other.parts()).and_then(|(a, b)| multiply_parts(a, b));
         match fast {
@@ -101,6 +67,9 @@ impl Number {
     /// # Errors
     /// A divisor of zero is [`NumberFault::DividedByZero`].
     pub fn divide(&self, other: &Number) -> Outcome {
+        if let Some(quotient) = self.quick_divide(other) {
+            return Ok(quotient);
+        }
         if other.is_zero() {
             return Err(NumberFault::DividedByZero);
         }
@@ -115,6 +84,9 @@ impl Number {
     /// # Errors
     /// A right side of zero is [`NumberFault::ModuloByZero`]; a quotient of more than 28 digits has no result.
     pub fn remainder(&self, other: &Number) -> Outcome {
+        if let Some(rest) = self.quick_remainder(other) {
+            return Ok(rest);
+        }
         if other.is_zero() {
             return Err(NumberFault::ModuloByZero);
         }
@@ -142,12 +114,8 @@ impl Number {
             Repr::Long(parts) => parts.exp,
             Repr::Huge(huge) => huge.exponent(),
         };
-        Number::small(0, exp)
+        Number::from_parts(Parts { exp, ..Parts::ZERO })
     }
-}
-
-fn easy(exp: i32) -> bool {
-    (-EASY_EXPONENT..=EASY_EXPONENT).contains(&exp)
 }
 
 /// Both coefficients at the smaller exponent, if they fit.

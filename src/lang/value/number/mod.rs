@@ -10,6 +10,7 @@ use std::sync::Arc;
 mod arith;
 mod limbs;
 mod power;
+mod quick;
 mod text;
 mod wide;
 
@@ -37,7 +38,7 @@ pub struct Number(Repr);
 
 #[derive(Clone, Debug)]
 enum Repr {
-    /// `coef * 10^exp`; never a negative zero.
+    /// `coef * 10^exp` with an easy exponent; never a negative zero.
     Small { coef: i64, exp: i32 },
     /// Any other number of up to 28 digits, so every result: `high` holds the sign in its top bit and the upper
     /// bits of the coefficient below.
@@ -48,6 +49,14 @@ enum Repr {
     Huge(Arc<Huge>),
 }
 
+/// Within this exponent sums, products and quotients stay in range; beyond, `dec` judges.
+const EASY_EXPONENT: i32 = 400_000;
+
+#[inline(always)]
+fn easy(exp: i32) -> bool {
+    exp.unsigned_abs() <= EASY_EXPONENT.unsigned_abs()
+}
+
 /// The top bit of `high`.
 const SIGN: u32 = 1 << 31;
 
@@ -55,7 +64,8 @@ impl Number {
     /// Zero.
     pub const ZERO: Self = Self(Repr::Small { coef: 0, exp: 0 });
 
-    /// `coef * 10^exp`.
+    /// `coef * 10^exp`, the exponent easy.
+    #[inline(always)]
     fn small(coef: i64, exp: i32) -> Self {
         Self(Repr::Small { coef, exp })
     }
@@ -64,8 +74,8 @@ impl Number {
         let Parts { negative, coef, exp } = parts;
         debug_assert!(coef < WIDE_LIMIT);
         match i64::try_from(coef) {
-            Ok(magnitude) if !negative => Self::small(magnitude, exp),
-            Ok(magnitude) if magnitude != 0 => Self::small(-magnitude, exp),
+            Ok(magnitude) if !negative && easy(exp) => Self::small(magnitude, exp),
+            Ok(magnitude) if magnitude != 0 && easy(exp) => Self::small(-magnitude, exp),
             _ if coef >> 95 == 0 => {
                 let high = (coef >> 64) as u32 | if negative { SIGN } else { 0 };
                 Self(Repr::Wide { low: coef as u64, high, exp })
@@ -139,10 +149,8 @@ impl Number {
 
     /// Order by value.
     pub fn compare(&self, other: &Number) -> Ordering {
-        if let (Repr::Small { coef: a, exp: ea }, Repr::Small { coef: b, exp: eb }) = (&self.0, &other.0)
-            && ea == eb
-        {
-            return a.cmp(b);
+        if let Some(order) = self.quick_compare(other) {
+            return order;
         }
         match (self.parts(), other.parts()) {
             (Some(a), Some(b)) => a.compare(&b),
@@ -160,10 +168,6 @@ impl Number {
 
 impl From<i64> for Number {
     fn from(number: i64) -> Self {
-        if number == i64::MIN {
-            let coef = u128::from(number.unsigned_abs());
-            return Self::from_parts(Parts { negative: true, coef, exp: 0 });
-        }
         Self::small(number, 0)
     }
 }

@@ -61,6 +61,7 @@ pub enum Comparison {
 }
 
 impl Comparison {
+    #[inline(always)]
     fn holds(self, order: Ordering) -> bool {
         match self {
             Self::Greater => order.is_gt(),
@@ -69,6 +70,35 @@ impl Comparison {
             Self::AtMost => order.is_le(),
         }
     }
+}
+
+/// `left operator right` where both are short numbers and so is the result; none means: ask [`arithmetic`].
+#[inline(always)]
+pub fn quick_arithmetic(operator: Arithmetic, left: &Value, right: &Value) -> Option<Value> {
+    let (Value::Number(a), Value::Number(b)) = (left, right) else { return None };
+    let result = match operator {
+        Arithmetic::Add => a.quick_add(b),
+        Arithmetic::Subtract => a.quick_subtract(b),
+        Arithmetic::Multiply => a.quick_multiply(b),
+        Arithmetic::Divide => a.quick_divide(b),
+        Arithmetic::Remainder => a.quick_remainder(b),
+        Arithmetic::Power => None,
+    };
+    result.map(Value::Number)
+}
+
+/// `left is greater than right` and its kin, where both are short numbers; none means: ask [`compare`].
+#[inline(always)]
+pub fn quick_compare(comparison: Comparison, left: &Value, right: &Value) -> Option<bool> {
+    let (Value::Number(a), Value::Number(b)) = (left, right) else { return None };
+    Some(comparison.holds(a.quick_compare(b)?))
+}
+
+/// Equality where both are short numbers; none means: ask [`Value::equals`].
+#[inline(always)]
+pub fn quick_equals(left: &Value, right: &Value) -> Option<bool> {
+    let (Value::Number(a), Value::Number(b)) = (left, right) else { return None };
+    Some(a.quick_compare(b)?.is_eq())
 }
 
 /// `left operator right`. Cost of joining texts: their length.
