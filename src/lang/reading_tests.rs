@@ -1,8 +1,9 @@
-//! What must hold for reading, checking and formatting any text: over the programs of the contract, over programs that
-//! were damaged, and over plain noise.
+//! What must hold for reading, checking, formatting and running any text: over the programs of the contract, over
+//! programs that were damaged, and over plain noise.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use regex::Regex;
@@ -10,8 +11,12 @@ use serde_json::Value as Json;
 
 use super::fault::Fault;
 use super::format::format;
+use super::machine::{Limits, Machine, Progress, World};
+use super::memory::Memory;
 use super::parse::{MAX_NESTING, parse};
-use super::{ast, read, report};
+use super::records::InMemoryStore;
+use super::value::{Map, Value, parse_json};
+use super::{ast, load, read, report};
 
 /// The folder of the contract, from this file's own place.
 fn folder() -> PathBuf {
@@ -58,6 +63,40 @@ fn holds(source: &str) {
     assert_eq!(format(&once).expect("still readable"), once, "{source}");
 }
 
+/// Whatever `source` is, running each of its flows ends, within small limits.
+fn ends(source: &str, json: &Json) {
+    let Ok(app) = load(source) else { return };
+    let app = Arc::new(app);
+    let input = parse_json(&json["input"].to_string()).unwrap_or(Value::Null);
+    for flow in app.tree().flows.iter().take(4) {
+        let limits =
+            Limits { steps: 20_000, memory_bytes: 4 << 20, text_bytes: 1 << 20, ..Limits::default() };
+        let world = World {
+            identity: None,
+            state: Map::default(),
+            store: Box::new(InMemoryStore::new()),
+            memory: Memory::new(),
+            limits,
+            observing: true,
+            now_ms: None,
+        };
+        let mut run = Machine::start(Arc::clone(&app), &flow.name.text, input.clone(), world);
+        let mut rounds = 0;
+        loop {
+            rounds += 1;
+            assert!(rounds < 10_000, "{} does not end\n{source}", flow.name.text);
+            match run.advance(100) {
+                Progress::Blocked(asks) => {
+                    assert!(!asks.is_empty(), "{} waits for nothing\n{source}", flow.name.text);
+                    asks.iter().for_each(|ask| run.resolve(ask.id, Ok("answer".into())));
+                }
+                Progress::Spent => {}
+                Progress::Done(_) => break,
+            }
+        }
+    }
+}
+
 fn shown(faults: &[Fault], source: &str) {
     assert!(!faults.is_empty() && faults.len() <= 100, "{} faults", faults.len());
     for fault in faults {
@@ -91,6 +130,16 @@ fn the_layout_of_every_program_means_the_same_and_is_final() {
     for (_, source, _) in programs() {
         holds(&source);
     }
+}
+
+#[test]
+fn every_construct_is_read_and_laid_out_as_written() {
+    let source = include_str!("../../tests/language/everything.ai");
+    if let Err(faults) = load(source) {
+        panic!("{faults:?}");
+    }
+    assert_eq!(format(source).expect("readable"), source);
+    holds(source);
 }
 
 #[test]
@@ -290,13 +339,16 @@ proptest! {
 }
 
 #[test]
-fn damaged_programs_are_read_to_their_end() {
+fn damaged_programs_are_read_and_run_to_their_end() {
     let programs = programs();
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(4_000);
     let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
     let damaged = (0..programs.len(), prop::collection::vec(wound(), 1..6));
     let result = proptest::test_runner::TestRunner::new(config).run(&damaged, |(which, wounds)| {
-        holds(&wounded(&programs[which].1, &wounds));
+        let (_, source, json) = &programs[which];
+        let source = wounded(source, &wounds);
+        holds(&source);
+        ends(&source, json);
         Ok(())
     });
     assert!(result.is_ok(), "{}", result.expect_err("just seen"));

@@ -6,7 +6,8 @@ use super::super::token::{Token, TokenKind, is_reserved};
 const CALLED: [&str; 7] = ["sum", "min", "max", "mean", "median", "has_role", "has_permission"];
 
 /// Words that are followed by an operand though they may be names too; here the source decides.
-const AMBIGUOUS: [&str; 4] = ["key", "value", "starting", "limit"];
+const AMBIGUOUS: [&str; 9] =
+    ["key", "value", "starting", "between", "first", "after", "tick", "add", "increment"];
 
 /// Whether `token` is set apart from the last of `before`, the tokens in front of it; there is at least one.
 pub(super) fn between(before: &[&Token<'_>], token: &Token<'_>) -> bool {

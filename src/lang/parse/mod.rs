@@ -25,6 +25,7 @@ mod tests;
 mod tool;
 mod top;
 mod types;
+mod unexpected;
 
 use super::ast::{Expr, Program};
 use super::fault::{Fault, Guide};
@@ -122,11 +123,5 @@ impl<'t, 's> Parser<'t, 's> {
         let read = read(self);
         self.nesting -= 1;
         read
-    }
-
-    fn unexpected(&self, place: &str) -> Box<Fault> {
-        let token = self.cursor.peek();
-        let text = format!("Unexpected token '{}' in {place}", token.kind.label());
-        Box::new(Fault::load(text, Some(token.span)))
     }
 }

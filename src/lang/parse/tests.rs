@@ -252,3 +252,9 @@ fn binary_signs_are_what_messages_call_them() {
     assert_eq!(BinaryOp::AtLeast.sign(), "is at least");
     assert_eq!(BinaryOp::Power.sign(), "**");
 }
+
+#[test]
+fn a_mistyped_keyword_is_recognised() {
+    let faults = parse(&flow("retrun 1")).expect_err("no such statement");
+    assert!(faults[0].message().contains("Did you mean 'return'?"), "{}", faults[0]);
+}
