@@ -3,6 +3,8 @@
 //! `cargo bench --bench lang`; needs `python3`. The best of five rounds counts on both sides, the time to start
 //! either is left out.
 
+#![expect(clippy::print_stdout, reason = "a bench says what it measured")]
+
 use std::error::Error;
 use std::process::Command;
 use std::sync::Arc;

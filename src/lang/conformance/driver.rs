@@ -71,8 +71,9 @@ impl Settings {
             ("enable_batching", "false".to_owned()),
         ]);
         for (key, value) in &mut settings {
-            let line = case.toml.iter().flat_map(|toml| toml.lines()).filter_map(|line| line.split_once('='));
-            if let Some((_, written)) = line.filter(|(name, _)| name.trim() == *key).next_back() {
+            let mut lines =
+                case.toml.iter().flat_map(|toml| toml.lines()).filter_map(|line| line.split_once('='));
+            if let Some((_, written)) = lines.rfind(|(name, _)| name.trim() == *key) {
                 *value = written.trim().to_owned();
             }
             if let Some(variable) = case.env.get(&format!("N3_{}", key.to_uppercase())) {
