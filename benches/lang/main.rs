@@ -1,0 +1,201 @@
+//! Times the language against CPython doing the same with `decimal`, in one run on one machine, and prints ratios.
+//!
+//! `cargo bench --bench lang`; needs `python3`. The best of five rounds counts on both sides, the time to start
+//! either is left out.
+
+#![expect(clippy::print_stdout, reason = "a bench says what it measured")]
+
+use std::error::Error;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate::lang::load;
+use tidegate::lang::machine::{Limits, Machine, Progress, World};
+use tidegate::lang::memory::Memory;
+use tidegate::lang::records::InMemoryStore;
+use tidegate::lang::value::{JsonStyle, Map, Value};
+
+const ROUNDS: usize = 5;
+
+/// The same work twice.
+struct Pair {
+    name: &'static str,
+    /// Body of a flow.
+    program: &'static str,
+    /// Body of a function whose result is the flow's.
+    python: &'static str,
+}
+
+const PAIRS: [Pair; 4] = [
+    Pair {
+        name: "1,000,000 sums and products of short decimals",
+        program: "
+  let total is 0
+  let i is 0
+  repeat up to 1000000 times:
+    set total is total + i * 1.035
+    set i is i + 1
+  return total",
+        python: "
+    total, i, rate, one = D(0), D(0), D('1.035'), D(1)
+    for _ in range(1000000):
+        total = total + i * rate
+        i = i + one
+    return total",
+    },
+    Pair {
+        name: "1,000,000 quotients and sums of 28 digits",
+        program: "
+  let total is 0
+  let i is 1
+  repeat up to 1000000 times:
+    set total is total + 1 / i
+    set i is i + 1
+  return total",
+        python: "
+    total, i, one = D(0), D(1), D(1)
+    for _ in range(1000000):
+        total = total + one / i
+        i = i + one
+    return total",
+    },
+    Pair {
+        name: "1,000,000 conditions and remainders",
+        program: "
+  let hits is 0
+  let i is 0
+  repeat while i is less than 1000000 limit 1000001:
+    if i % 7 is 3 or i is at least 999990:
+      set hits is hits + 1
+    set i is i + 1
+  return hits",
+        python: "
+    hits, i, one, seven, three, edge, end = D(0), D(0), D(1), D(7), D(3), D(999990), D(1000000)
+    while i < end:
+        if i % seven == three or i >= edge:
+            hits = hits + one
+        i = i + one
+    return hits",
+    },
+    Pair {
+        name: "a list of 100,000 built, mapped, filtered and reduced",
+        program: "
+  let xs is list:
+  let i is 0
+  repeat up to 100000 times:
+    set xs is list append xs with i * 0.5
+    set i is i + 1
+  let doubled is map xs with item as x:
+    x * 2
+  let big is filter doubled with item as x:
+    x is greater than 1000
+  return reduce big with acc as a and item as x starting 0:
+    a + x",
+        python: "
+    xs, i, half, one, two, edge = [], D(0), D('0.5'), D(1), D(2), D(1000)
+    for _ in range(100000):
+        xs.append(i * half)
+        i = i + one
+    doubled = [x * two for x in xs]
+    big = [x for x in doubled if x > edge]
+    total = D(0)
+    for x in big:
+        total = total + x
+    return total",
+    },
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut slowest = f64::INFINITY;
+    for pair in PAIRS {
+        let (ours, our_result) = measure(pair.program)?;
+        let (python, python_result) = measure_python(pair.python)?;
+        if our_result != python_result {
+            return Err(format!("{}: {our_result} here, {python_result} in Python", pair.name).into());
+        }
+        let ratio = python.as_secs_f64() / ours.as_secs_f64();
+        slowest = slowest.min(ratio);
+        println!(
+            "{:<54} {:>8.1} ms, CPython {:>8.1} ms: {ratio:.1}x",
+            pair.name,
+            millis(ours),
+            millis(python)
+        );
+    }
+    println!("least ratio {slowest:.1}x");
+    println!("{}", growth()?);
+    Ok(())
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
+}
+
+/// Best time of a flow with this body, and its result.
+fn measure(body: &str) -> Result<(Duration, String), Box<dyn Error>> {
+    let source = format!("spec is \"1.0\"\n\nflow \"main\":{body}\n");
+    let app = load(&source).map_err(|faults| format!("{faults:?}"))?;
+    let app = Arc::new(app);
+    let mut best = (Duration::MAX, String::new());
+    for _ in 0..ROUNDS {
+        let world = World {
+            identity: None,
+            state: Map::default(),
+            store: Box::new(InMemoryStore::new()),
+            memory: Memory::new(),
+            limits: Limits::default(),
+            observing: false,
+            now_ms: None,
+        };
+        let begin = clock();
+        let mut machine = Machine::start(Arc::clone(&app), "main", Value::fields([]), world);
+        let outcome = loop {
+            match machine.advance(100_000) {
+                Progress::Spent => {}
+                Progress::Blocked(_) => return Err("the flow waits for a model".into()),
+                Progress::Done(outcome) => break outcome,
+            }
+        };
+        let time = begin.elapsed();
+        let result = outcome.result.map_err(|fault| fault.to_string())?;
+        if time < best.0 {
+            best = (time, result.to_json(JsonStyle::Canonical).replace('"', ""));
+        }
+    }
+    Ok(best)
+}
+
+/// Best time of a Python function with this body, and its result.
+fn measure_python(body: &str) -> Result<(Duration, String), Box<dyn Error>> {
+    let script = format!(
+        "from decimal import Decimal as D\nfrom time import perf_counter_ns as now\ndef main():{body}\nbest = 1 << 62\n\
+         for _ in range({ROUNDS}):\n    begin = now()\n    result = main()\n    best = min(best, now() - begin)\n\
+         print(best, format(result.normalize(), 'f'))\n"
+    );
+    let output = Command::new("python3").args(["-E", "-c", &script]).output()?;
+    let output = String::from_utf8(output.stdout)?;
+    let (time, result) = output.trim().split_once(' ').ok_or("Python said nothing")?;
+    Ok((Duration::from_nanos(time.parse()?), result.to_owned()))
+}
+
+/// Time per element of lists ten times as long: about the same if building is linear.
+fn growth() -> Result<String, Box<dyn Error>> {
+    let per_element = |count: u32| -> Result<f64, Box<dyn Error>> {
+        let body = format!(
+            "\n  let xs is list:\n  repeat up to {count} times:\n    set xs is list append xs with 1\n  return list length of xs"
+        );
+        Ok(measure(&body)?.0.as_secs_f64() * 1e9 / f64::from(count))
+    };
+    let (short, long) = (per_element(10_000)?, per_element(1_000_000)?);
+    Ok(format!("appending: {short:.0} ns each to 10,000, {long:.0} ns each to 1,000,000"))
+}
+
+/// The only place that reads a clock: the language itself must not.
+#[expect(
+    clippy::disallowed_types,
+    reason = "a bench measures real time; the engine's clock is not part of it"
+)]
+fn clock() -> std::time::Instant {
+    std::time::Instant::now()
+}

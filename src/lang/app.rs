@@ -1,0 +1,36 @@
+//! Owns a loaded app: its tree, for whoever serves routes, pages and formats, and its compiled program, for the machine.
+//! Must not run anything.
+
+use super::ast;
+use super::compile::{self, code};
+use super::fault::Fault;
+
+/// An app that passed every check, ready to run. Share it in an `Arc`: a run only reads it.
+#[derive(Debug)]
+pub struct App {
+    tree: ast::Program,
+    program: code::Program,
+}
+
+impl App {
+    /// Compiles a checked tree.
+    ///
+    /// # Errors
+    /// Names that mean nothing, numbers and patterns of records that cannot be used; a checked tree has none of the
+    /// first.
+    pub fn new(tree: ast::Program) -> Result<Self, Vec<Fault>> {
+        let program = compile::program(&tree)?;
+        Ok(Self { tree, program })
+    }
+
+    /// The syntax tree.
+    #[must_use]
+    pub fn tree(&self) -> &ast::Program {
+        &self.tree
+    }
+
+    /// The compiled program.
+    pub(crate) fn program(&self) -> &code::Program {
+        &self.program
+    }
+}

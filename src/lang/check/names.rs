@@ -1,0 +1,107 @@
+//! Declared names: given once per kind, and what a name that means nothing may have meant.
+
+use std::collections::HashSet;
+
+use super::super::ast::{Name, Program};
+use super::super::fault::{Fault, Guide};
+use super::super::span::Span;
+use super::Faults;
+
+/// Names compared when a similar one is looked for.
+const MAX_COMPARED: usize = 1_000;
+
+/// Refuses names declared twice. Of two records with one name the last counts; that is no fault.
+pub(super) fn check(program: &Program, faults: &mut Faults) {
+    let flows = program
+        .flows
+        .iter()
+        .map(|flow| (&flow.name, flow.span))
+        .chain(program.llm_calls.iter().map(|call| (&call.name, call.span)));
+    once("flow", flows, faults);
+    once("AI profile", program.profiles.iter().map(|it| (&it.name, it.span)), faults);
+    once("agent", program.agents.iter().map(|it| (&it.name, it.span)), faults);
+    once("tool", program.tools.iter().map(|it| (&it.name, it.span)), faults);
+    once("function", program.functions.iter().map(|it| (&it.name, it.span)), faults);
+    once("contract", program.contracts.iter().map(|it| (&it.flow, it.span)), faults);
+    once("prompt", program.prompts.iter().map(|it| (&it.name, it.span)), faults);
+    once("route", program.routes.iter().map(|it| (&it.name, it.span)), faults);
+    once("job", program.jobs.iter().map(|it| (&it.name, it.span)), faults);
+    once("page", program.pages.iter().map(|it| (&it.name, it.span)), faults);
+}
+
+fn once<'a>(kind: &str, names: impl Iterator<Item = (&'a Name, Span)>, faults: &mut Faults) {
+    let mut seen = HashSet::new();
+    for (name, span) in names {
+        if seen.insert(name.text.clone()) {
+            continue;
+        }
+        let guide = Guide {
+            what: format!("Duplicate {kind} name '{}'.", name.text),
+            why: format!("Another {kind} of this program has the same name."),
+            fix: "Rename one of them.".into(),
+            example: format!("{kind} \"{}_2\":", name.text),
+        };
+        faults.push(Fault::load_guided(guide, Some(span)));
+    }
+}
+
+/// The names of one kind that a program may use.
+pub(super) struct Known<'a> {
+    kind: &'static str,
+    names: HashSet<&'a str>,
+}
+
+impl<'a> Known<'a> {
+    /// Names of `kind`, as messages call it.
+    pub(super) fn new(kind: &'static str, names: impl Iterator<Item = &'a Name>) -> Self {
+        Self { kind, names: names.map(|name| name.text.as_ref()).collect() }
+    }
+
+    /// Reports `name` at `span` unless it is known.
+    pub(super) fn expect(&self, name: &str, span: Span, faults: &mut Faults) -> bool {
+        let known = self.names.contains(name);
+        if !known && !faults.is_full() {
+            faults.push(self.unknown(name, span));
+        }
+        known
+    }
+
+    fn unknown(&self, name: &str, span: Span) -> Fault {
+        let kind = self.kind;
+        let fix = match self.closest(name) {
+            Some(close) => format!("Did you mean '{close}'?"),
+            None => format!("Declare the {kind} or correct the name."),
+        };
+        let guide = Guide {
+            what: format!("Unknown {kind} '{name}'."),
+            why: format!("No {kind} of this program has that name."),
+            fix,
+            example: declared(kind, name),
+        };
+        Fault::load_guided(guide, Some(span))
+    }
+
+    fn closest(&self, name: &str) -> Option<&'a str> {
+        // Names are short; longer ones, and more than a hostile program needs, are not worth the comparison.
+        let near = |other: &&&str| other.len() <= 64 && name.len() <= 64;
+        self.names
+            .iter()
+            .take(MAX_COMPARED)
+            .filter(near)
+            .map(|other| (strsim::damerau_levenshtein(name, other), *other))
+            .filter(|(distance, other)| *distance <= 1 + other.chars().count() / 4)
+            .min()
+            .map(|(_, other)| other)
+    }
+}
+
+fn declared(kind: &str, name: &str) -> String {
+    match kind {
+        "AI profile" => format!("ai \"{name}\":\n  model is \"small\""),
+        "agent" => format!("agent \"{name}\":\n  ai is \"helper\""),
+        "function" => format!("define function \"{name}\":\n  input:\n    n is number\n  return n"),
+        "record" => format!("record \"{name}\":\n  name is text"),
+        "tool" => format!("tool \"{name}\":\n  implemented using python"),
+        kind => format!("{kind} \"{name}\":\n  return 1"),
+    }
+}

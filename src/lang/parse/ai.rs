@@ -1,0 +1,180 @@
+//! Asking a model: the statement, and the declarations of profiles and agents.
+
+use std::sync::Arc;
+
+use super::super::ast::{AgentDecl, AskMode, MemoryDecl, Name, ProfileDecl, Program, StmtKind};
+use super::super::span::Span;
+use super::super::token::TokenKind;
+use super::{Parsed, Parser, guided, plain};
+
+impl Parser<'_, '_> {
+    pub(super) fn ask_statement(&mut self) -> Parsed<StmtKind> {
+        self.cursor.next();
+        self.cursor.expect_word("ai", "after ask")?;
+        let profile = self.cursor.text("AI profile name")?;
+        let mut stream = false;
+        let streaming = self.cursor.at_words(&["with", "stream"]);
+        let mode = if streaming {
+            stream = self.stream_setting()?;
+            self.input_mode_behind_stream()?
+        } else {
+            self.input_mode("AI profile name")?
+        };
+        let input = self.expression()?;
+        let target = self.result_name("ask ai")?;
+        Ok(StmtKind::AskAi { profile, mode, input, stream, target })
+    }
+
+    /// `with stream: true and`
+    fn stream_setting(&mut self) -> Parsed<bool> {
+        self.cursor.next();
+        self.cursor.next();
+        self.cursor.eat_sign(":");
+        let stream = self.cursor.boolean("stream")?;
+        self.cursor.expect_word("and", "after stream")?;
+        Ok(stream)
+    }
+
+    fn input_mode_behind_stream(&mut self) -> Parsed<AskMode> {
+        if self.cursor.eat_word("structured") {
+            self.cursor.expect_word("input", "after structured")?;
+            self.cursor.eat_word("from");
+            self.cursor.eat_sign(":");
+            return Ok(AskMode::Structured);
+        }
+        self.cursor.expect_word("input", "after 'and'")?;
+        self.cursor.eat_sign(":");
+        Ok(AskMode::Text)
+    }
+
+    /// `ai "name":`
+    pub(super) fn profile_decl(&mut self, program: &mut Program) -> Parsed<()> {
+        let span = self.cursor.next().span;
+        let name = self.cursor.text("AI name")?;
+        self.cursor.expect_sign(":", "after AI name")?;
+        let mut draft = Draft::default();
+        self.lines("AI declaration", |parser| draft.read(parser))?;
+        let Draft { provider, model, system_prompt, tools, memory } = draft;
+        let Some(model) = model else {
+            return guided(
+                "AI declaration requires a model",
+                [
+                    "Every call of a profile names the model it is for.",
+                    "Add a model line.",
+                    "ai \"helper\":\n  model is \"small\"",
+                ],
+                span,
+            );
+        };
+        let provider = provider.unwrap_or_else(|| Name::new("mock", span));
+        program.profiles.push(ProfileDecl { name, provider, model, system_prompt, tools, memory, span });
+        Ok(())
+    }
+
+    /// `agent "name":`
+    pub(super) fn agent_decl(&mut self, program: &mut Program) -> Parsed<()> {
+        let span = self.cursor.next().span;
+        let name = self.cursor.text("agent name")?;
+        self.cursor.expect_sign(":", "after agent name")?;
+        let (mut profile, mut system_prompt, mut role) = (None, None, None);
+        self.lines("agent declaration", |parser| {
+            let setting = parser.cursor.any_word("an agent setting")?;
+            match setting.text.as_ref() {
+                "ai" => profile = Some(parser.cursor.is_text("AI profile name")?),
+                "system_prompt" => system_prompt = Some(parser.cursor.is_text("system_prompt")?.text),
+                "role" => role = Some(parser.cursor.is_text("role")?.text),
+                _ => return plain("Unknown field in agent declaration", setting.span),
+            }
+            Ok(())
+        })?;
+        if profile.is_none() {
+            return plain("Agent declaration requires an AI profile", span);
+        }
+        program.agents.push(AgentDecl { name, profile, system_prompt, role, span });
+        Ok(())
+    }
+
+    /// `team of agents` with quoted names, or `agent "x"` blocks: metadata that changes nothing.
+    pub(super) fn team_decl(&mut self) -> Parsed<()> {
+        self.cursor.next();
+        self.cursor.expect_word("of", "after team")?;
+        self.cursor.expect_word("agents", "after 'team of'")?;
+        self.cursor.eat_sign(":");
+        self.lines("team of agents", |parser| {
+            if let TokenKind::Text(_) = parser.cursor.peek().kind {
+                return parser.cursor.text("agent name").map(|_| ());
+            }
+            parser.cursor.expect_word("agent", "in team of agents")?;
+            parser.cursor.text("agent name")?;
+            parser.cursor.eat_sign(":");
+            parser.lines("team agent", |parser| {
+                parser.cursor.expect_word("role", "in team agent")?;
+                parser.cursor.is_text("role").map(|_| ())
+            })?;
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    fn memory_decl(&mut self) -> Parsed<MemoryDecl> {
+        self.cursor.expect_sign(":", "after memory")?;
+        let mut memory = MemoryDecl::default();
+        self.lines("memory", |parser| {
+            let setting = parser.cursor.any_word("a memory setting")?;
+            parser.cursor.expect_word("is", "after memory setting")?;
+            match setting.text.as_ref() {
+                "short_term" => memory.short_term = parser.cursor.whole_number("short_term")?.0,
+                "semantic" => memory.semantic = parser.cursor.boolean("semantic")?,
+                "profile" => memory.profile = parser.cursor.boolean("profile")?,
+                other => return plain(format!("Unknown memory setting '{other}'."), setting.span),
+            }
+            Ok(())
+        })?;
+        Ok(memory)
+    }
+
+    fn exposed_tools(&mut self) -> Parsed<Vec<Name>> {
+        self.cursor.expect_sign(":", "after tools")?;
+        self.lines("tools", |parser| {
+            parser.cursor.expect_word("expose", "in tools")?;
+            parser.cursor.text("tool name")
+        })
+    }
+}
+
+/// Lines of a profile as they are read.
+#[derive(Default)]
+struct Draft {
+    provider: Option<Name>,
+    model: Option<Name>,
+    system_prompt: Option<Arc<str>>,
+    tools: Vec<Name>,
+    memory: MemoryDecl,
+}
+
+impl Draft {
+    fn read(&mut self, parser: &mut Parser<'_, '_>) -> Parsed<()> {
+        let setting = parser.cursor.any_word("an AI setting")?;
+        match setting.text.as_ref() {
+            "provider" => self.provider = Some(parser.cursor.is_text("provider")?),
+            "model" => self.model = Some(parser.cursor.is_text("model")?),
+            "system_prompt" => self.system_prompt = Some(parser.cursor.is_text("system_prompt")?.text),
+            "tools" => self.tools = parser.exposed_tools()?,
+            "memory" => self.memory = parser.memory_decl()?,
+            _ => return Self::unknown(setting.span),
+        }
+        Ok(())
+    }
+
+    fn unknown(span: Span) -> Parsed<()> {
+        guided(
+            "Unknown field in AI declaration",
+            [
+                "A profile has provider, model, system_prompt, tools and memory.",
+                "Remove the line or correct its first word.",
+                "ai \"helper\":\n  provider is \"mock\"\n  model is \"small\"",
+            ],
+            span,
+        )
+    }
+}

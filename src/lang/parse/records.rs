@@ -1,0 +1,125 @@
+//! Statements over records: save, create, find, update, delete, clear, require.
+
+use super::super::ast::{FieldValue, StmtKind};
+use super::super::token::TokenKind;
+use super::{Parsed, Parser, plain};
+
+impl Parser<'_, '_> {
+    pub(super) fn save_statement(&mut self) -> Parsed<StmtKind> {
+        self.cursor.next();
+        let record = self.cursor.text("record name")?;
+        let fields = if self.cursor.eat_word("with") { Some(self.field_values("save")?) } else { None };
+        Ok(StmtKind::Save { record, fields })
+    }
+
+    /// `:` and indented lines `f.g is E`, any words as names.
+    pub(super) fn field_values(&mut self, what: &str) -> Parsed<Vec<FieldValue>> {
+        self.cursor.expect_sign(":", &format!("after {what} with"))?;
+        self.field_value_lines(what)
+    }
+
+    /// The indented lines `f.g is E` that follow; at least one.
+    pub(super) fn field_value_lines(&mut self, what: &str) -> Parsed<Vec<FieldValue>> {
+        if !self.cursor.at_block() {
+            return plain(format!("Expected indented fields in {what}"), self.cursor.block_span());
+        }
+        self.lines(what, Self::field_value)
+    }
+
+    /// The lines `f.g is E` up to the end of the block that is already open.
+    pub(super) fn field_values_here(&mut self) -> Parsed<Vec<FieldValue>> {
+        let mut fields = Vec::new();
+        while !self.cursor.at_dedent() && !self.cursor.at_end() {
+            fields.push(self.field_value()?);
+            self.cursor.expect_line_end("in fields")?;
+            self.cursor.skip_newlines();
+        }
+        Ok(fields)
+    }
+
+    fn field_value(&mut self) -> Parsed<FieldValue> {
+        let first = match self.cursor.peek().kind {
+            TokenKind::Text(_) => self.cursor.text("field name")?,
+            _ => self.cursor.any_word("a field name")?,
+        };
+        let mut path = vec![first];
+        path.extend(self.cursor.attributes()?);
+        self.cursor.expect_word("is", "after field name")?;
+        let value = self.value()?;
+        Ok(FieldValue { path, value })
+    }
+
+    pub(super) fn create_statement(&mut self) -> Parsed<StmtKind> {
+        self.cursor.next();
+        let record = self.cursor.text("record name")?;
+        self.cursor.expect_word("with", "in create")?;
+        let values = self.expression()?;
+        self.cursor.expect_word("as", "in create")?;
+        let target = self.cursor.new_name("a name")?;
+        Ok(StmtKind::Create { record, values, target })
+    }
+
+    pub(super) fn find_statement(&mut self) -> Parsed<StmtKind> {
+        self.cursor.next();
+        let record = self.cursor.text("record name")?;
+        self.cursor.expect_word("where", "in find")?;
+        let predicate = self.expression()?;
+        Ok(StmtKind::Find { record, predicate })
+    }
+
+    pub(super) fn update_statement(&mut self) -> Parsed<StmtKind> {
+        self.cursor.next();
+        let record = self.cursor.text("record name")?;
+        self.cursor.expect_word("where", "in update")?;
+        let predicate = self.expression()?;
+        self.cursor.expect_word("set", "in update")?;
+        let fields = self.field_values("update")?;
+        Ok(StmtKind::Update { record, predicate, fields })
+    }
+
+    pub(super) fn delete_statement(&mut self) -> Parsed<StmtKind> {
+        self.cursor.next();
+        let record = self.cursor.text("record name")?;
+        self.cursor.expect_word("where", "in delete")?;
+        let predicate = self.expression()?;
+        Ok(StmtKind::Delete { record, predicate })
+    }
+
+    pub(super) fn clear_statement(&mut self) -> Parsed<StmtKind> {
+        self.cursor.next();
+        if !self.cursor.eat_sign(":") {
+            let mut records = vec![self.cursor.text("record name")?];
+            while self.cursor.eat_sign(",") {
+                records.push(self.cursor.text("record name")?);
+            }
+            return Ok(StmtKind::Clear(records));
+        }
+        if !self.cursor.at_block() {
+            return plain("Expected indented record names after clear", self.cursor.block_span());
+        }
+        let lines = self.lines("clear", |parser| {
+            let mut line = Vec::new();
+            loop {
+                line.push(match parser.cursor.peek().kind {
+                    TokenKind::Text(_) => parser.cursor.text("record name")?,
+                    _ => parser.cursor.any_word("a record name")?,
+                });
+                if !parser.cursor.eat_sign(",") || parser.cursor.at_line_end() {
+                    return Ok(line);
+                }
+            }
+        })?;
+        Ok(StmtKind::Clear(lines.into_iter().flatten().collect()))
+    }
+
+    pub(super) fn require_statement(&mut self) -> Parsed<StmtKind> {
+        self.cursor.next();
+        self.cursor.expect_word("latest", "after require")?;
+        let record = self.cursor.text("record name")?;
+        self.cursor.expect_word("as", "in require latest")?;
+        let target = self.cursor.new_name("a name")?;
+        self.cursor.expect_word("otherwise", "in require latest")?;
+        let message = self.cursor.text("message")?.text;
+        Ok(StmtKind::RequireLatest { record, target, message })
+    }
+}

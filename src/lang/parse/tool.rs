@@ -1,0 +1,87 @@
+//! Tools, prompts and one-shot model calls.
+
+use super::super::ast::{LlmCallDecl, Program, PromptDecl, ToolDecl};
+use super::{Parsed, Parser, plain};
+
+impl Parser<'_, '_> {
+    /// `tool "name":`
+    pub(super) fn tool_decl(&mut self, program: &mut Program) -> Parsed<()> {
+        let span = self.cursor.next().span;
+        let name = self.cursor.text("tool name")?;
+        self.cursor.expect_sign(":", "after tool name")?;
+        let mut runner = None;
+        let (mut inputs, mut outputs, mut pure, mut timeout_seconds) = (Vec::new(), Vec::new(), false, None);
+        self.lines("tool declaration", |parser| {
+            let setting = parser.cursor.any_word("a tool setting")?;
+            match setting.text.as_ref() {
+                "implemented" => {
+                    parser.cursor.expect_word("using", "after implemented")?;
+                    runner = Some(parser.cursor.any_word("a tool runner")?);
+                }
+                "input" => inputs = parser.field_block("tool input")?,
+                "output" => outputs = parser.field_block("tool output")?,
+                "purity" => pure = parser.purity()?,
+                "timeout_seconds" => {
+                    parser.cursor.expect_word("is", "after timeout_seconds")?;
+                    timeout_seconds = Some(parser.cursor.whole_number("timeout_seconds")?.0);
+                }
+                _ => return plain("Unknown field in tool declaration", setting.span),
+            }
+            Ok(())
+        })?;
+        let Some(runner) = runner else {
+            return plain("Tool declaration requires 'implemented using'", span);
+        };
+        program.tools.push(ToolDecl { name, runner, inputs, outputs, pure, timeout_seconds, span });
+        Ok(())
+    }
+
+    /// `prompt "name":`
+    pub(super) fn prompt_decl(&mut self, program: &mut Program) -> Parsed<()> {
+        let span = self.cursor.next().span;
+        let name = self.cursor.text("prompt name")?;
+        self.cursor.expect_sign(":", "after prompt name")?;
+        let (mut version, mut text, mut description) = (None, None, None);
+        self.lines("prompt declaration", |parser| {
+            let setting = parser.cursor.any_word("a prompt setting")?;
+            match setting.text.as_ref() {
+                "version" => version = Some(parser.cursor.is_text("version")?.text),
+                "text" => text = Some(parser.cursor.is_text("prompt text")?.text),
+                "description" => description = Some(parser.cursor.is_text("description")?.text),
+                _ => return plain("Unknown field in prompt declaration", setting.span),
+            }
+            Ok(())
+        })?;
+        let (Some(version), Some(text)) = (version, text) else {
+            return plain("Prompt declaration requires a version and a text", span);
+        };
+        program.prompts.push(PromptDecl { name, version, text, description, span });
+        Ok(())
+    }
+
+    /// `llm_call "name":`
+    pub(super) fn llm_call_decl(&mut self, program: &mut Program) -> Parsed<()> {
+        let span = self.cursor.next().span;
+        let name = self.cursor.text("llm_call name")?;
+        self.cursor.expect_sign(":", "after llm_call name")?;
+        let (mut model, mut prompt, mut output) = (None, None, None);
+        self.lines("llm_call declaration", |parser| {
+            let setting = parser.cursor.any_word("an llm_call setting")?;
+            match setting.text.as_ref() {
+                "model" => model = Some(parser.cursor.is_text("model")?.text),
+                "prompt" => prompt = Some(parser.cursor.is_text("prompt")?.text),
+                "output" => {
+                    parser.cursor.expect_word("is", "after output")?;
+                    output = Some(parser.type_ref()?);
+                }
+                _ => return plain("Unknown field in llm_call declaration", setting.span),
+            }
+            Ok(())
+        })?;
+        let (Some(model), Some(prompt)) = (model, prompt) else {
+            return plain("llm_call declaration requires a model and a prompt", span);
+        };
+        program.llm_calls.push(LlmCallDecl { name, model, prompt, output, span });
+        Ok(())
+    }
+}

@@ -1,0 +1,195 @@
+//! Owns the operators between two values: arithmetic, joining of texts, and the comparisons that need numbers.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use super::guided;
+use crate::lang::fault::Fault;
+use crate::lang::value::{Number, Value};
+
+/// A binary operator that makes a number (or a text, for `+`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// `+`
+    Add,
+    /// `-`
+    Subtract,
+    /// `*`
+    Multiply,
+    /// `/`
+    Divide,
+    /// `%`
+    Remainder,
+    /// `**`
+    Power,
+}
+
+impl Arithmetic {
+    /// The operator as written.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::Add => "+",
+            Self::Subtract => "-",
+            Self::Multiply => "*",
+            Self::Divide => "/",
+            Self::Remainder => "%",
+            Self::Power => "**",
+        }
+    }
+}
+
+/// A sign in front of an operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// `+`
+    Plus,
+    /// `-`
+    Minus,
+}
+
+/// A comparison that needs numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// `is greater than`
+    Greater,
+    /// `is less than`
+    Less,
+    /// `is at least`
+    AtLeast,
+    /// `is at most`
+    AtMost,
+}
+
+impl Comparison {
+    #[inline(always)]
+    fn holds(self, order: Ordering) -> bool {
+        match self {
+            Self::Greater => order.is_gt(),
+            Self::Less => order.is_lt(),
+            Self::AtLeast => order.is_ge(),
+            Self::AtMost => order.is_le(),
+        }
+    }
+}
+
+/// `left operator right` where both are short numbers and so is the result; none means: ask [`arithmetic`].
+#[inline(always)]
+pub fn quick_arithmetic(operator: Arithmetic, left: &Value, right: &Value) -> Option<Value> {
+    let (Value::Number(a), Value::Number(b)) = (left, right) else { return None };
+    let result = match operator {
+        Arithmetic::Add => a.quick_add(b),
+        Arithmetic::Subtract => a.quick_subtract(b),
+        Arithmetic::Multiply => a.quick_multiply(b),
+        Arithmetic::Divide => a.quick_divide(b),
+        Arithmetic::Remainder => a.quick_remainder(b),
+        Arithmetic::Power => None,
+    };
+    result.map(Value::Number)
+}
+
+/// `left is greater than right` and its kin, where both are short numbers; none means: ask [`compare`].
+#[inline(always)]
+pub fn quick_compare(comparison: Comparison, left: &Value, right: &Value) -> Option<bool> {
+    let (Value::Number(a), Value::Number(b)) = (left, right) else { return None };
+    Some(comparison.holds(a.quick_compare(b)?))
+}
+
+/// Equality where both are short numbers; none means: ask [`Value::equals`].
+#[inline(always)]
+pub fn quick_equals(left: &Value, right: &Value) -> Option<bool> {
+    let (Value::Number(a), Value::Number(b)) = (left, right) else { return None };
+    Some(a.quick_compare(b)?.is_eq())
+}
+
+/// `left operator right`. Cost of joining texts: their length.
+pub fn arithmetic(operator: Arithmetic, left: &Value, right: &Value) -> Result<Value, Fault> {
+    if let (Value::Number(a), Value::Number(b)) = (left, right) {
+        return compute(operator, a, b);
+    }
+    if let (Arithmetic::Add, Value::Text(a), Value::Text(b)) = (operator, left, right) {
+        return Ok(Value::Text(join(a, b)));
+    }
+    match (left.as_number(), right.as_number()) {
+        (Some(a), Some(b)) => compute(operator, &a, &b),
+        _ => Err(mismatch(operator, left, right)),
+    }
+}
+
+fn join(a: &Arc<str>, b: &Arc<str>) -> Arc<str> {
+    if a.is_empty() {
+        return Arc::clone(b);
+    }
+    let mut joined = String::with_capacity(a.len() + b.len());
+    joined.push_str(a);
+    joined.push_str(b);
+    Arc::from(joined)
+}
+
+fn compute(operator: Arithmetic, a: &Number, b: &Number) -> Result<Value, Fault> {
+    let result = match operator {
+        Arithmetic::Add => a.add(b),
+        Arithmetic::Subtract => a.subtract(b),
+        Arithmetic::Multiply => a.multiply(b),
+        Arithmetic::Divide => a.divide(b),
+        Arithmetic::Remainder => a.remainder(b),
+        Arithmetic::Power => a.power(b),
+    };
+    Ok(Value::Number(result?))
+}
+
+fn mismatch(operator: Arithmetic, left: &Value, right: &Value) -> Fault {
+    let symbol = operator.symbol();
+    let (left, right) = (left.type_name(), right.type_name());
+    let why = match operator {
+        Arithmetic::Add => "`+` adds two numbers or joins two texts; nothing is converted.".to_owned(),
+        _ => format!("`{symbol}` works on two numbers; nothing is converted."),
+    };
+    guided(
+        format!("Cannot apply '{symbol}' to {left} and {right}."),
+        why,
+        "Use operands of the same kind.",
+        format!("let total is 10 {symbol} 2"),
+    )
+}
+
+/// A signed operand, rounded like any result.
+pub fn sign(sign: Sign, operand: &Value) -> Result<Value, Fault> {
+    let symbol = if sign == Sign::Minus { '-' } else { '+' };
+    let Some(number) = operand.as_number() else {
+        return Err(guided(
+            format!("Unary '{symbol}' requires a number."),
+            format!("The operand is a {}.", operand.type_name()),
+            "Put the sign in front of a number.",
+            format!("let change is {symbol}5"),
+        ));
+    };
+    Ok(Value::Number(if sign == Sign::Minus { number.negate() } else { number.plus() }?))
+}
+
+/// `left is greater than right` and its kin.
+pub fn compare(comparison: Comparison, left: &Value, right: &Value) -> Result<bool, Fault> {
+    if let (Value::Number(a), Value::Number(b)) = (left, right) {
+        return Ok(comparison.holds(a.compare(b)));
+    }
+    let (a, b) = (comparable(left, left, right)?, comparable(right, left, right)?);
+    Ok(comparison.holds(a.compare(&b)))
+}
+
+/// `subject is [strictly] between low and high`; bounds out of order are simply never met.
+pub fn between(subject: &Value, low: &Value, high: &Value, strictly: bool) -> Result<bool, Fault> {
+    let number = comparable(subject, subject, low)?;
+    let (low, high) = (comparable(low, subject, low)?, comparable(high, subject, high)?);
+    let (from, to) = (number.compare(&low), number.compare(&high));
+    Ok(if strictly { from.is_gt() && to.is_lt() } else { from.is_ge() && to.is_le() })
+}
+
+fn comparable(operand: &Value, left: &Value, right: &Value) -> Result<Number, Fault> {
+    operand.as_number().ok_or_else(|| {
+        guided(
+            "Comparison requires numbers.",
+            format!("It compares {} with {}.", left.type_name(), right.type_name()),
+            "Compare numbers, or use `is` for equality.",
+            "if count is greater than 3:",
+        )
+    })
+}

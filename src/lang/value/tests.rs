@@ -1,0 +1,82 @@
+use super::*;
+
+fn number(text: &str) -> Value {
+    Value::Number(Number::parse(text).expect("a number"))
+}
+
+#[test]
+fn numbers_are_equal_by_value_and_types_do_not_mix() {
+    assert_eq!(number("1"), number("1.0"));
+    assert_eq!(Value::Float(19.99), number("19.99"));
+    assert_ne!(Value::from("5"), number("5"));
+    assert_ne!(Value::Null, number("0"));
+    assert_ne!(Value::Bool(false), Value::Null);
+}
+
+#[test]
+fn true_is_one_and_false_is_zero_also_inside_lists() {
+    assert_eq!(Value::Bool(true), number("1.0"));
+    assert_eq!(number("0"), Value::Bool(false));
+    assert_ne!(Value::Bool(true), number("2"));
+    assert_eq!(Value::list(vec![true.into()]), Value::list(vec![number("1")]));
+}
+
+#[test]
+fn json_shows_whole_decimals_as_integers_and_others_as_texts() {
+    let shown = |text: &str| number(text).to_json(JsonStyle::Canonical);
+    assert_eq!(shown("2.50"), "\"2.5\"");
+    assert_eq!(shown("100.00"), "100");
+    assert_eq!(shown("0.000001"), "\"0.000001\"");
+    assert_eq!(shown("-0.0"), "0");
+    assert_eq!(shown("123456789012345678901234567890"), "123456789012345678901234567890");
+    assert_eq!(shown("0.12345678901234567890123456789012"), "\"0.1234567890123456789012345679\"");
+}
+
+#[test]
+fn json_reads_back_what_it_wrote() {
+    let text = r#"{"a":[1,2.5,-0.5,1e+16,null,true],"b":{"c":"\u00e9\ud83d\ude00\n\"\\"},"d":123456789012345678901234567890123456789012}"#;
+    let value = parse_json(text).expect("valid JSON");
+    assert_eq!(value.to_json(JsonStyle::Canonical), text);
+    assert_eq!(parse_json(&value.to_json(JsonStyle::Pretty)), Ok(value.clone()));
+    assert_eq!(parse_json(&value.to_json(JsonStyle::Compact)), Ok(value));
+}
+
+#[test]
+fn json_that_is_wrong_is_refused_where_it_is_wrong() {
+    for wrong in
+        ["", "{", "[1,]", "{\"a\" 1}", "01", "1.", "-", "\"\\x\"", "\"a", "tru", "1 2", "{a:1}", "\"\u{1}\""]
+    {
+        assert!(parse_json(wrong).is_err(), "{wrong:?} was read");
+    }
+    assert!(parse_json(&"[".repeat(100_000)).is_err());
+}
+
+#[test]
+fn fractions_are_spelled_as_python_does() {
+    for (float, text) in [
+        (1.0, "1.0"),
+        (19.99, "19.99"),
+        (1e16, "1e+16"),
+        (1e15, "1000000000000000.0"),
+        (0.0001, "0.0001"),
+        (1.5e-5, "1.5e-05"),
+        (-0.0, "-0.0"),
+        (1e300, "1e+300"),
+        (123456789.125, "123456789.125"),
+    ] {
+        assert_eq!(json_write::float_text(float), text);
+    }
+}
+
+#[test]
+fn a_text_field_keeps_the_written_scale() {
+    assert_eq!(number("1.50").to_display(), "1.50");
+    assert_eq!(number("12").to_display(), "12");
+    assert_eq!(Value::Bool(true).to_display(), "true");
+    assert_eq!(Value::Float(1.5).to_display(), "1.5");
+}
+
+#[test]
+fn a_value_stays_three_words() {
+    assert_eq!(size_of::<Value>(), 24);
+}
