@@ -7,5 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod dialect;
 pub mod http;
+pub mod lang;
 pub mod providers;
+pub mod run;
 pub mod telemetry;

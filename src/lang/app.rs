@@ -1,6 +1,8 @@
 //! Owns a loaded app: its tree, for whoever serves routes, pages and formats, and its compiled program, for the machine.
 //! Must not run anything.
 
+use std::sync::Arc;
+
 use super::ast;
 use super::compile::{self, code};
 use super::fault::Fault;
@@ -10,6 +12,8 @@ use super::fault::Fault;
 pub struct App {
     tree: ast::Program,
     program: code::Program,
+    /// Flows whose runs neither see nor change what other runs leave.
+    solitary: Vec<Arc<str>>,
 }
 
 impl App {
@@ -20,13 +24,21 @@ impl App {
     /// first.
     pub fn new(tree: ast::Program) -> Result<Self, Vec<Fault>> {
         let program = compile::program(&tree)?;
-        Ok(Self { tree, program })
+        let solitary = compile::solitary_flows(&tree);
+        Ok(Self { tree, program, solitary })
     }
 
     /// The syntax tree.
     #[must_use]
     pub fn tree(&self) -> &ast::Program {
         &self.tree
+    }
+
+    /// Whether a run of the flow neither sees nor changes state, records or memory, so that it may go on beside any
+    /// other run.
+    #[must_use]
+    pub fn is_solitary(&self, flow: &str) -> bool {
+        self.solitary.iter().any(|name| &**name == flow)
     }
 
     /// The compiled program.

@@ -33,8 +33,8 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "run",
-        may_import: &["lang"],
-        rule: "a run knows programs and the engine, no door and no adapter",
+        may_import: &["config", "lang"],
+        rule: "a run knows programs, their settings and the engine, no door and no adapter",
     },
     Layer {
         name: "agents",

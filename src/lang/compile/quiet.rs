@@ -21,20 +21,49 @@ pub(super) fn task_is_apart(body: &Block) -> bool {
 
 /// Flows that write neither state nor records and start nothing, nor do the flows they call.
 pub(super) fn quiet_flows(tree: &Program) -> Vec<Arc<str>> {
-    let mut calls: HashMap<&Arc<str>, Vec<&Arc<str>>> = HashMap::new();
+    flows_that(tree, |met| match met {
+        Met::Stmt(stmt) => writes_nothing(&stmt.kind),
+        Met::Expr(_) => true,
+    })
+}
+
+/// Quiet flows that neither read what other runs leave: state, records, the short-term history where any profile
+/// recalls it. Such a run may go on beside any other.
+pub(crate) fn solitary_flows(tree: &Program) -> Vec<Arc<str>> {
+    if tree.jobs.iter().any(|job| job.when.is_some()) {
+        return Vec::new(); // every run looks at the state for them
+    }
+    let recalls = tree.profiles.iter().any(|profile| profile.memory.short_term > 0);
+    flows_that(tree, |met| match met {
+        Met::Stmt(stmt) => {
+            let asks = matches!(
+                stmt.kind,
+                StmtKind::AskAi { .. } | StmtKind::RunAgent { .. } | StmtKind::RunAgents { .. }
+            );
+            writes_nothing(&stmt.kind) && !matches!(stmt.kind, StmtKind::Find { .. }) && !(asks && recalls)
+        }
+        Met::Expr(expr) => !matches!(expr.kind, ExprKind::State(_) | ExprKind::Latest(_)),
+    })
+}
+
+/// Flows of which everything they meet is `fine`, and everything met by the flows they call.
+fn flows_that(tree: &Program, fine: impl Fn(&Met<'_>) -> bool) -> Vec<Arc<str>> {
+    let mut calls: HashMap<&Arc<str>, Vec<Arc<str>>> = HashMap::new();
     let mut quiet: HashSet<&Arc<str>> = HashSet::new();
     for flow in &tree.flows {
         let FlowBody::Statements(body) = &flow.body else { continue };
         let mut called = Vec::new();
         let mut still = task_is_apart(body);
-        visit::block(body, &mut |met| match met {
-            Met::Stmt(stmt) => still &= writes_nothing(&stmt.kind),
-            Met::Expr(expr) => {
-                if let ExprKind::CallFlow { flow, .. } = &expr.kind {
-                    called.push(&flow.text);
-                }
+        let mut meet = |met: Met<'_>| {
+            still &= fine(&met);
+            if let Met::Expr(expr) = met
+                && let ExprKind::CallFlow { flow, .. } = &expr.kind
+            {
+                called.push(Arc::clone(&flow.text));
             }
-        });
+        };
+        flow.requires.iter().for_each(|needed| visit::expression(needed, &mut meet));
+        visit::block(body, &mut meet);
         if still {
             quiet.insert(&flow.name.text);
             calls.insert(&flow.name.text, called);

@@ -1,0 +1,51 @@
+//! Owns what must hold before a program with performance settings runs, and the engine those settings mean.
+
+use tidegate_actors::engine::Placement;
+use tidegate_actors::{CacheLimits, Capacity, EngineConfig};
+
+use crate::config::Performance;
+use crate::lang::App;
+use crate::lang::fault::{Fault, Guide};
+
+/// Lifetime of an app's answers: they go when newer ones come, never by age.
+const FOR_GOOD_MS: u64 = 100 * 365 * 86_400_000;
+
+/// The fault of performance settings an app has no capability for. `source` says where the setting came from.
+#[must_use]
+pub fn capability_fault(app: &App, settings: &Performance, source: &str) -> Option<Fault> {
+    let granted = app
+        .tree()
+        .capabilities
+        .iter()
+        .any(|name| matches!(&*name.text, "performance" | "performance_scalability"));
+    if granted || !(settings.enabled() || settings.by_flag) {
+        return None;
+    }
+    let guide = Guide {
+        what: "Performance runtime settings are enabled without the required capability.".to_owned(),
+        why: format!("{source} turns them on, and the app does not declare the capability `performance`."),
+        fix: "Declare the capability, or remove the setting.".to_owned(),
+        example: "capabilities:\n  performance".to_owned(),
+    };
+    Some(Fault::run_guided(guide, None))
+}
+
+/// The engine of one app: lanes and a cache of its own.
+#[must_use]
+pub fn engine_config(settings: &Performance, placement: Placement) -> EngineConfig {
+    let usual = EngineConfig::default();
+    EngineConfig {
+        max_concurrency: if settings.async_runtime {
+            settings.max_concurrency
+        } else {
+            usual.max_concurrency
+        },
+        ttl_ms: [FOR_GOOD_MS; 3],
+        cache: CacheLimits {
+            capacity: Capacity::Entries(settings.cache_size.max(1)),
+            max_entry_bytes: usual.cache.max_entry_bytes,
+        },
+        placement,
+        ..usual
+    }
+}

@@ -1,0 +1,20 @@
+//! Runs: a program's flow from its input to its result, with every ask of it a call on the engine's path.
+//!
+//! Owns what stands between the language, which asks, and the engine, which answers: how an ask becomes a call, how a
+//! run is driven, what an app keeps between runs. Must not know doors, files or vendors' HTTP.
+
+mod ask;
+mod counters;
+mod drive;
+mod gate;
+mod host;
+mod mock;
+mod speech;
+
+pub use ask::{Asker, Speaker, Told};
+pub use counters::Counters;
+pub use drive::{Begun, Ran, begin, drive};
+pub use gate::{capability_fault, engine_config};
+pub use host::{Host, Lost, Question};
+pub use mock::Mock;
+pub use speech::Speech;
