@@ -15,6 +15,7 @@ pub mod ops;
 pub use json_read::{JsonFault, parse_json};
 pub use json_write::JsonStyle;
 pub use nest::{List, MAX_DEPTH, Map};
+pub(crate) use number::Quick;
 pub use number::{MAX_DIGITS, Number, NumberFault};
 
 /// A value of the language. Cloning is O(1).

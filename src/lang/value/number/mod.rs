@@ -14,6 +14,7 @@ mod quick;
 mod text;
 mod wide;
 
+pub(crate) use quick::Quick;
 use wide::{Huge, Parts, WIDE_LIMIT};
 
 /// Significant digits of every arithmetic result.
