@@ -137,6 +137,18 @@ impl Number {
         }
     }
 
+    /// Digits beyond the usual that writing this number out takes: the zeros of its exponent, or a long literal's.
+    #[inline]
+    pub(super) fn spread(&self) -> u64 {
+        let exp = match &self.0 {
+            Repr::Small { exp, .. } | Repr::Wide { exp, .. } => *exp,
+            Repr::Long(parts) => parts.exp,
+            Repr::Huge(huge) => return u64::from(huge.exponent().unsigned_abs()) + MAX_DIGITS as u64,
+        };
+        let zeros = u64::from(exp.unsigned_abs());
+        if zeros > 64 { zeros } else { 0 }
+    }
+
     /// The whole number this is, if it is one and fits.
     pub fn to_i64(&self) -> Option<i64> {
         if let Repr::Small { coef, exp: 0 } = self.0 {
