@@ -6,7 +6,7 @@ use super::words;
 use crate::lang::compile::op::{Operand, Pc, Relation, Slot, Source, Truth};
 use crate::lang::fault::Fault;
 use crate::lang::value::ops::{self, Arithmetic};
-use crate::lang::value::{Number, Quick, Value};
+use crate::lang::value::{Number, Value};
 
 impl Hot<'_> {
     /// Reads an operand where it is; `below` says how many stack operands stand above it.
@@ -96,10 +96,17 @@ impl Hot<'_> {
     ) -> Raised<bool> {
         let a = self.operand(left, usize::from(right == Operand::STACK), pc)?;
         let b = self.operand(right, 0, pc)?;
-        let truth = match relation {
-            Relation::Is => a.equals(b),
-            Relation::IsNot => !a.equals(b),
-            Relation::Ordered(comparison) => ops::compare(comparison, a, b)?,
+        let order = match (a, b) {
+            (Value::Number(a), Value::Number(b)) => a.quick_compare(b),
+            _ => None,
+        };
+        let truth = match (relation, order) {
+            (Relation::Is, Some(order)) => order.is_eq(),
+            (Relation::IsNot, Some(order)) => order.is_ne(),
+            (Relation::Ordered(comparison), Some(order)) => comparison.holds(order),
+            (Relation::Is, None) => a.equals(b),
+            (Relation::IsNot, None) => !a.equals(b),
+            (Relation::Ordered(comparison), None) => ops::compare(comparison, a, b)?,
         };
         self.consume(left, right);
         Ok(truth)
@@ -142,15 +149,11 @@ impl Hot<'_> {
     }
 }
 
-/// Sum, difference or product of two numbers, where machine words are enough.
+/// The result of two numbers, where machine words are enough.
 #[inline(always)]
 fn quick(operator: Arithmetic, left: &Value, right: &Value) -> Option<(i64, i32)> {
-    let (Value::Number(left), Value::Number(right)) = (left, right) else { return None };
-    let operator = match operator {
-        Arithmetic::Add => Quick::Add,
-        Arithmetic::Subtract => Quick::Subtract,
-        Arithmetic::Multiply => Quick::Multiply,
-        _ => return None,
-    };
-    left.quick(operator, right)
+    match (left, right) {
+        (Value::Number(left), Value::Number(right)) => left.quick(operator.quick()?, right),
+        _ => None,
+    }
 }
