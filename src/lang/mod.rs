@@ -46,4 +46,6 @@ pub fn load(source: &str) -> Result<App, Vec<fault::Fault>> {
 }
 
 #[cfg(test)]
+mod guide_tests;
+#[cfg(test)]
 mod reading_tests;

@@ -301,25 +301,64 @@ fn noise() -> impl Strategy<Value = String> {
 }
 
 /// One wound of a program: where, how much, and what.
-fn wound() -> impl Strategy<Value = (usize, usize, u8, &'static str)> {
-    (any::<usize>(), 0usize..40, 0u8..5, prop::sample::select(&WORDS[..]))
+#[derive(Debug, Clone, Copy)]
+struct Wound {
+    at: usize,
+    other: usize,
+    kind: u8,
+    word: &'static str,
 }
 
-fn wounded(source: &str, wounds: &[(usize, usize, u8, &str)]) -> String {
-    let mut chars: Vec<char> = source.chars().collect();
-    for (at, len, kind, word) in wounds {
-        let at = at % (chars.len() + 1);
-        let end = (at + len).min(chars.len());
-        let piece: Vec<char> = chars[at..end].to_vec();
-        match kind {
-            0 => drop(chars.drain(at..end)),
-            1 => drop(chars.splice(at..at, piece)),
-            2 => drop(chars.splice(at..end, word.chars())),
-            3 => drop(chars.splice(at..at, format!(" {word} ").chars())),
-            _ => drop(chars.splice(at..at, format!("\n{}", " ".repeat(*len % 9)).chars())),
+fn wound() -> impl Strategy<Value = Wound> {
+    (any::<usize>(), any::<usize>(), 0u8..10, prop::sample::select(&WORDS[..]))
+        .prop_map(|(at, other, kind, word)| Wound { at, other, kind, word })
+}
+
+impl Wound {
+    /// Wounds between words and lines leave more that still loads than wounds between characters.
+    fn apply(self, source: &str) -> String {
+        match self.kind {
+            0..=2 => self.of_characters(source),
+            3..=5 => self.of_lines(source),
+            _ => self.of_words(source),
         }
     }
-    chars.into_iter().collect()
+
+    fn of_characters(self, source: &str) -> String {
+        let mut chars: Vec<char> = source.chars().collect();
+        let at = self.at % (chars.len() + 1);
+        let end = (at + self.other % 40).min(chars.len());
+        match self.kind {
+            0 => drop(chars.drain(at..end)),
+            1 => drop(chars.splice(at..at, self.word.chars())),
+            _ => drop(chars.splice(at..at, format!("\n{}", " ".repeat(self.other % 9)).chars())),
+        }
+        chars.into_iter().collect()
+    }
+
+    fn of_lines(self, source: &str) -> String {
+        let mut lines: Vec<&str> = source.lines().collect();
+        let Some(last) = lines.len().checked_sub(1) else { return String::new() };
+        let (at, other) = (self.at % lines.len(), self.other % lines.len());
+        match self.kind {
+            3 => drop(lines.remove(at.min(last))),
+            4 => lines.insert(other, lines[at]),
+            _ => lines.swap(at, other),
+        }
+        lines.join("\n")
+    }
+
+    /// Puts another word of the program, or one of the language, in the place of a word.
+    fn of_words(self, source: &str) -> String {
+        let mut words: Vec<&str> = source.split(' ').collect();
+        let (at, other) = (self.at % words.len(), self.other % words.len());
+        match self.kind {
+            6 => words[at] = self.word,
+            7 => words.swap(at, other),
+            _ => words[at] = words[other],
+        }
+        words.join(" ")
+    }
 }
 
 proptest! {
@@ -343,10 +382,10 @@ fn damaged_programs_are_read_and_run_to_their_end() {
     let programs = programs();
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(4_000);
     let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
-    let damaged = (0..programs.len(), prop::collection::vec(wound(), 1..6));
+    let damaged = (0..programs.len(), prop::collection::vec(wound(), 1..4));
     let result = proptest::test_runner::TestRunner::new(config).run(&damaged, |(which, wounds)| {
         let (_, source, json) = &programs[which];
-        let source = wounded(source, &wounds);
+        let source = wounds.iter().fold(source.clone(), |source, wound| wound.apply(&source));
         holds(&source);
         ends(&source, json);
         Ok(())

@@ -1,13 +1,14 @@
 //! Owns the writing of one body: instructions, places, tables, and which slot a name has. Must not decide what
 //! a statement or expression means; `expr` and `stmt` do.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::code::Code;
+use super::form::{Base, Path, StatePath};
 use super::index::Index;
-use super::op::{Base, Op, Path, Pc, Slot, StatePath};
-use crate::lang::ast::Name;
+use super::op::{Op, Operand, Pc, Slot};
+use crate::lang::ast::{Expr, ExprKind, Name};
 use crate::lang::fault::Fault;
 use crate::lang::span::Span;
 use crate::lang::value::Value;
@@ -22,6 +23,10 @@ pub(super) struct Body<'a> {
     states: HashMap<Vec<Arc<str>>, u32>,
     /// Names that a transform inside a predicate binds: they stand before the record's fields.
     binders: Vec<Arc<str>>,
+    /// Locals that surely have a value where the next instruction stands, by slot.
+    assigned: Vec<bool>,
+    /// Names declared constant anywhere in the body.
+    pub(super) constants: HashSet<Arc<str>>,
     /// Whether names may mean fields of a record.
     pub(super) in_predicate: bool,
     /// How many statements stand above each other; statements of level 1 are counted for the error id.
@@ -39,11 +44,14 @@ impl<'a> Body<'a> {
             words: HashMap::new(),
             states: HashMap::new(),
             binders: Vec::new(),
+            assigned: Vec::new(),
+            constants: HashSet::new(),
             in_predicate: false,
             level: 0,
         };
         for name in given {
-            body.slot(name);
+            let slot = body.slot(name);
+            body.assign(slot);
         }
         body
     }
@@ -81,6 +89,7 @@ impl<'a> Body<'a> {
             | Op::UpdateNext(out)
             | Op::Between { out, .. }
             | Op::ShortCircuit { out, .. }
+            | Op::CompareUnless { out, .. }
             | Op::WalkNext { out, .. } => *out = here,
             _ => {}
         }
@@ -94,7 +103,84 @@ impl<'a> Body<'a> {
         let slot = index_of(self.code.names.len());
         self.code.names.push(name.clone());
         self.slots.insert(name.clone(), slot);
+        self.assigned.push(false);
         slot
+    }
+
+    /// From here on the local has a value.
+    pub(super) fn assign(&mut self, slot: Slot) {
+        self.assigned[slot as usize] = true;
+    }
+
+    /// A given name that may have no value after all.
+    pub(super) fn doubt(&mut self, name: &Arc<str>) {
+        let slot = self.slot(name);
+        self.assigned[slot as usize] = false;
+    }
+
+    /// Whether the local surely has a value here.
+    pub(super) fn is_assigned(&self, slot: Slot) -> bool {
+        self.assigned[slot as usize]
+    }
+
+    /// Writes what may not run; what it assigns is not sure afterwards. Gives what was.
+    pub(super) fn maybe(&mut self, inner: impl FnOnce(&mut Self)) -> Vec<bool> {
+        let before = self.assigned.clone();
+        inner(self);
+        self.restore_assigned(before)
+    }
+
+    /// Takes back what is sure; gives what was.
+    fn restore_assigned(&mut self, mut before: Vec<bool>) -> Vec<bool> {
+        before.resize(self.assigned.len(), false);
+        std::mem::replace(&mut self.assigned, before)
+    }
+
+    /// What both of two branches assign is sure.
+    pub(super) fn sure_in_both(&mut self, mut one: Vec<bool>, mut other: Vec<bool>) {
+        let slots = self.assigned.len();
+        one.resize(slots, false);
+        other.resize(slots, false);
+        for (slot, sure) in self.assigned.iter_mut().enumerate() {
+            *sure |= one[slot] && other[slot];
+        }
+    }
+
+    /// Prepares an operand. What can be read in place is not written; whoever reads it knows where it stands.
+    pub(super) fn operand(&mut self, expr: &Expr, before_code: bool) -> (Operand, Option<(Slot, Span)>) {
+        if let Some(value) = super::expr::literal(expr)
+            && let Some(operand) = Operand::constant(index_of(self.code.consts.len()))
+        {
+            self.code.consts.push(value);
+            return (operand, None);
+        }
+        if let ExprKind::Name { root, attrs } = &expr.kind
+            && attrs.is_empty()
+            && let Base::Slot(slot) = self.base(root)
+            // Read later than written here, it must not fail later.
+            && (!before_code || self.is_assigned(slot))
+            && let Some(operand) = Operand::slot(slot)
+        {
+            return (operand, Some((slot, expr.span)));
+        }
+        self.expr(expr);
+        (Operand::STACK, None)
+    }
+
+    /// Prepares two operands and gives where those stand that are read in place.
+    pub(super) fn two_operands(&mut self, left: &Expr, right: &Expr) -> ([Operand; 2], Vec<(Slot, Span)>) {
+        let in_place = matches!(&right.kind, ExprKind::Name { attrs, .. } if attrs.is_empty())
+            || super::expr::literal(right).is_some();
+        let (left, left_span) = self.operand(left, !in_place);
+        let (right, right_span) = self.operand(right, false);
+        ([left, right], left_span.into_iter().chain(right_span).collect())
+    }
+
+    /// Writes an instruction that reads locals itself.
+    pub(super) fn emit_reading(&mut self, op: Op, span: Span, reads: Vec<(Slot, Span)>) -> Pc {
+        let at = self.emit(op, span);
+        self.code.operand_spans.extend(reads.into_iter().map(|(slot, span)| (at, slot, span)));
+        at
     }
 
     pub(super) fn constant(&mut self, value: Value, span: Span) {
@@ -139,7 +225,11 @@ impl<'a> Body<'a> {
     /// Writes `inner` with `name` bound by a transform.
     pub(super) fn bound(&mut self, name: &Arc<str>, inner: impl FnOnce(&mut Self)) {
         self.binders.push(name.clone());
-        inner(self);
+        let slot = self.slot(name);
+        self.maybe(|this| {
+            this.assign(slot);
+            inner(this);
+        });
         self.binders.pop();
     }
 }

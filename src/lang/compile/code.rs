@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::op::{
-    AskForm, CallForm, EnqueueForm, ForkForm, GuardForm, LogForm, MetricForm, Op, OrderForm, Path, Pc,
-    RecordForm, Slot, StatePath, ToolForm, TopStatement,
+use super::form::{
+    AskForm, CallForm, EnqueueForm, ForkForm, GuardForm, LogForm, MetricForm, OrderForm, Path, RecordForm,
+    StatePath, ToolForm, TopStatement,
 };
+use super::op::{Op, Pc, Slot};
 use crate::lang::ast::{FieldDecl, ProfileDecl};
 use crate::lang::records::Schema;
 use crate::lang::span::Span;
@@ -19,6 +20,8 @@ pub(crate) struct Code {
     pub(crate) ops: Vec<Op>,
     /// Where a failure of each instruction is reported.
     pub(crate) spans: Vec<Span>,
+    /// Where locals stand that an instruction reads itself, by instruction and in order.
+    pub(crate) operand_spans: Vec<(Pc, Slot, Span)>,
     pub(crate) consts: Vec<Value>,
     /// Names of the slots.
     pub(crate) names: Vec<Arc<str>>,
@@ -47,6 +50,13 @@ impl Code {
     /// The slot of a name, if the body ever mentions it.
     pub(crate) fn slot(&self, name: &str) -> Option<Slot> {
         self.names.iter().position(|known| &**known == name).and_then(|index| Slot::try_from(index).ok())
+    }
+
+    /// Where the local stands that the instruction reads itself.
+    pub(crate) fn operand_span(&self, pc: Pc, slot: Slot) -> Option<Span> {
+        let start = self.operand_spans.partition_point(|(at, ..)| *at < pc);
+        let own = self.operand_spans[start..].iter().take_while(|(at, ..)| *at == pc);
+        own.filter(|(_, name, _)| *name == slot).map(|(.., span)| *span).next()
     }
 
     /// Whether the instruction belongs to an `ask ai`.

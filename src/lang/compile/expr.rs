@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::body::{Body, push};
-use super::op::{CallForm, Op, ToolForm, Truth, Walk};
+use super::form::{CallForm, ToolForm};
+use super::op::{Op, Operand, Pc, Relation, Slot, Truth, Walk};
 use crate::lang::ast::{AggregateOp, BinaryOp, Builtin, CollectionOp, EachOp, Expr, ExprKind, Name, UnaryOp};
 use crate::lang::fault::Fault;
 use crate::lang::span::Span;
@@ -103,16 +104,47 @@ impl Body<'_> {
     }
 
     fn binary(&mut self, op: BinaryOp, left: &Expr, right: &Expr, span: Span) {
-        let word = match op {
-            BinaryOp::And => Truth::And,
-            BinaryOp::Or => Truth::Or,
-            _ => return self.operands(&[left, right], operator(op), span),
+        let (out, word) = match operator(op) {
+            Operator::Arithmetic(operator) => {
+                let ([left, right], reads) = self.two_operands(left, right);
+                self.emit_reading(Op::Arith { operator, left, right }, span, reads);
+                return;
+            }
+            Operator::Relation(relation) => {
+                let ([left, right], reads) = self.two_operands(left, right);
+                self.emit_reading(Op::Compare { relation, left, right }, span, reads);
+                return;
+            }
+            Operator::Logic(word) => {
+                self.expr(left);
+                (self.emit(Op::ShortCircuit { word, out: 0 }, span), word)
+            }
         };
-        self.expr(left);
-        let out = self.emit(Op::ShortCircuit { word, out: 0 }, span);
         self.expr(right);
         self.emit(Op::NeedTruth(word), span);
         self.land(out);
+    }
+
+    /// Writes a condition; gives the jump that is taken when it is false.
+    pub(super) fn condition(&mut self, condition: &Expr, span: Span) -> Pc {
+        if let ExprKind::Binary(op, left, right) = &condition.kind
+            && let Operator::Relation(relation) = operator(*op)
+        {
+            let ([left, right], reads) = self.two_operands(left, right);
+            let op = Op::CompareUnless { relation, left, right, out: 0 };
+            return self.emit_reading(op, condition.span, reads);
+        }
+        self.expr(condition);
+        self.emit(Op::Unless(0), span)
+    }
+
+    /// Writes arithmetic straight into a local; false when the value is something else.
+    pub(super) fn arithmetic_to(&mut self, value: &Expr, slot: Slot) -> bool {
+        let ExprKind::Binary(op, left, right) = &value.kind else { return false };
+        let Operator::Arithmetic(operator) = operator(*op) else { return false };
+        let ([left, right], reads) = self.two_operands(left, right);
+        self.emit_reading(Op::ArithTo { operator, left, right, slot }, value.span, reads);
+        true
     }
 
     fn between(&mut self, [value, low, high]: [&Expr; 3], strict: bool, span: Span) {
@@ -121,7 +153,8 @@ impl Body<'_> {
         let out = self.emit(Op::Between { strict, out: 0 }, span);
         self.expr(high);
         let upper = if strict { Comparison::Less } else { Comparison::AtMost };
-        self.emit(Op::Compare(upper), span);
+        let (left, right) = (Operand::STACK, Operand::STACK);
+        self.emit(Op::Compare { relation: Relation::Ordered(upper), left, right }, span);
         self.land(out);
     }
 
@@ -150,9 +183,10 @@ impl Body<'_> {
         let slot = self.slot(&item.text);
         self.emit(Op::Bind { slot }, span);
         let next = self.emit(Op::WalkNext { slot, out: 0 }, span);
+        let top = self.here();
         self.bound(&item.text, |this| this.expr(body));
         self.emit(take, span);
-        self.emit(Op::Jump(next), span);
+        self.emit(Op::WalkAgain { slot, top }, span);
         self.land(next);
         self.emit(Op::WalkClose(walk), span);
     }
@@ -168,8 +202,9 @@ impl Body<'_> {
         self.emit(Op::Reduced(into), span);
         self.emit(Op::Bind { slot }, span);
         let next = self.emit(Op::WalkNext { slot, out: 0 }, span);
+        let top = self.here();
         self.bound(&acc.text, |this| this.bound(&item.text, |this| this.gather(into, acc, body)));
-        self.emit(Op::Jump(next), span);
+        self.emit(Op::WalkAgain { slot, top }, span);
         self.land(next);
         self.emit(Op::Load(into), span);
         self.emit(Op::WalkClose(Walk::Reduce), span);
@@ -246,21 +281,30 @@ fn aggregate(op: AggregateOp) -> Aggregate {
     }
 }
 
-fn operator(op: BinaryOp) -> Op {
+/// What an operator does.
+enum Operator {
+    Logic(Truth),
+    Arithmetic(Arithmetic),
+    Relation(Relation),
+}
+
+fn operator(op: BinaryOp) -> Operator {
+    use Operator::{Arithmetic as Number, Logic, Relation as Truthy};
+    let ordered = |comparison| Truthy(Relation::Ordered(comparison));
     match op {
-        BinaryOp::Equal => Op::Equal,
-        BinaryOp::NotEqual => Op::NotEqual,
-        BinaryOp::Greater => Op::Compare(Comparison::Greater),
-        BinaryOp::Less => Op::Compare(Comparison::Less),
-        BinaryOp::AtLeast => Op::Compare(Comparison::AtLeast),
-        BinaryOp::AtMost => Op::Compare(Comparison::AtMost),
-        BinaryOp::Add => Op::Arith(Arithmetic::Add),
-        BinaryOp::Subtract => Op::Arith(Arithmetic::Subtract),
-        BinaryOp::Multiply => Op::Arith(Arithmetic::Multiply),
-        BinaryOp::Divide => Op::Arith(Arithmetic::Divide),
-        BinaryOp::Remainder => Op::Arith(Arithmetic::Remainder),
-        BinaryOp::Power => Op::Arith(Arithmetic::Power),
-        BinaryOp::And => Op::NeedTruth(Truth::And),
-        BinaryOp::Or => Op::NeedTruth(Truth::Or),
+        BinaryOp::And => Logic(Truth::And),
+        BinaryOp::Or => Logic(Truth::Or),
+        BinaryOp::Equal => Truthy(Relation::Is),
+        BinaryOp::NotEqual => Truthy(Relation::IsNot),
+        BinaryOp::Greater => ordered(Comparison::Greater),
+        BinaryOp::Less => ordered(Comparison::Less),
+        BinaryOp::AtLeast => ordered(Comparison::AtLeast),
+        BinaryOp::AtMost => ordered(Comparison::AtMost),
+        BinaryOp::Add => Number(Arithmetic::Add),
+        BinaryOp::Subtract => Number(Arithmetic::Subtract),
+        BinaryOp::Multiply => Number(Arithmetic::Multiply),
+        BinaryOp::Divide => Number(Arithmetic::Divide),
+        BinaryOp::Remainder => Number(Arithmetic::Remainder),
+        BinaryOp::Power => Number(Arithmetic::Power),
     }
 }

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use super::body::{Body, push};
-use super::op::{AskForm, ForkForm, Join, Op, Part};
+use super::form::{AskForm, ForkForm, Join, Part};
+use super::op::Op;
 use super::{quiet, refused};
 use crate::lang::ast::{AgentEntry, AskMode, Expr, ExprKind, LocalMerge, Name, Stmt, StmtKind, Task};
 use crate::lang::span::Span;
@@ -104,7 +105,7 @@ impl Body<'_> {
         for task in sorted {
             let refusal = refused::first(self.index, &task.body);
             self.part(fork, &task.name.text, task.name.span, refusal);
-            self.block(&task.body);
+            self.maybe(|this| this.block(&task.body));
             self.emit(Op::TaskEnd, task.name.span);
         }
         self.close_fork(fork);

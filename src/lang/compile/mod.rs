@@ -7,6 +7,7 @@ mod body;
 pub(crate) mod code;
 mod expr;
 mod fork;
+pub(crate) mod form;
 mod index;
 pub(crate) mod op;
 mod quiet;
@@ -97,7 +98,7 @@ impl Writer<'_> {
 
     fn flow(&mut self, flow: &FlowDecl) -> FlowUnit {
         let code = self.body(&given(), flow.span, |body| match &flow.body {
-            FlowBody::Statements(block) => body.block(block),
+            FlowBody::Statements(block) => body.whole(block),
             FlowBody::Steps { inputs, steps } => body.steps(inputs, steps, flow.span),
         });
         let contract = self.tree.contracts.iter().find(|contract| contract.flow.text == flow.name.text);
@@ -138,7 +139,11 @@ impl Writer<'_> {
 
     fn function(&mut self, function: &FunctionDecl) -> FunctionUnit {
         let inputs: Vec<Arc<str>> = function.inputs.iter().map(|input| input.name.text.clone()).collect();
-        let code = self.body(&inputs, function.span, |body| body.block(&function.body));
+        let code = self.body(&inputs, function.span, |body| {
+            let missing = function.inputs.iter().filter(|input| input.optional);
+            missing.for_each(|input| body.doubt(&input.name.text));
+            body.whole(&function.body);
+        });
         FunctionUnit {
             name: function.name.text.clone(),
             code,
@@ -147,7 +152,7 @@ impl Writer<'_> {
     }
 
     fn job(&mut self, job: &JobDecl) -> JobUnit {
-        let code = self.body(&given(), job.span, |body| body.block(&job.body));
+        let code = self.body(&given(), job.span, |body| body.whole(&job.body));
         let when = job.when.as_ref().map(|when| self.value(when));
         JobUnit { name: job.name.text.clone(), code, when, span: job.span }
     }

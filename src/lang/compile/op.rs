@@ -1,10 +1,6 @@
 //! Owns the instructions of a compiled body and the tables they point into. Must not know the syntax tree nor
 //! how an instruction is carried out.
 
-use std::sync::Arc;
-
-use crate::lang::ast::{AgentMerge, AskMode, BranchMerge, DueKind, LocalMerge, LogLevel, MetricOp};
-use crate::lang::span::Span;
 use crate::lang::value::ops::{Aggregate, Arithmetic, Comparison, Sign};
 
 /// Index of a local of the running body.
@@ -50,6 +46,51 @@ impl Mutation {
             Self::Delete => "delete",
         }
     }
+}
+
+/// Where an operator finds an operand: the stack, a local or a constant, packed into one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Operand(u32);
+
+/// An [`Operand`], unpacked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Stack,
+    Slot(Slot),
+    Const(u32),
+}
+
+impl Operand {
+    /// The value on the stack.
+    pub(crate) const STACK: Self = Self(0);
+
+    /// A local; none where the index does not fit.
+    pub(crate) fn slot(slot: Slot) -> Option<Self> {
+        (slot < 1 << 30).then_some(Self(slot << 2 | 1))
+    }
+
+    /// A constant; none where the index does not fit.
+    pub(crate) fn constant(at: u32) -> Option<Self> {
+        (at < 1 << 30).then_some(Self(at << 2 | 2))
+    }
+
+    /// What it means.
+    #[inline(always)]
+    pub(crate) fn source(self) -> Source {
+        match self.0 & 3 {
+            1 => Source::Slot(self.0 >> 2),
+            2 => Source::Const(self.0 >> 2),
+            _ => Source::Stack,
+        }
+    }
+}
+
+/// A comparison, equality included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Relation {
+    Is,
+    IsNot,
+    Ordered(Comparison),
 }
 
 /// How a value gets into a local.
@@ -99,10 +140,30 @@ pub(crate) enum Op {
     HasPermission,
 
     // Operators.
-    Arith(Arithmetic),
-    Compare(Comparison),
-    Equal,
-    NotEqual,
+    Arith {
+        operator: Arithmetic,
+        left: Operand,
+        right: Operand,
+    },
+    /// As `Arith`, straight into a local that `set` may write.
+    ArithTo {
+        operator: Arithmetic,
+        left: Operand,
+        right: Operand,
+        slot: Slot,
+    },
+    Compare {
+        relation: Relation,
+        left: Operand,
+        right: Operand,
+    },
+    /// As `Compare` and `Unless`.
+    CompareUnless {
+        relation: Relation,
+        left: Operand,
+        right: Operand,
+        out: Pc,
+    },
     Sign(Sign),
     Not,
     /// Left and low bound in; leaves the left, or `false` and jumps.
@@ -152,13 +213,24 @@ pub(crate) enum Op {
     End,
     RepeatOpen,
     RepeatNext(Pc),
+    /// As `RepeatNext` at the end of a round, back to its beginning.
+    RepeatAgain(Pc),
     WhileOpen,
+    /// Counts a round; fails at the limit.
     WhileCheck(u32),
-    WhileTick,
+    WhileAgain {
+        limit: u32,
+        top: Pc,
+    },
     WalkOpen(Walk),
     WalkNext {
         slot: Slot,
         out: Pc,
+    },
+    /// As `WalkNext` at the end of a round, back to its beginning.
+    WalkAgain {
+        slot: Slot,
+        top: Pc,
     },
     /// Binders of a transform, whose outer values come back when it ends.
     Bind {
@@ -214,171 +286,4 @@ pub(crate) enum Op {
     Metric(u32),
     Yield,
     FlowInput(u32),
-}
-
-/// Where a dotted name starts.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Base {
-    /// A local.
-    Slot(Slot),
-    /// A field of the record a predicate looks at, else the local.
-    Field { name: Arc<str>, slot: Slot },
-    /// The caller.
-    Identity,
-}
-
-/// `base.a.b`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Path {
-    pub(crate) base: Base,
-    pub(crate) attrs: Vec<Arc<str>>,
-}
-
-/// `state.a.b`, with the text messages print.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct StatePath {
-    pub(crate) keys: Vec<Arc<str>>,
-    pub(crate) shown: Arc<str>,
-}
-
-/// Where the last `order` put its list.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Target {
-    Local(Arc<str>),
-    State(StatePath),
-}
-
-/// A statement at the top of a body, for the error id.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct TopStatement {
-    pub(crate) kind: &'static str,
-    pub(crate) span: Span,
-}
-
-/// `call function`, `call flow`: what stands on the stack and what is asked back.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct CallForm {
-    /// Index into the functions or flows of the program.
-    pub(crate) callee: u32,
-    /// Names of the values on the stack, in the order they were written.
-    pub(crate) arguments: Vec<(Arc<str>, Span)>,
-    /// Outputs a flow call lists.
-    pub(crate) outputs: Vec<Arc<str>>,
-}
-
-/// A call of a declared tool.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ToolForm {
-    pub(crate) tool: Arc<str>,
-    pub(crate) arguments: Vec<(Arc<str>, Span)>,
-}
-
-/// `ask ai` and `run agent`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct AskForm {
-    /// Index into the profiles (or agents) of the program.
-    pub(crate) target: u32,
-    pub(crate) mode: AskMode,
-    pub(crate) stream: bool,
-    /// Where the answer goes; none inside `run agents in parallel`.
-    pub(crate) into: Option<Slot>,
-}
-
-/// What the parts of a fork are and how they are joined.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Join {
-    Tasks(LocalMerge),
-    Agents {
-        merge: Option<AgentMerge>,
-        into: Slot,
-    },
-    Branches {
-        merge: BranchMerge,
-        into: Slot,
-    },
-    /// One part on copies of locals and state; its failure waits for the `await`.
-    Async {
-        into: Slot,
-        constant: bool,
-    },
-}
-
-/// One task, agent or branch: instructions of the same body, run on a copy of its locals.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Part {
-    pub(crate) name: Arc<str>,
-    pub(crate) span: Span,
-    pub(crate) start: Pc,
-    /// A statement that may not stand in a task, found when the task is about to run.
-    pub(crate) refused: Option<(&'static str, Span)>,
-}
-
-/// Parts that run in order, or together where nobody can tell.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ForkForm {
-    pub(crate) parts: Vec<Part>,
-    pub(crate) join: Join,
-    /// Whether no part can change what another one sees, except through memory and counts.
-    pub(crate) apart: bool,
-    /// Where the run goes on.
-    pub(crate) end: Pc,
-}
-
-/// A write that asks the flow's `requires`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct GuardForm {
-    pub(crate) action: Mutation,
-    pub(crate) record: Arc<str>,
-}
-
-/// A field that is written; dots nest.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct FieldPath {
-    pub(crate) words: Vec<Arc<str>>,
-    pub(crate) span: Span,
-}
-
-/// `create`, `save`, `find`, `update`, `delete`, `require latest`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct RecordForm {
-    /// Index into the schemas of the program.
-    pub(crate) schema: u32,
-    pub(crate) into: Option<Slot>,
-    /// Fields of `save with` and of `update`, in order.
-    pub(crate) fields: Vec<FieldPath>,
-    /// Where `save` reads, what `require latest` says.
-    pub(crate) path: Option<StatePath>,
-    pub(crate) message: Option<Arc<str>>,
-}
-
-/// `order T by f`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct OrderForm {
-    pub(crate) target: Target,
-    pub(crate) field: Arc<str>,
-    pub(crate) descending: bool,
-}
-
-/// `enqueue job`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct EnqueueForm {
-    pub(crate) job: u32,
-    pub(crate) input: bool,
-    pub(crate) due: Option<DueKind>,
-}
-
-/// `log`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct LogForm {
-    pub(crate) level: LogLevel,
-    pub(crate) fields: bool,
-}
-
-/// `metric`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct MetricForm {
-    pub(crate) name: Arc<str>,
-    pub(crate) op: MetricOp,
-    pub(crate) value: bool,
-    pub(crate) labels: bool,
 }

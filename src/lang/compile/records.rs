@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use super::body::{Body, push, state_path};
-use super::op::{FieldPath, GuardForm, Mutation, Op, RecordForm, Scanned};
+use super::form::{FieldPath, GuardForm, RecordForm};
+use super::op::{Mutation, Op, Scanned};
 use crate::lang::ast::{Expr, FieldDecl, FieldValue, Name, Step, StepKind, Stmt, StmtKind};
 use crate::lang::span::Span;
 

@@ -2,14 +2,26 @@
 //! write record statements, asks or forks; their files do.
 
 use super::body::{Body, push, state_path};
-use super::op::{
-    EnqueueForm, LogForm, MetricForm, Op, OrderForm, Store, Target as OrderTarget, TopStatement,
-};
+use super::form::{EnqueueForm, LogForm, MetricForm, OrderForm, Target as OrderTarget, TopStatement};
+use super::op::{Op, Store};
+use super::visit::Met;
 use crate::lang::ast::{Block, CollectionOp, Expr, ExprKind, Name, Stmt, StmtKind, Target};
 use crate::lang::span::Span;
 use crate::lang::value::Value;
 
 impl Body<'_> {
+    /// Writes the statements of a whole body.
+    pub(super) fn whole(&mut self, block: &Block) {
+        let mut constants = std::mem::take(&mut self.constants);
+        super::visit::block(block, &mut |met| {
+            if let Met::Stmt(Stmt { kind: StmtKind::Let { name, constant: true, .. }, .. }) = met {
+                constants.insert(name.text.clone());
+            }
+        });
+        self.constants = constants;
+        self.block(block);
+    }
+
     /// Writes statements one after the other.
     pub(super) fn block(&mut self, block: &Block) {
         self.level += 1;
@@ -80,20 +92,30 @@ impl Body<'_> {
         if !constant && self.moved(&Target::Local(name.clone()), Store::Let, value) {
             return;
         }
-        self.expr(value);
         let slot = self.slot(&name.text);
-        self.emit(if constant { Op::LetConstant(slot) } else { Op::Let(slot) }, span);
+        if constant || !self.arithmetic_to(value, slot) {
+            self.expr(value);
+            self.emit(if constant { Op::LetConstant(slot) } else { Op::Let(slot) }, span);
+        }
+        self.assign(slot);
     }
 
     fn set(&mut self, target: &Target, value: &Expr, span: Span) {
         if self.moved(target, Store::Set, value) {
             return;
         }
-        self.expr(value);
         let op = match target {
-            Target::Local(name) => Op::Set(self.slot(&name.text)),
+            Target::Local(name) => {
+                let slot = self.slot(&name.text);
+                let surely = self.is_assigned(slot) && !self.constants.contains(&name.text);
+                if surely && self.arithmetic_to(value, slot) {
+                    return;
+                }
+                if surely { Op::Let(slot) } else { Op::Set(slot) }
+            }
             Target::State(words) => Op::SetState(self.state(words)),
         };
+        self.expr(value);
         self.emit(op, span);
     }
 
@@ -134,24 +156,25 @@ impl Body<'_> {
     }
 
     fn if_(&mut self, condition: &Expr, then: &Block, otherwise: &Block, span: Span) {
-        self.expr(condition);
-        let unless = self.emit(Op::Unless(0), span);
-        self.block(then);
+        let unless = self.condition(condition, span);
+        let one = self.maybe(|this| this.block(then));
         if otherwise.is_empty() {
             self.land(unless);
             return;
         }
         let over = self.emit(Op::Jump(0), span);
         self.land(unless);
-        self.block(otherwise);
+        let other = self.maybe(|this| this.block(otherwise));
+        self.sure_in_both(one, other);
         self.land(over);
     }
 
     fn repeat(&mut self, count: &Expr, body: &Block, span: Span) {
         self.with(count, Op::RepeatOpen, span);
         let next = self.emit(Op::RepeatNext(0), span);
-        self.block(body);
-        self.emit(Op::Jump(next), span);
+        let top = self.here();
+        self.maybe(|this| this.block(body));
+        self.emit(Op::RepeatAgain(top), span);
         self.land(next);
         self.emit(Op::LoopClose, span);
     }
@@ -160,12 +183,11 @@ impl Body<'_> {
         self.emit(Op::WhileOpen, span);
         // A run has fewer steps than 2^32 rounds need.
         let rounds = u32::try_from(limit.0).unwrap_or(u32::MAX);
-        let check = self.emit(Op::WhileCheck(rounds), limit.1);
-        self.expr(condition);
-        let unless = self.emit(Op::Unless(0), span);
-        self.emit(Op::WhileTick, span);
-        self.block(body);
-        self.emit(Op::Jump(check), span);
+        self.emit(Op::WhileCheck(rounds), limit.1);
+        let top = self.here();
+        let unless = self.condition(condition, span);
+        self.maybe(|this| this.block(body));
+        self.emit(Op::WhileAgain { limit: rounds, top }, limit.1);
         self.land(unless);
         self.emit(Op::LoopClose, span);
     }
@@ -174,8 +196,12 @@ impl Body<'_> {
         self.with(list, Op::WalkOpen(super::op::Walk::ForEach), span);
         let slot = self.slot(&item.text);
         let next = self.emit(Op::WalkNext { slot, out: 0 }, span);
-        self.block(body);
-        self.emit(Op::Jump(next), span);
+        let top = self.here();
+        self.maybe(|this| {
+            this.assign(slot);
+            this.block(body);
+        });
+        self.emit(Op::WalkAgain { slot, top }, span);
         self.land(next);
         self.emit(Op::LoopClose, span);
     }
@@ -188,20 +214,20 @@ impl Body<'_> {
             self.expr(pattern);
             let next = self.emit(Op::UnlessEqual(0), span);
             self.emit(Op::Drop, span);
-            self.block(block);
+            self.maybe(|this| this.block(block));
             done.push(self.emit(Op::Jump(0), span));
             self.land(next);
         }
         self.emit(Op::Drop, span);
         if let Some(block) = otherwise {
-            self.block(block);
+            self.maybe(|this| this.block(block));
         }
         done.into_iter().for_each(|at| self.land(at));
     }
 
     fn try_(&mut self, body: &Block, catch: Option<&Name>, handler: &Block, span: Span) {
         let open = self.emit(Op::TryOpen(0), span);
-        self.block(body);
+        self.maybe(|this| this.block(body));
         self.emit(Op::TryClose, span);
         let over = self.emit(Op::Jump(0), span);
         self.land(open);
@@ -213,7 +239,7 @@ impl Body<'_> {
             }
             None => self.emit(Op::Drop, span),
         };
-        self.block(handler);
+        self.maybe(|this| this.block(handler));
         self.land(over);
     }
 

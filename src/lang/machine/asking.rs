@@ -8,7 +8,7 @@ use super::effects::{Memorable, StepKind};
 use super::strand::Status;
 use super::world::{Ask, AskFault};
 use crate::lang::ast::{AskMode, ProfileDecl};
-use crate::lang::compile::op::AskForm;
+use crate::lang::compile::form::AskForm;
 use crate::lang::fault::{Fault, FaultKind};
 use crate::lang::memory::session_key;
 use crate::lang::span::Span;

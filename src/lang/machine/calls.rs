@@ -11,7 +11,7 @@ use super::strand::Status;
 use super::words;
 use crate::lang::ast::{FieldDecl, TypeRef};
 use crate::lang::compile::code::Contract;
-use crate::lang::compile::op::{CallForm, GuardForm, ToolForm};
+use crate::lang::compile::form::{CallForm, GuardForm, ToolForm};
 use crate::lang::fault::{Fault, FaultKind};
 use crate::lang::span::Span;
 use crate::lang::value::{Map, Value};

@@ -10,7 +10,8 @@ use super::hot::Raised;
 use super::shared::{AGENTS_PER_RUN, identity_has};
 use super::{state, words};
 use crate::lang::ast::{DueKind, MetricOp};
-use crate::lang::compile::op::{EnqueueForm, LogForm, MetricForm, Op, Target};
+use crate::lang::compile::form::{EnqueueForm, LogForm, MetricForm, Target};
+use crate::lang::compile::op::Op;
 use crate::lang::fault::Fault;
 use crate::lang::span::Span;
 use crate::lang::value::{Number, Value, ops};
@@ -81,7 +82,7 @@ impl Ctx<'_> {
                 Err(fault) => return Err(fault.clone()),
             },
         }
-        frame.last = Last::Slot(slot);
+        frame.last_is(Last::Slot(slot));
         Ok(())
     }
 
@@ -102,7 +103,7 @@ impl Ctx<'_> {
         Ok(())
     }
 
-    fn order(&mut self, form: &crate::lang::compile::op::OrderForm) -> Done {
+    fn order(&mut self, form: &crate::lang::compile::form::OrderForm) -> Done {
         let list = self.target_value(&form.target)?;
         let ordered = ops::order(list, &form.field, form.descending)?;
         self.assign(&form.target, ordered)?;

@@ -153,14 +153,12 @@ impl<'m> Ctx<'m> {
 
     /// Gives a local a value that is also the last value.
     pub(super) fn give(&mut self, slot: u32, value: Value) {
-        let frame = self.frame();
-        frame.cells[slot as usize] = Cell::Held(value);
-        frame.last = super::frame::Last::Slot(slot);
+        self.frame().give(slot, value);
     }
 
     /// Makes a value the last value.
     pub(super) fn last(&mut self, value: Value) {
-        self.frame().last = super::frame::Last::Held(value);
+        self.frame().hold(value);
     }
 
     /// The last value of the running body, no longer tied to where it came from.
@@ -169,7 +167,7 @@ impl<'m> Ctx<'m> {
         let state = &self.shared.states[self.strand.state];
         let frame = self.strand.frames.last_mut().expect("a running strand stands in a body");
         let value = last_value(frame, code, state);
-        frame.last = super::frame::Last::Held(value.clone());
+        frame.hold(value.clone());
         value
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::lang::ast::{LogLevel, MetricOp};
-use crate::lang::compile::op::Target;
+use crate::lang::compile::form::Target;
 use crate::lang::span::Span;
 use crate::lang::value::Value;
 

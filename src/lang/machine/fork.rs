@@ -17,7 +17,7 @@ use super::merge;
 use super::shared::AGENTS_PER_RUN;
 use super::strand::{Ended, Fork, Status, Strand};
 use crate::lang::ast::LocalMerge;
-use crate::lang::compile::op::{ForkForm, Join, Part};
+use crate::lang::compile::form::{ForkForm, Join, Part};
 use crate::lang::fault::{Fault, FaultKind};
 use crate::lang::span::Span;
 use crate::lang::value::Value;
@@ -97,7 +97,8 @@ impl Machine {
         part.frames.push(Frame {
             role: Role::Bottom,
             pc: start as usize,
-            last: Last::default(),
+            last: Last::Held,
+            held: Value::Null,
             floor: super::frame::Floor::default(),
             ..above.clone()
         });
@@ -234,12 +235,12 @@ impl Machine {
             }),
             Join::Agents { merge, into } => {
                 let outputs = fork.ended.into_iter().filter_map(|ended| ended.outcome.ok()).collect();
-                merge::agents(outputs, merge.as_ref()).map(|value| give(frame, *into, value))
+                merge::agents(outputs, merge.as_ref()).map(|value| frame.give(*into, value))
             }
             Join::Branches { merge, into } => {
                 let names = form.parts.iter().map(|part| Arc::clone(&part.name));
                 let ended = names.zip(fork.ended.into_iter().map(|ended| ended.outcome)).collect();
-                merge::branches(ended, merge).map(|value| give(frame, *into, value))
+                merge::branches(ended, merge).map(|value| frame.give(*into, value))
             }
             Join::Async { into, constant } => {
                 self.launch(id, *into, *constant, fork.ended);
@@ -272,7 +273,7 @@ impl Machine {
             frame.cells[into as usize] = Cell::Pending(Box::new(outcome));
         }
         frame.constants[into as usize] |= constant;
-        frame.last = Last::Held(Value::fields([
+        frame.hold(Value::fields([
             ("task_id", Value::text(format!("{flow}:{number:04}:{name}"))),
             ("status", Value::from("pending")),
         ]));
@@ -282,11 +283,6 @@ impl Machine {
         self.strand_mut(id).status = Status::Ready;
         self.with(id, |ctx| ctx.raise(fault));
     }
-}
-
-fn give(frame: &mut Frame, slot: u32, value: Value) {
-    frame.cells[slot as usize] = Cell::Held(value);
-    frame.last = Last::Slot(slot);
 }
 
 fn agent_failed(name: &str, fault: &Fault, span: Span) -> Fault {
@@ -325,7 +321,7 @@ fn join_tasks(
         }
     }
     let values = ended.iter().filter_map(|task| task.outcome.as_ref().ok().cloned()).collect();
-    frame.last = Last::Held(Value::list(values));
+    frame.hold(Value::list(values));
     Ok(())
 }
 

@@ -21,19 +21,14 @@ pub(super) enum Cell {
     Pending(Box<Result<Value, Fault>>),
 }
 
-/// The value of the last statement that had one. A local or state path that still holds it is named instead of copied,
-/// so that the next statement may change it in place.
-#[derive(Clone, Debug)]
+/// Where the value of the last statement that had one is. A local or state path that still holds it is named instead
+/// of copied, so that the next statement may change it in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Last {
-    Held(Value),
+    /// In [`Frame::held`].
+    Held,
     Slot(Slot),
     State(u32),
-}
-
-impl Default for Last {
-    fn default() -> Self {
-        Self::Held(Value::Null)
-    }
 }
 
 /// A body of the program.
@@ -71,6 +66,8 @@ pub(super) struct Frame {
     /// Which locals `set` may not touch.
     pub(super) constants: Vec<bool>,
     pub(super) last: Last,
+    /// The last value, where nothing else holds it; otherwise null.
+    pub(super) held: Value,
     /// Statement at the top of the body, plus one; 0 before the first.
     pub(super) statement: u32,
     /// Heights of the strand's stacks when the frame began.
@@ -93,10 +90,32 @@ impl Frame {
             pc: 0,
             cells: vec![Cell::Unset; slots],
             constants: vec![false; slots],
-            last: Last::default(),
+            last: Last::Held,
+            held: Value::Null,
             statement: 0,
             floor,
         }
+    }
+
+    /// The last value is what this local or path holds now.
+    #[inline(always)]
+    pub(super) fn last_is(&mut self, last: Last) {
+        if self.last == Last::Held {
+            self.held = Value::Null;
+        }
+        self.last = last;
+    }
+
+    /// The last value is this one.
+    pub(super) fn hold(&mut self, value: Value) {
+        self.last = Last::Held;
+        self.held = value;
+    }
+
+    /// Gives a local a value that is also the last value.
+    pub(super) fn give(&mut self, slot: Slot, value: Value) {
+        self.cells[slot as usize] = Cell::Held(value);
+        self.last_is(Last::Slot(slot));
     }
 }
 

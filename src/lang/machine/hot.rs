@@ -7,10 +7,10 @@ use super::frame::{Cell, Floor, Frame, Last, Walker};
 use super::limits::Limits;
 use super::{state, walk, words};
 use crate::lang::compile::code::Code;
-use crate::lang::compile::op::{Base, Op, Path, Pc, Slot, Store, Truth};
+use crate::lang::compile::op::{Op, Pc, Slot, Truth};
 use crate::lang::fault::{Fault, FaultKind};
 use crate::lang::span::Span;
-use crate::lang::value::ops::{self, Arithmetic};
+use crate::lang::value::ops;
 use crate::lang::value::{MAX_DEPTH, Map, Value};
 
 /// A fault on its way up; boxed, because almost nothing raises one.
@@ -39,32 +39,29 @@ impl Hot<'_> {
     /// Carries out instructions until one needs more, one fails or the budget is used up. Each costs one.
     pub(super) fn run(&mut self, budget: &mut u64) -> Raised<Exit> {
         let mut pc = self.frame.pc;
-        loop {
-            if *budget == 0 {
-                self.frame.pc = pc;
-                return Ok(Exit::Spent);
+        let mut left = *budget;
+        let exit = loop {
+            if left == 0 {
+                break Ok(Exit::Spent);
             }
-            *budget -= 1;
+            left -= 1;
             let op = self.code.ops[pc];
             pc += 1;
             match self.step(op, &mut pc) {
                 Ok(true) => {}
-                Ok(false) => {
-                    self.frame.pc = pc;
-                    return Ok(Exit::Cold(op));
-                }
-                Err(fault) => {
-                    self.frame.pc = pc;
-                    return Err(placed(fault, self.code.spans[pc - 1]));
-                }
+                Ok(false) => break Ok(Exit::Cold(op)),
+                Err(fault) => break Err(placed(fault, self.code.spans[pc - 1])),
             }
-        }
+        };
+        self.frame.pc = pc;
+        *budget = left;
+        exit
     }
 
     /// Carries out one instruction; false when it is not one of these.
     #[inline(always)]
     #[expect(clippy::too_many_lines, reason = "one arm per instruction")]
-    fn step(&mut self, op: Op, pc: &mut usize) -> Raised<bool> {
+    pub(super) fn step(&mut self, op: Op, pc: &mut usize) -> Raised<bool> {
         match op {
             Op::Const(at) => self.values.push(self.code.consts[at as usize].clone()),
             Op::Load(slot) => {
@@ -74,22 +71,18 @@ impl Hot<'_> {
                 };
                 self.values.push(value);
             }
-            Op::Arith(operator) => self.arith(operator)?,
-            Op::Compare(comparison) => {
-                let right = self.pop();
-                let left = self.top();
-                let truth = ops::compare(comparison, left, &right)?;
-                *left = Value::Bool(truth);
+            Op::Arith { operator, left, right } => self.arith(operator, left, right, *pc)?,
+            Op::ArithTo { operator, left, right, slot } => {
+                self.arith_to(operator, [left, right], slot, *pc)?
             }
-            Op::Equal => {
-                let right = self.pop();
-                let left = self.top();
-                *left = Value::Bool(left.equals(&right));
+            Op::Compare { relation, left, right } => {
+                let truth = self.compare(relation, left, right, *pc)?;
+                self.values.push(Value::Bool(truth));
             }
-            Op::NotEqual => {
-                let right = self.pop();
-                let left = self.top();
-                *left = Value::Bool(!left.equals(&right));
+            Op::CompareUnless { relation, left, right, out } => {
+                if !self.compare(relation, left, right, *pc)? {
+                    *pc = out as usize;
+                }
             }
             Op::Let(slot) => self.bind(slot, false),
             Op::LetConstant(slot) => self.bind(slot, true),
@@ -118,22 +111,26 @@ impl Hot<'_> {
             Op::SetState(at) => {
                 let value = self.pop();
                 state::set(self.state, &self.code.states[at as usize].keys, value)?;
-                self.frame.last = Last::State(at);
+                self.frame.last_is(Last::State(at));
             }
-            Op::WhileCheck(limit) => {
-                if matches!(self.walks.last(), Some(Walker::Rounds(rounds)) if *rounds >= limit) {
-                    return Err(Box::new(Fault::run("Loop limit hit", None)));
-                }
-            }
-            Op::WhileTick => {
-                if let Some(Walker::Rounds(rounds)) = self.walks.last_mut() {
-                    *rounds += 1;
-                }
+            Op::WalkAgain { slot, top } => self.walk_again(slot, top, pc),
+            Op::WhileCheck(limit) => self.round(limit)?,
+            Op::WhileAgain { limit, top } => {
+                self.round(limit)?;
+                *pc = top as usize;
             }
             Op::RepeatNext(out) => match self.walks.last_mut() {
                 Some(Walker::Times(left)) if *left > 0 => *left -= 1,
                 _ => *pc = out as usize,
             },
+            Op::RepeatAgain(top) => {
+                if let Some(Walker::Times(left)) = self.walks.last_mut()
+                    && *left > 0
+                {
+                    *left -= 1;
+                    *pc = top as usize;
+                }
+            }
             Op::Statement(at) => self.frame.statement = at + 1,
             Op::ShortCircuit { word, out } => self.short_circuit(word, out, pc)?,
             Op::NeedTruth(word) => {
@@ -251,69 +248,42 @@ impl Hot<'_> {
     }
 
     #[inline(always)]
-    fn pop(&mut self) -> Value {
+    pub(super) fn pop(&mut self) -> Value {
         self.values.pop().expect("every instruction finds the operands the compiler put there")
     }
 
     #[inline(always)]
-    fn top(&mut self) -> &mut Value {
+    pub(super) fn top(&mut self) -> &mut Value {
         self.values.last_mut().expect("every instruction finds the operands the compiler put there")
     }
 
     #[inline(always)]
-    fn arith(&mut self, operator: Arithmetic) -> Raised<()> {
-        let right = self.pop();
-        if let (Arithmetic::Add, Value::Text(text)) = (operator, &right) {
-            self.limits.join(self.values.last(), text)?;
+    pub(super) fn round(&mut self, limit: u32) -> Raised<()> {
+        if let Some(Walker::Rounds(rounds)) = self.walks.last_mut() {
+            if *rounds >= limit {
+                return Err(Box::new(Fault::run("Loop limit hit", None)));
+            }
+            *rounds += 1;
         }
-        let left = self.top();
-        *left = ops::arithmetic(operator, left, &right)?;
         Ok(())
     }
 
+    #[inline(always)]
+    pub(super) fn walk_again(&mut self, slot: Slot, top: Pc, pc: &mut usize) {
+        let mut to = *pc;
+        self.walk_next(slot, u32::MAX, &mut to);
+        if to != u32::MAX as usize {
+            *pc = top as usize;
+        }
+    }
+
     #[cold]
-    fn unknown(&self, slot: Slot) -> Box<Fault> {
+    pub(super) fn unknown(&self, slot: Slot) -> Box<Fault> {
         Box::new(words::unknown(&self.code.names[slot as usize], &self.frame.cells[slot as usize]))
     }
 
     #[inline(always)]
-    fn bind(&mut self, slot: Slot, constant: bool) {
-        let value = self.pop();
-        self.frame.cells[slot as usize] = Cell::Held(value);
-        self.frame.constants[slot as usize] |= constant;
-        self.frame.last = Last::Slot(slot);
-    }
-
-    #[inline(always)]
-    fn set(&mut self, slot: Slot) -> Raised<()> {
-        self.may_set(slot)?;
-        let value = self.pop();
-        self.frame.cells[slot as usize] = Cell::Held(value);
-        self.frame.last = Last::Slot(slot);
-        Ok(())
-    }
-
-    #[inline(always)]
-    fn may_set(&self, slot: Slot) -> Raised<()> {
-        let name = &self.code.names[slot as usize];
-        if matches!(self.frame.cells[slot as usize], Cell::Unset) {
-            return Err(Box::new(Fault::run(format!("Cannot set undeclared variable '{name}'"), None)));
-        }
-        if self.frame.constants[slot as usize] {
-            return Err(Box::new(Fault::run(format!("Cannot set constant '{name}'"), None)));
-        }
-        Ok(())
-    }
-
-    /// Before a local changes that the last value still lives in: keeps that value.
-    fn settle(&mut self, slot: Slot) {
-        if matches!(self.frame.last, Last::Slot(held) if held == slot) {
-            self.frame.last = Last::Held(last_value(self.frame, self.code, self.state));
-        }
-    }
-
-    #[inline(always)]
-    fn walk_next(&mut self, slot: Slot, out: Pc, pc: &mut usize) {
+    pub(super) fn walk_next(&mut self, slot: Slot, out: Pc, pc: &mut usize) {
         let item = match self.walks.last_mut() {
             Some(Walker::Items { list, next, .. }) if *next < list.len() => {
                 *next += 1;
@@ -328,7 +298,7 @@ impl Hot<'_> {
         self.frame.cells[slot as usize] = Cell::Held(item);
     }
 
-    fn save_binder(&mut self, slot: Slot) {
+    pub(super) fn save_binder(&mut self, slot: Slot) {
         self.settle(slot);
         let cell = std::mem::take(&mut self.frame.cells[slot as usize]);
         if let Some(Walker::Items { saved, .. }) = self.walks.last_mut() {
@@ -336,7 +306,7 @@ impl Hot<'_> {
         }
     }
 
-    fn walk_close(&mut self, kind: crate::lang::compile::op::Walk) -> Raised<()> {
+    pub(super) fn walk_close(&mut self, kind: crate::lang::compile::op::Walk) -> Raised<()> {
         if let Some(walker) = self.walks.pop()
             && let Some(value) = walk::close(kind, walker, &mut self.frame.cells)?
         {
@@ -345,148 +315,7 @@ impl Hot<'_> {
         Ok(())
     }
 
-    fn path(&self, path: &Path) -> Raised<Value> {
-        let (mut value, identity) = match &path.base {
-            Base::Identity => (self.identity, true),
-            Base::Slot(slot) => (self.held(*slot)?, false),
-            Base::Field { name, slot } => match self.field(name) {
-                Some(value) => (value, false),
-                None => (self.held(*slot)?, false),
-            },
-        };
-        for attr in &path.attrs {
-            value = match value.as_map().and_then(|map| map.get(attr)) {
-                Some(value) => value,
-                None if identity => return Err(Box::new(words::identity_lacks(attr))),
-                None => return Err(Box::new(Fault::run(format!("Missing attribute '{attr}'"), None))),
-            };
-        }
-        Ok(value.clone())
-    }
-
-    fn held(&self, slot: Slot) -> Raised<&Value> {
-        match &self.frame.cells[slot as usize] {
-            Cell::Held(value) => Ok(value),
-            _ => Err(self.unknown(slot)),
-        }
-    }
-
-    /// A field of the record the innermost walk over records of this frame stands at.
-    fn field(&self, name: &str) -> Option<&Value> {
-        let own = &self.walks[self.frame.floor.walks..];
-        own.iter().rev().find_map(walk::row).and_then(|row| row.fields.get(name))
-    }
-
-    #[inline(always)]
-    fn append_local(&mut self, slot: Slot, mode: Store) -> Raised<()> {
-        self.may_store(slot, mode)?;
-        let cell = &mut self.frame.cells[slot as usize];
-        let Some(item) = self.values.last() else { return Ok(()) };
-        let Cell::Held(Value::List(list)) = cell else { return self.append_refused(slot) };
-        if item.depth() >= MAX_DEPTH || list.len() >= self.limits.items {
-            return self.append_refused(slot);
-        }
-        if let Some(item) = self.values.pop() {
-            list.push(item);
-        }
-        self.stored(slot, mode);
-        Ok(())
-    }
-
-    /// The fault an append in place would have been, by the ordinary way.
-    #[cold]
-    fn append_refused(&mut self, slot: Slot) -> Raised<()> {
-        let (item, list) = (self.pop(), self.held(slot)?.clone());
-        self.limits.grow(&list)?;
-        ops::list_append(list, item)?;
-        Ok(())
-    }
-
-    #[inline(always)]
-    fn may_store(&self, slot: Slot, mode: Store) -> Raised<()> {
-        if mode == Store::Set { self.may_set(slot) } else { Ok(()) }
-    }
-
-    #[inline(always)]
-    fn stored(&mut self, slot: Slot, mode: Store) {
-        if mode != Store::Gather {
-            self.frame.last = Last::Slot(slot);
-        }
-    }
-
-    fn put_local(&mut self, slot: Slot, mode: Store) -> Raised<()> {
-        self.may_store(slot, mode)?;
-        let (entry, key) = (self.pop(), self.pop());
-        self.limits.grow(self.held(slot)?)?;
-        let cell = &mut self.frame.cells[slot as usize];
-        match (cell, &key) {
-            (Cell::Held(Value::Map(map)), Value::Text(word)) if entry.depth() < MAX_DEPTH => {
-                map.insert(Arc::clone(word), entry);
-            }
-            _ => {
-                ops::map_set(self.held(slot)?.clone(), &key, entry)?;
-            }
-        }
-        self.stored(slot, mode);
-        Ok(())
-    }
-
-    fn append_state(&mut self, at: u32) -> Raised<()> {
-        let item = self.pop();
-        let path = &self.code.states[at as usize];
-        self.limits.grow(state::get(self.state, path)?)?;
-        state::change(self.state, path, |list| match list {
-            Value::List(list) if item.depth() + path.depth() < MAX_DEPTH => {
-                list.push(item);
-                Ok(())
-            }
-            other => ops::list_append(other.clone(), item).map(drop),
-        })?;
-        self.frame.last = Last::State(at);
-        Ok(())
-    }
-
-    fn put_state(&mut self, at: u32) -> Raised<()> {
-        let (entry, key) = (self.pop(), self.pop());
-        let path = &self.code.states[at as usize];
-        self.limits.grow(state::get(self.state, path)?)?;
-        state::change(self.state, path, |map| match (map, &key) {
-            (Value::Map(map), Value::Text(word)) if entry.depth() + path.depth() < MAX_DEPTH => {
-                map.insert(Arc::clone(word), entry);
-                Ok(())
-            }
-            (other, _) => ops::map_set(other.clone(), &key, entry).map(drop),
-        })?;
-        self.frame.last = Last::State(at);
-        Ok(())
-    }
-
-    #[inline(always)]
-    fn short_circuit(&mut self, word: Truth, out: Pc, pc: &mut usize) -> Raised<()> {
-        let truth = match self.top() {
-            Value::Bool(truth) => *truth,
-            other => return Err(Box::new(words::truth(word, other))),
-        };
-        if truth == (word == Truth::Or) {
-            *pc = out as usize;
-        } else {
-            self.values.pop();
-        }
-        Ok(())
-    }
-
-    fn between(&mut self, strict: bool, out: Pc, pc: &mut usize) -> Raised<()> {
-        let low = self.pop();
-        let lower = if strict { ops::Comparison::Greater } else { ops::Comparison::AtLeast };
-        let value = self.top();
-        if !ops::compare(lower, value, &low)? {
-            *value = Value::Bool(false);
-            *pc = out as usize;
-        }
-        Ok(())
-    }
-
-    fn map_key(&mut self, at: u32) -> Raised<()> {
+    pub(super) fn map_key(&mut self, at: u32) -> Raised<()> {
         let key = &self.code.words[at as usize];
         match self.values.last() {
             Some(Value::Map(map)) if map.contains_key(key) => {
@@ -496,7 +325,7 @@ impl Hot<'_> {
         }
     }
 
-    fn map_put(&mut self, at: u32) -> Raised<()> {
+    pub(super) fn map_put(&mut self, at: u32) -> Raised<()> {
         let value = self.pop();
         let key = &self.code.words[at as usize];
         let Value::Map(map) = self.top() else { return Ok(()) };
@@ -523,7 +352,7 @@ fn placed(mut fault: Box<Fault>, span: Span) -> Box<Fault> {
 /// The last value of a frame, as a value of its own.
 pub(super) fn last_value(frame: &Frame, code: &Code, state: &Map) -> Value {
     match &frame.last {
-        Last::Held(value) => value.clone(),
+        Last::Held => frame.held.clone(),
         Last::Slot(slot) => match frame.cells.get(*slot as usize) {
             Some(Cell::Held(value)) => value.clone(),
             _ => Value::Null,

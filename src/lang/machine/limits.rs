@@ -56,10 +56,9 @@ impl Limits {
     }
 
     /// Whether two texts may be joined.
-    #[inline(always)]
-    pub(super) fn join(&self, left: Option<&Value>, right: &Arc<str>) -> Result<(), Fault> {
+    pub(super) fn join(&self, left: &Value, right: &Arc<str>) -> Result<(), Fault> {
         match left {
-            Some(Value::Text(left)) if left.len() + right.len() > self.text_bytes => {
+            Value::Text(left) if left.len() + right.len() > self.text_bytes => {
                 Err(hit(format!("A text may be at most {} bytes long.", self.text_bytes)))
             }
             _ => Ok(()),

@@ -12,6 +12,8 @@ mod effects;
 mod fork;
 mod frame;
 mod hot;
+mod hot_arith;
+mod hot_locals;
 mod limits;
 mod merge;
 mod phase;

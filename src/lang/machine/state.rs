@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::lang::compile::op::StatePath;
+use crate::lang::compile::form::StatePath;
 use crate::lang::fault::{Fault, FaultKind};
 use crate::lang::value::{MAX_DEPTH, Map, Value};
 

@@ -1,5 +1,5 @@
 //! Owns the values of a program: null, boolean, number, text, list and map, their equality, type names and
-//! the limit on how deep they nest. Values are immutable: an operation gives a new one, and reuses the old
+//! the limits on how deep they nest and how large they grow. Values are immutable: an operation gives a new one, and reuses the old
 //! storage only where nobody else holds it. Must not know statements, state, records or where a fault stands.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,8 @@ pub mod ops;
 
 pub use json_read::{JsonFault, parse_json};
 pub use json_write::JsonStyle;
-pub use nest::{List, MAX_DEPTH, Map};
+pub use nest::{List, MAX_BULK, MAX_DEPTH, Map};
+pub(crate) use number::Quick;
 pub use number::{MAX_DIGITS, Number, NumberFault};
 
 /// A value of the language. Cloning is O(1).
@@ -104,16 +105,6 @@ impl Value {
         if let Self::Bool(truth) = self { Some(*truth) } else { None }
     }
 
-    /// How many lists and maps stand inside each other, at most; never more than true, sometimes less kept
-    /// than once was. A value that is neither list nor map has depth 0.
-    pub fn depth(&self) -> u32 {
-        match self {
-            Self::List(list) => list.depth(),
-            Self::Map(map) => map.depth(),
-            _ => 0,
-        }
-    }
-
     /// Equality of the language (`is`): numbers by value, lists and maps deep, no coercion except that
     /// `true` equals 1 and `false` equals 0. Never fails.
     pub fn equals(&self, other: &Value) -> bool {
@@ -123,11 +114,12 @@ impl Value {
             (Self::Text(a), Self::Text(b)) => a == b,
             (Self::Number(a), Self::Number(b)) => a == b,
             (Self::List(a), Self::List(b)) => {
-                a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.equals(b))
+                a.is_same(b) || (a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.equals(b)))
             }
             (Self::Map(a), Self::Map(b)) => {
-                a.len() == b.len()
-                    && a.iter().zip(b.iter()).all(|((ka, va), (kb, vb))| ka == kb && va.equals(vb))
+                let pairs = || a.iter().zip(b.iter());
+                a.is_same(b)
+                    || (a.len() == b.len() && pairs().all(|((ka, va), (kb, vb))| ka == kb && va.equals(vb)))
             }
             (Self::Bool(truth), number @ (Self::Number(_) | Self::Float(_)))
             | (number @ (Self::Number(_) | Self::Float(_)), Self::Bool(truth)) => {

@@ -4,6 +4,7 @@
 use dec::{Context, Decimal, Rounding};
 
 use super::limbs;
+use super::quick::Quick;
 use super::wide::{self, HUGE_UNITS, Parts, digits, power_of_ten, scaled, split};
 use super::{Number, NumberFault, PRECISION, Repr, easy};
 
@@ -25,16 +26,16 @@ enum Operation {
 impl Number {
     /// The sum, rounded to 28 digits.
     pub fn add(&self, other: &Number) -> Outcome {
-        match self.quick_add(other) {
-            Some(sum) => Ok(sum),
+        match self.quick(Quick::Add, other) {
+            Some(sum) => Ok(Number::from_quick(sum)),
             None => self.sum(other, false),
         }
     }
 
     /// The difference, rounded to 28 digits.
     pub fn subtract(&self, other: &Number) -> Outcome {
-        match self.quick_subtract(other) {
-            Some(difference) => Ok(difference),
+        match self.quick(Quick::Subtract, other) {
+            Some(difference) => Ok(Number::from_quick(difference)),
             None => self.sum(other, true),
         }
     }
@@ -52,8 +53,8 @@ impl Number {
 
     /// The product, rounded to 28 digits.
     pub fn multiply(&self, other: &Number) -> Outcome {
-        if let Some(product) = self.quick_multiply(other) {
-            return Ok(product);
+        if let Some(product) = self.quick(Quick::Multiply, other) {
+            return Ok(Number::from_quick(product));
         }
         let fast = self.parts().zip(other.parts()).and_then(|(a, b)| multiply_parts(a, b));
         match fast {
@@ -67,8 +68,8 @@ impl Number {
     /// # Errors
     /// A divisor of zero is [`NumberFault::DividedByZero`].
     pub fn divide(&self, other: &Number) -> Outcome {
-        if let Some(quotient) = self.quick_divide(other) {
-            return Ok(quotient);
+        if let Some(quotient) = self.quick(Quick::Divide, other) {
+            return Ok(Number::from_quick(quotient));
         }
         if other.is_zero() {
             return Err(NumberFault::DividedByZero);
@@ -84,8 +85,8 @@ impl Number {
     /// # Errors
     /// A right side of zero is [`NumberFault::ModuloByZero`]; a quotient of more than 28 digits has no result.
     pub fn remainder(&self, other: &Number) -> Outcome {
-        if let Some(rest) = self.quick_remainder(other) {
-            return Ok(rest);
+        if let Some(rest) = self.quick(Quick::Remainder, other) {
+            return Ok(Number::from_quick(rest));
         }
         if other.is_zero() {
             return Err(NumberFault::ModuloByZero);

@@ -14,6 +14,7 @@ mod quick;
 mod text;
 mod wide;
 
+pub(crate) use quick::Quick;
 use wide::{Huge, Parts, WIDE_LIMIT};
 
 /// Significant digits of every arithmetic result.
@@ -134,6 +135,18 @@ impl Number {
             Repr::Huge(huge) => wide::huge_is_integral(huge),
             _ => self.parts().is_some_and(|parts| parts.is_integral()),
         }
+    }
+
+    /// Digits beyond the usual that writing this number out takes: the zeros of its exponent, or a long literal's.
+    #[inline]
+    pub(super) fn spread(&self) -> u64 {
+        let exp = match &self.0 {
+            Repr::Small { exp, .. } | Repr::Wide { exp, .. } => *exp,
+            Repr::Long(parts) => parts.exp,
+            Repr::Huge(huge) => return u64::from(huge.exponent().unsigned_abs()) + MAX_DIGITS as u64,
+        };
+        let zeros = u64::from(exp.unsigned_abs());
+        if zeros > 64 { zeros } else { 0 }
     }
 
     /// The whole number this is, if it is one and fits.

@@ -76,9 +76,17 @@ impl Dice {
             2 => 0,
             _ => self.roll(5),
         };
-        match (self.digits(whole + 1), fraction) {
+        let written = match (self.digits(whole + 1), fraction) {
             (digits, 0) => digits,
             (digits, places) => format!("{digits}.{}", self.digits(places)),
+        };
+        // Far exponents come from powers; here they are written to be had more often.
+        match self.roll(60) {
+            0 => format!("{written}e{}", self.roll(999_999 - whole)),
+            1 => format!("{written}e-{}", self.roll(1_000_000)),
+            2 => format!("{written}e-{}", 999_900 + self.roll(100)),
+            3 => format!("{written}e{}", 999_900 + self.roll(100) - whole),
+            _ => written,
         }
     }
 

@@ -35,56 +35,70 @@ fn aligned(a: &Number, b: &Number) -> Option<Aligned> {
     Some((a, b, ea))
 }
 
+/// What [`Number::quick`] can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quick {
+    /// The sum.
+    Add,
+    /// The difference.
+    Subtract,
+    /// The product, unless it is zero with a negative side.
+    Multiply,
+    /// The quotient, if it is whole at the scale of the operands.
+    Divide,
+    /// The remainder, unless it is zero of a negative left side.
+    Remainder,
+}
+
 impl Number {
-    /// The sum, if all of it fits one word.
+    /// Coefficient and exponent of a result that fits one word, where no care is needed to get it.
+    ///
+    /// Two numbers in registers rather than a `Number`: a value written to memory in pieces and read back as a
+    /// whole costs more than the arithmetic.
     #[inline(always)]
-    pub fn quick_add(&self, other: &Number) -> Option<Number> {
-        let (a, b, exp) = aligned(self, other)?;
-        Some(Number::small(a.checked_add(b)?, exp))
-    }
-
-    /// The difference, if all of it fits one word.
-    #[inline(always)]
-    pub fn quick_subtract(&self, other: &Number) -> Option<Number> {
-        let (a, b, exp) = aligned(self, other)?;
-        Some(Number::small(a.checked_sub(b)?, exp))
-    }
-
-    /// The product, if it fits one word and is no negative zero.
-    #[inline(always)]
-    pub fn quick_multiply(&self, other: &Number) -> Option<Number> {
+    pub(crate) fn quick(&self, operator: Quick, other: &Number) -> Option<(i64, i32)> {
         let (&Repr::Small { coef: a, exp: ea }, &Repr::Small { coef: b, exp: eb }) = (&self.0, &other.0)
         else {
             return None;
         };
-        let (product, exp) = (a.checked_mul(b)?, ea + eb);
-        let plain = (product != 0 || a | b >= 0) && easy(exp);
-        plain.then(|| Number::small(product, exp))
+        match operator {
+            Quick::Multiply => {
+                let product = a.checked_mul(b)?;
+                ((product != 0 || a | b >= 0) && easy(ea + eb)).then_some((product, ea + eb))
+            }
+            Quick::Divide => {
+                let quotient = a.checked_div(b)?;
+                let whole = quotient * b == a && (quotient != 0 || b > 0);
+                (whole && easy(ea - eb)).then_some((quotient, ea - eb))
+            }
+            Quick::Add => aligned(self, other).and_then(|(a, b, exp)| Some((a.checked_add(b)?, exp))),
+            Quick::Subtract => aligned(self, other).and_then(|(a, b, exp)| Some((a.checked_sub(b)?, exp))),
+            Quick::Remainder => {
+                let (a, b, exp) = aligned(self, other)?;
+                let rest = a.checked_rem(b)?;
+                (rest != 0 || a >= 0).then_some((rest, exp))
+            }
+        }
     }
 
-    /// The remainder, if everything fits one word and it is no negative zero.
+    /// The number of a [`Number::quick`] result.
     #[inline(always)]
-    pub fn quick_remainder(&self, other: &Number) -> Option<Number> {
-        let (a, b, exp) = aligned(self, other)?;
-        let rest = a.checked_rem(b)?;
-        (rest != 0 || a >= 0).then(|| Number::small(rest, exp))
+    pub(crate) fn from_quick((coef, exp): (i64, i32)) -> Self {
+        Self::small(coef, exp)
     }
 
-    /// The quotient, if it is whole at the scale of the operands and no negative zero.
+    /// Becomes the number of a [`Number::quick`] result, piece by piece for the same reason.
     #[inline(always)]
-    pub fn quick_divide(&self, other: &Number) -> Option<Number> {
-        let (&Repr::Small { coef: a, exp: ea }, &Repr::Small { coef: b, exp: eb }) = (&self.0, &other.0)
-        else {
-            return None;
-        };
-        let quotient = a.checked_div(b)?;
-        let whole = quotient * b == a && (quotient != 0 || b > 0) && easy(ea - eb);
-        whole.then(|| Number::small(quotient, ea - eb))
+    pub(crate) fn overwrite(&mut self, (new_coef, new_exp): (i64, i32)) {
+        match &mut self.0 {
+            Repr::Small { coef, exp } => (*coef, *exp) = (new_coef, new_exp),
+            other => *other = Repr::Small { coef: new_coef, exp: new_exp },
+        }
     }
 
     /// The order, if both sides fit one word at one scale.
     #[inline(always)]
-    pub fn quick_compare(&self, other: &Number) -> Option<Ordering> {
+    pub(crate) fn quick_compare(&self, other: &Number) -> Option<Ordering> {
         let (a, b, _) = aligned(self, other)?;
         Some(a.cmp(&b))
     }

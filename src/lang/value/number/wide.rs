@@ -59,6 +59,10 @@ pub(super) fn scaled(coef: u128, shift: u32) -> Option<u128> {
 
 /// Quotient and remainder by `10^exponent`, with one division.
 pub(super) fn split(coef: u128, exponent: u32) -> (u128, u128) {
+    if exponent == 1 {
+        // By far the most common: one digit too many. Dividing by a constant is a multiplication.
+        return (coef / 10, coef % 10);
+    }
     let unit = power_of_ten(exponent);
     let quotient = coef / unit;
     (quotient, coef - quotient * unit)

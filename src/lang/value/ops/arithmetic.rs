@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::guided;
 use crate::lang::fault::Fault;
-use crate::lang::value::{Number, Value};
+use crate::lang::value::{Number, Quick, Value};
 
 /// A binary operator that makes a number (or a text, for `+`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +61,9 @@ pub enum Comparison {
 }
 
 impl Comparison {
+    /// Whether two numbers in this order satisfy it.
     #[inline(always)]
-    fn holds(self, order: Ordering) -> bool {
+    pub(crate) fn holds(self, order: Ordering) -> bool {
         match self {
             Self::Greater => order.is_gt(),
             Self::Less => order.is_lt(),
@@ -72,33 +73,19 @@ impl Comparison {
     }
 }
 
-/// `left operator right` where both are short numbers and so is the result; none means: ask [`arithmetic`].
-#[inline(always)]
-pub fn quick_arithmetic(operator: Arithmetic, left: &Value, right: &Value) -> Option<Value> {
-    let (Value::Number(a), Value::Number(b)) = (left, right) else { return None };
-    let result = match operator {
-        Arithmetic::Add => a.quick_add(b),
-        Arithmetic::Subtract => a.quick_subtract(b),
-        Arithmetic::Multiply => a.quick_multiply(b),
-        Arithmetic::Divide => a.quick_divide(b),
-        Arithmetic::Remainder => a.quick_remainder(b),
-        Arithmetic::Power => None,
-    };
-    result.map(Value::Number)
-}
-
-/// `left is greater than right` and its kin, where both are short numbers; none means: ask [`compare`].
-#[inline(always)]
-pub fn quick_compare(comparison: Comparison, left: &Value, right: &Value) -> Option<bool> {
-    let (Value::Number(a), Value::Number(b)) = (left, right) else { return None };
-    Some(comparison.holds(a.quick_compare(b)?))
-}
-
-/// Equality where both are short numbers; none means: ask [`Value::equals`].
-#[inline(always)]
-pub fn quick_equals(left: &Value, right: &Value) -> Option<bool> {
-    let (Value::Number(a), Value::Number(b)) = (left, right) else { return None };
-    Some(a.quick_compare(b)?.is_eq())
+impl Arithmetic {
+    /// What short numbers can do quickly.
+    #[inline(always)]
+    pub(crate) fn quick(self) -> Option<Quick> {
+        match self {
+            Self::Add => Some(Quick::Add),
+            Self::Subtract => Some(Quick::Subtract),
+            Self::Multiply => Some(Quick::Multiply),
+            Self::Divide => Some(Quick::Divide),
+            Self::Remainder => Some(Quick::Remainder),
+            Self::Power => None,
+        }
+    }
 }
 
 /// `left operator right`. Cost of joining texts: their length.

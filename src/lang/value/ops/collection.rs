@@ -1,29 +1,39 @@
 //! Owns the forms that make and read lists and maps. A form that makes one refuses to nest deeper than
-//! [`MAX_DEPTH`], which is what keeps every walk over a value within the stack.
+//! [`MAX_DEPTH`] or to grow over [`MAX_BULK`], which is what bounds every walk over a value.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{fault, guided};
 use crate::lang::fault::{Fault, FaultKind};
-use crate::lang::value::{List, MAX_DEPTH, Map, Value};
+use crate::lang::value::{List, MAX_BULK, MAX_DEPTH, Map, Value};
 
-fn nested(value: Value) -> Result<Value, Fault> {
-    if value.depth() <= MAX_DEPTH {
+/// The value, unless it is deeper or larger than one may be. No `try` catches that.
+fn limited(value: Value) -> Result<Value, Fault> {
+    if value.is_within_limits() {
         return Ok(value);
     }
-    Err(guided(
-        format!("Lists and maps are nested more than {MAX_DEPTH} deep."),
-        "A value that contains itself again and again grows without end.",
-        "Keep what is nested in a flat list, or in records.",
-        "set items is list append items with entry",
-    )
-    .of_kind(FaultKind::Limit))
+    let fault = if value.depth() > MAX_DEPTH {
+        guided(
+            format!("Lists and maps are nested more than {MAX_DEPTH} deep."),
+            "A value that contains itself again and again grows without end.",
+            "Keep what is nested in a flat list, or in records.",
+            "set items is list append items with entry",
+        )
+    } else {
+        guided(
+            format!("A list or map is larger than {} MiB.", MAX_BULK >> 20),
+            "Everything in it counts, as often as it stands there.",
+            "Keep less at once, or store it as records.",
+            "create \"Entry\" with entry as stored",
+        )
+    };
+    Err(fault.of_kind(FaultKind::Limit).uncatchable())
 }
 
 /// A list of these items.
 pub fn list(items: Vec<Value>) -> Result<Value, Fault> {
-    nested(Value::list(items))
+    limited(Value::list(items))
 }
 
 /// A map of these entries; a key may stand once.
@@ -35,7 +45,7 @@ pub fn map(entries: impl IntoIterator<Item = (Arc<str>, Value)>) -> Result<Value
         }
         sorted.insert(key, value);
     }
-    nested(Value::map(sorted))
+    limited(Value::map(sorted))
 }
 
 fn need_list<'v>(form: &str, value: &'v Value) -> Result<&'v List, Fault> {
@@ -62,7 +72,7 @@ pub fn list_append(value: Value, item: Value) -> Result<Value, Fault> {
         return Ok(value);
     };
     list.push(item);
-    nested(Value::List(list))
+    limited(Value::List(list))
 }
 
 /// `list get value at index` and `value[index]`
@@ -91,7 +101,7 @@ pub fn map_set(value: Value, key: &Value, entry: Value) -> Result<Value, Fault> 
         return Ok(value);
     };
     map.insert(Arc::clone(need_key(key)?), entry);
-    nested(Value::Map(map))
+    limited(Value::Map(map))
 }
 
 /// `map keys value`: the keys, sorted.

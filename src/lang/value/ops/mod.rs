@@ -10,10 +10,7 @@ mod collection;
 mod order;
 
 pub use aggregate::{Aggregate, aggregate};
-pub use arithmetic::{
-    Arithmetic, Comparison, Sign, arithmetic, between, compare, quick_arithmetic, quick_compare,
-    quick_equals, sign,
-};
+pub use arithmetic::{Arithmetic, Comparison, Sign, arithmetic, between, compare, sign};
 pub use collection::{attribute, list, list_append, list_get, list_length, map, map_get, map_keys, map_set};
 pub use order::{keep_first, order};
 

@@ -90,6 +90,36 @@ fn values_cannot_nest_without_end() {
 }
 
 #[test]
+fn values_that_share_their_parts_are_measured_as_if_they_did_not() {
+    let mut value = Value::list(vec!["x".into()]);
+    let mut again = Value::list(vec!["x".into()]);
+    let refused = (0..100).find_map(|_| {
+        assert_eq!(value, again);
+        value = list(vec![value.clone(), value.clone()]).ok()?;
+        match list(vec![again.clone(), again.clone()]) {
+            Ok(doubled) => again = doubled,
+            Err(fault) => return Some(fault),
+        }
+        // Comparing parts that are not shared takes time in proportion to their bulk.
+        (value.bulk() > 1 << 20).then(|| list(vec![value.clone(); 10_000]).expect_err("too large"))
+    });
+    assert!(words(&refused.expect("a limit")).contains("larger than 1024 MiB"));
+}
+
+#[test]
+fn what_a_map_holds_is_measured_through_changes() {
+    let mut map = crate::lang::value::Map::default();
+    let empty = Value::Map(map.clone()).bulk();
+    map.insert("k".into(), "a long text".into());
+    map.insert("k".into(), number("1"));
+    map.insert("j".into(), number("1e5000"));
+    assert!(Value::Map(map.clone()).bulk() > empty + 5000, "the zeros of an exponent count");
+    map.remove("k");
+    map.remove("j");
+    assert_eq!(Value::Map(map).bulk(), empty);
+}
+
+#[test]
 fn aggregates_compute_and_complain() {
     let list = |items: &[&str]| Value::list(items.iter().map(|item| number(item)).collect());
     let xs = list(&["4", "1.5", "10", "2"]);

@@ -1,0 +1,159 @@
+//! Owns the operators of the hot loop. Must not touch locals other than to read operands and store a result.
+
+use super::frame::{Cell, Last};
+use super::hot::{Hot, Raised};
+use super::words;
+use crate::lang::compile::op::{Operand, Pc, Relation, Slot, Source, Truth};
+use crate::lang::fault::Fault;
+use crate::lang::value::ops::{self, Arithmetic};
+use crate::lang::value::{Number, Value};
+
+impl Hot<'_> {
+    /// Reads an operand where it is; `below` says how many stack operands stand above it.
+    #[inline(always)]
+    pub(super) fn operand(&self, operand: Operand, below: usize, pc: usize) -> Raised<&Value> {
+        match operand.source() {
+            Source::Slot(slot) => match &self.frame.cells[slot as usize] {
+                Cell::Held(value) => Ok(value),
+                _ => Err(self.unknown_operand(slot, pc)),
+            },
+            Source::Const(at) => Ok(&self.code.consts[at as usize]),
+            Source::Stack => Ok(&self.values[self.values.len() - 1 - below]),
+        }
+    }
+
+    #[inline(never)]
+    pub(super) fn compute(&self, operator: Arithmetic, left: &Value, right: &Value) -> Raised<Value> {
+        if let (Arithmetic::Add, Value::Text(text)) = (operator, right) {
+            self.limits.join(left, text)?;
+        }
+        Ok(ops::arithmetic(operator, left, right)?)
+    }
+
+    #[inline(always)]
+    pub(super) fn arith(
+        &mut self,
+        operator: Arithmetic,
+        left: Operand,
+        right: Operand,
+        pc: usize,
+    ) -> Raised<()> {
+        let a = self.operand(left, usize::from(right == Operand::STACK), pc)?;
+        let b = self.operand(right, 0, pc)?;
+        if let Some(quick) = quick(operator, a, b) {
+            self.consume(left, right);
+            self.values.push(Value::Number(Number::from_quick(quick)));
+            return Ok(());
+        }
+        let result = self.compute(operator, a, b)?;
+        self.consume(left, right);
+        self.values.push(result);
+        Ok(())
+    }
+
+    #[inline(always)]
+    pub(super) fn arith_to(
+        &mut self,
+        operator: Arithmetic,
+        operands: [Operand; 2],
+        slot: Slot,
+        pc: usize,
+    ) -> Raised<()> {
+        let [left, right] = operands;
+        let a = self.operand(left, usize::from(right == Operand::STACK), pc)?;
+        let b = self.operand(right, 0, pc)?;
+        if let Some(quick) = quick(operator, a, b) {
+            self.consume(left, right);
+            match &mut self.frame.cells[slot as usize] {
+                Cell::Held(Value::Number(number)) => number.overwrite(quick),
+                cell => *cell = Cell::Held(Value::Number(Number::from_quick(quick))),
+            }
+            self.frame.last_is(Last::Slot(slot));
+            return Ok(());
+        }
+        let result = self.compute(operator, a, b)?;
+        self.consume(left, right);
+        self.frame.cells[slot as usize] = Cell::Held(result);
+        self.frame.last_is(Last::Slot(slot));
+        Ok(())
+    }
+
+    /// Takes the operands that stood on the stack away.
+    #[inline(always)]
+    pub(super) fn consume(&mut self, left: Operand, right: Operand) {
+        let used = usize::from(left == Operand::STACK) + usize::from(right == Operand::STACK);
+        let height = self.values.len() - used;
+        self.values.truncate(height);
+    }
+
+    #[inline(always)]
+    pub(super) fn compare(
+        &mut self,
+        relation: Relation,
+        left: Operand,
+        right: Operand,
+        pc: usize,
+    ) -> Raised<bool> {
+        let a = self.operand(left, usize::from(right == Operand::STACK), pc)?;
+        let b = self.operand(right, 0, pc)?;
+        let order = match (a, b) {
+            (Value::Number(a), Value::Number(b)) => a.quick_compare(b),
+            _ => None,
+        };
+        let truth = match (relation, order) {
+            (Relation::Is, Some(order)) => order.is_eq(),
+            (Relation::IsNot, Some(order)) => order.is_ne(),
+            (Relation::Ordered(comparison), Some(order)) => comparison.holds(order),
+            (Relation::Is, None) => a.equals(b),
+            (Relation::IsNot, None) => !a.equals(b),
+            (Relation::Ordered(comparison), None) => ops::compare(comparison, a, b)?,
+        };
+        self.consume(left, right);
+        Ok(truth)
+    }
+
+    /// A local that an instruction reads itself fails where the local stands.
+    #[cold]
+    pub(super) fn unknown_operand(&self, slot: Slot, pc: usize) -> Box<Fault> {
+        let fault = self.unknown(slot);
+        let at = u32::try_from(pc - 1).unwrap_or(u32::MAX);
+        match self.code.operand_span(at, slot) {
+            Some(span) => Box::new(fault.at(span)),
+            None => fault,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn short_circuit(&mut self, word: Truth, out: Pc, pc: &mut usize) -> Raised<()> {
+        let truth = match self.top() {
+            Value::Bool(truth) => *truth,
+            other => return Err(Box::new(words::truth(word, other))),
+        };
+        if truth == (word == Truth::Or) {
+            *pc = out as usize;
+        } else {
+            self.values.pop();
+        }
+        Ok(())
+    }
+
+    pub(super) fn between(&mut self, strict: bool, out: Pc, pc: &mut usize) -> Raised<()> {
+        let low = self.pop();
+        let lower = if strict { ops::Comparison::Greater } else { ops::Comparison::AtLeast };
+        let value = self.top();
+        if !ops::compare(lower, value, &low)? {
+            *value = Value::Bool(false);
+            *pc = out as usize;
+        }
+        Ok(())
+    }
+}
+
+/// The result of two numbers, where machine words are enough.
+#[inline(always)]
+fn quick(operator: Arithmetic, left: &Value, right: &Value) -> Option<(i64, i32)> {
+    match (left, right) {
+        (Value::Number(left), Value::Number(right)) => left.quick(operator.quick()?, right),
+        _ => None,
+    }
+}
