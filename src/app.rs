@@ -21,15 +21,19 @@ use tidegate_actors::{
     SuperviseLimits, Upstream, UpstreamLimits, WorkspaceId,
 };
 
-use crate::cli::{ServeError, banner};
+use crate::cli::{Parts, ServeError, banner};
 use crate::config::{self, Config, LaneName, Loaded};
 use crate::http::{self, ByteBudget, Doors, Exposition, HttpMetrics, ModelTable, Served};
 use crate::providers;
+use crate::run::{self, Asker, Speaker, Speech};
 use crate::telemetry::lag::LoopLag;
 use crate::telemetry::log;
 
 /// Silence of a connection after which the kernel probes its other end.
 const PROBE_AFTER: Duration = Duration::from_secs(30);
+
+/// What the command line is given.
+pub const PARTS: Parts = Parts { serve, asker };
 
 /// Runs a server with `loaded` until it is told to stop.
 ///
@@ -98,6 +102,40 @@ impl Running {
         Ok(())
     }
 }
+
+/// Who answers the asks of programs: every configured provider by its name, one by its kind where no name says it, and
+/// the mock of the language. Needs a running actix `System`, in which the engine then lives.
+///
+/// # Errors
+/// A provider that cannot be made.
+pub fn asker(config: &Config, performance: &config::Performance) -> Result<Asker, ServeError> {
+    let clock: ClockRef = Arc::new(SystemClock::new());
+    let ports = Ports { clock: Arc::clone(&clock), ..Ports::open(fastrand::u64(..)) };
+    let engine =
+        Engine::start(run::engine_config(performance, Placement::Current), ports, &mut Registry::default());
+    let mut speakers = BTreeMap::new();
+    for (name, provider) in &config.providers {
+        let (kind, speech) = match provider.kind {
+            config::ProviderKind::Openai => ("openai", Speech::OpenAi),
+            config::ProviderKind::Anthropic => ("anthropic", Speech::Anthropic),
+            config::ProviderKind::Mock => continue, // programs have a mock of their own, pinned by their language
+        };
+        let adapter = providers::build(name, provider, &config.models, Arc::clone(&clock))?;
+        let upstream = Upstream::new(name.as_str(), adapter, upstream_limits(provider));
+        let speaker = Speaker { speech, upstream };
+        speakers.entry(kind.to_owned()).or_insert_with(|| speaker.clone());
+        speakers.insert(name.to_lowercase(), speaker);
+    }
+    let delay_ms = config.providers.get(MOCK).map_or(0, |mock| mock.mock.delay_ms);
+    let mock: Arc<run::Mock> = Arc::new(run::Mock::new(clock, delay_ms));
+    let upstream = Upstream::new(MOCK, mock, UpstreamLimits::default());
+    speakers.insert(MOCK.to_owned(), Speaker { speech: Speech::Mock, upstream });
+    let caching = performance.enabled() && performance.cache_size > 0;
+    Ok(Asker::new(engine, speakers, caching, config.gateway.deadline_ms))
+}
+
+/// Name of the provider every program may use.
+const MOCK: &str = "mock";
 
 /// Builds the engine, the providers and everything the doors share.
 fn doors(config: &Config, mut registry: Registry) -> Result<Doors, ServeError> {

@@ -6,5 +6,5 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    tidegate::cli::run(std::env::args_os(), tidegate::app::serve)
+    tidegate::cli::run(std::env::args_os(), tidegate::app::PARTS)
 }

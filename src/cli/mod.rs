@@ -9,13 +9,26 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{self, Flag, LoadArgs, Loaded, PerformanceFlags};
+use crate::config::{self, Config, Flag, LoadArgs, Loaded, Performance, PerformanceFlags};
+use crate::run::Asker;
 
+mod check;
 mod health;
+pub mod program;
+mod run;
 mod serve;
 mod settings;
 
 pub use serve::banner;
+
+/// What commands need from the composition, which they must not name.
+#[derive(Clone, Copy)]
+pub struct Parts {
+    /// Runs a server until it is told to stop.
+    pub serve: fn(Loaded) -> Result<(), ServeError>,
+    /// Makes who answers the asks of a program; in a running actix `System`.
+    pub asker: fn(&Config, &Performance) -> Result<Asker, ServeError>,
+}
 
 /// How a server ended when it did not end well.
 pub type ServeError = Box<dyn std::error::Error + Send + Sync>;
@@ -46,6 +59,15 @@ A smallest file for a real provider (tidegate.toml):
   kind = \"openai\"
   api_key_env = \"OPENAI_API_KEY\"";
 
+const RUN_EXAMPLES: &str = "\
+Examples:
+  tidegate run app.ai                     the only flow, without input
+  tidegate run app.ai --flow greet --input '{\"name\": \"Ann\"}'
+  tidegate run app.ai --input @order.json --json
+  tidegate run app.ai --async-runtime true --max-concurrency 8 --cache-size 128
+
+Settings beside the app count: namel3ss.toml, tidegate.toml, .env. N3_IDENTITY_JSON says who runs it.";
+
 const CONFIG_EXAMPLES: &str = "\
 Examples:
   tidegate config                         a table
@@ -67,6 +89,29 @@ enum Command {
     /// Start the server
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(SettingArgs),
+    /// Run one flow of an app
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(run::RunArgs),
+    /// Check an app without running it
+    Check {
+        /// The app
+        #[arg(value_name = "APP.AI")]
+        app: PathBuf,
+        /// Print JSON: each error with its place
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        settings: SettingArgs,
+    },
+    /// Lay out apps in the one layout there is; comments stay
+    Fmt {
+        /// The apps
+        #[arg(value_name = "APP.AI", required = true)]
+        apps: Vec<PathBuf>,
+        /// Change nothing; exit with 1 if something would change
+        #[arg(long)]
+        check: bool,
+    },
     /// Show the configuration, or check it
     #[command(after_help = CONFIG_EXAMPLES)]
     Config {
@@ -160,17 +205,17 @@ impl SettingArgs {
 }
 
 /// Runs the command in `args` and returns the exit code of the process: 0 well, 1 refused or failed, 2 not understood.
-/// `serve` runs a server until it is told to stop.
-pub fn run(
-    args: impl IntoIterator<Item = OsString>,
-    serve: impl FnOnce(Loaded) -> Result<(), ServeError>,
-) -> ExitCode {
+/// `parts` is what commands are made of below the command line.
+pub fn run(args: impl IntoIterator<Item = OsString>, parts: Parts) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
     let done = match cli.command {
-        Command::Serve(settings) => serve::run(&settings, serve),
+        Command::Serve(settings) => serve::run(&settings, parts.serve),
+        Command::Run(args) => return code(run::run(&args, parts)),
+        Command::Check { app, json, settings } => return code(check::run(&app, json, &settings)),
+        Command::Fmt { apps, check } => return code(check::format(&apps, check)),
         Command::Config { check, json, settings } => {
             settings::run(&settings, settings::View::new(check, json))
         }
@@ -184,6 +229,10 @@ pub fn run(
             ExitCode::FAILURE
         }
     }
+}
+
+fn code(well: bool) -> ExitCode {
+    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Help and version are answers; everything else clap says is a refusal.

@@ -9,6 +9,7 @@ mod drive;
 mod gate;
 mod host;
 mod mock;
+pub mod payload;
 mod speech;
 
 pub use ask::{Asker, Speaker, Told};

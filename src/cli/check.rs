@@ -1,0 +1,77 @@
+//! Owns `tidegate check`: everything that can be said of an app before it runs.
+
+use std::path::{Path, PathBuf};
+
+use super::program::{Program, Refused, flows};
+use super::run::say;
+use super::{SettingArgs, program};
+use crate::run::payload;
+
+/// Checks an app; true if it can be run.
+pub(super) fn run(path: &Path, json: bool, settings: &SettingArgs) -> bool {
+    match Program::open(path, settings.load_args()) {
+        Ok(program) => {
+            let names = flows(&program.app);
+            match json {
+                true => say(r#"{"errors":[],"ok":true}"#),
+                false => {
+                    say(&format!("ok: {} ({} flows: {})", path.display(), names.len(), names.join(", ")))
+                }
+            }
+            true
+        }
+        Err(refused) => {
+            refused.print(path);
+            if let (true, Refused::Program(faults, _)) = (json, &refused) {
+                say(&payload::pretty(&payload::failure(faults)));
+            }
+            false
+        }
+    }
+}
+
+/// Lays out apps in the one layout there is; true if all could be read, and with `check` if nothing had to change.
+pub(super) fn format(paths: &[PathBuf], check: bool) -> bool {
+    paths.iter().fold(true, |well, path| format_one(path, check) & well)
+}
+
+fn format_one(path: &Path, check: bool) -> bool {
+    let source = match std::fs::read_to_string(path) {
+        Ok(source) => source,
+        Err(error) => {
+            program::complain(&format!("cannot read {}: {error}", path.display()));
+            return false;
+        }
+    };
+    let laid_out = match crate::lang::format::format(&source) {
+        Ok(text) => text,
+        Err(faults) => {
+            program::print_faults(&faults, &source, path);
+            return false;
+        }
+    };
+    match (laid_out == source, check) {
+        (true, _) => true,
+        (false, true) => {
+            say(&format!("{} is not laid out; run `tidegate fmt {}`", path.display(), path.display()));
+            false
+        }
+        (false, false) => match replace(path, &laid_out) {
+            Ok(()) => true,
+            Err(error) => {
+                program::complain(&format!("cannot write {}: {error}", path.display()));
+                false
+            }
+        },
+    }
+}
+
+/// Writes beside the file and renames, so that no half-written program is ever there.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".new");
+    let beside = path.with_file_name(name);
+    std::fs::write(&beside, text)?;
+    std::fs::set_permissions(&beside, std::fs::metadata(path)?.permissions())?;
+    std::fs::rename(&beside, path)
+}

@@ -1,0 +1,138 @@
+//! Owns `tidegate run`: one flow of an app from its input to its result. An engine is made only when the flow asks.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::program::{Program, Refused, complain, print_faults};
+use super::{Parts, SettingArgs};
+use crate::config::Loaded;
+use crate::lang::Machine;
+use crate::lang::machine::{Limits, Outcome, World};
+use crate::lang::memory::Memory;
+use crate::lang::records::InMemoryStore;
+use crate::lang::value::{JsonStyle, Map, Value, parse_json};
+use crate::run::{Begun, Ran, begin, drive, payload};
+
+/// One flow of an app.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// The app
+    #[arg(value_name = "APP.AI")]
+    app: PathBuf,
+    /// The flow [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    flow: Option<String>,
+    /// Its input: a JSON object, or @FILE that holds one
+    #[arg(long, value_name = "JSON|@FILE")]
+    input: Option<String>,
+    /// Print the whole payload: result, state, messages, errors
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    settings: SettingArgs,
+}
+
+/// Runs the flow. The exit code says whether it succeeded.
+pub(super) fn run(args: &RunArgs, parts: Parts) -> bool {
+    let program = match Program::open(&args.app, args.settings.load_args()) {
+        Ok(program) => program,
+        Err(refused) => return refuse(&refused, &args.app, args.json),
+    };
+    match ready(args, &program) {
+        Ok((flow, input, identity)) => match go(&program, (&flow, input, identity), parts) {
+            Ok(ran) => tell(&program, &ran.outcome, args.json),
+            Err(text) => failed(&text),
+        },
+        Err(text) => failed(&text),
+    }
+}
+
+fn failed(text: &str) -> bool {
+    complain(text);
+    false
+}
+
+fn refuse(refused: &Refused, path: &Path, json: bool) -> bool {
+    refused.print(path);
+    if let (true, Refused::Program(faults, _)) = (json, refused) {
+        say(&payload::pretty(&payload::failure(faults)));
+    }
+    false
+}
+
+fn ready(args: &RunArgs, program: &Program) -> Result<(String, Value, Option<Map>), String> {
+    let flow = program.flow(args.flow.as_deref())?;
+    let input = args.input.as_deref().map_or_else(|| Ok(Value::fields([])), input)?;
+    Ok((flow, input, program.identity()?))
+}
+
+/// The input as it was typed, or as the file has it.
+pub(super) fn input(text: &str) -> Result<Value, String> {
+    let (text, at) = match text.strip_prefix('@') {
+        Some(file) => {
+            let read = std::fs::read_to_string(file);
+            (read.map_err(|error| format!("cannot read {file}: {error}"))?, format!("{file} of --input"))
+        }
+        None => (text.to_owned(), "--input".to_owned()),
+    };
+    let value = parse_json(&text).map_err(|fault| format!("{at} is not JSON: {fault}"))?;
+    match value {
+        Value::Map(_) => Ok(value),
+        other => Err(format!("{at} must be a JSON object, got {}", other.type_name())),
+    }
+}
+
+/// Runs without an engine until the flow asks, then with one.
+pub(super) fn go(
+    program: &Program,
+    (flow, input, identity): (&str, Value, Option<Map>),
+    parts: Parts,
+) -> Result<Ran, String> {
+    let world = World {
+        identity,
+        state: Map::default(),
+        store: Box::new(InMemoryStore::new()),
+        memory: Memory::new(),
+        limits: Limits::default(),
+        observing: program.observing(),
+        now_ms: None,
+    };
+    match begin(Machine::start(Arc::clone(&program.app), flow, input, world)) {
+        Begun::Done(outcome) => Ok(Ran { outcome: *outcome, told: Vec::new() }),
+        Begun::Waits(machine, asks) => {
+            let Loaded { config, .. } = &program.loaded;
+            actix_web::rt::System::new().block_on(async {
+                let asker = (parts.asker)(config, &config.performance).map_err(|error| error.to_string())?;
+                Ok(drive(machine, asks, &asker).await)
+            })
+        }
+    }
+}
+
+fn tell(program: &Program, outcome: &Outcome, json: bool) -> bool {
+    match &outcome.result {
+        Ok(result) => {
+            match (json, result) {
+                (true, _) => say(&payload::pretty(&payload::payload(outcome))),
+                (false, Value::Text(text)) => say(text),
+                (false, value) => say(&value.to_json(JsonStyle::Pretty)),
+            }
+            true
+        }
+        Err(fault) => {
+            print_faults(std::slice::from_ref(fault), &program.source, &program.path);
+            if json {
+                say(&payload::pretty(&payload::payload(outcome)));
+            }
+            false
+        }
+    }
+}
+
+/// Prints an answer. Nobody is left to tell when standard output is closed.
+pub(super) fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
