@@ -88,7 +88,7 @@ impl<'s> Lexer<'s> {
     /// The place from `begin` to here, or to the end of its line when a token crosses lines.
     fn span_from(&self, begin: Begin) -> Span {
         let raw = &self.source[begin.pos..self.pos];
-        let first = raw.split('\n').next().unwrap_or(raw);
+        let first = raw.lines().next().unwrap_or(raw);
         Span::new(begin.line, begin.column, u32::try_from(first.chars().count()).unwrap_or(u32::MAX))
     }
 

@@ -9,10 +9,13 @@ mod capabilities;
 mod functions;
 mod graph;
 mod names;
+mod notes;
 mod references;
 #[cfg(test)]
 mod tests;
 mod walk;
+
+pub use notes::{Note, notes};
 
 use super::ast::Program;
 use super::fault::Fault;

@@ -103,7 +103,7 @@ impl<'a, 'f> References<'a, 'f> {
 
     fn provider(&mut self, provider: &Name, span: Span) {
         let name = provider.text.as_ref();
-        if PROVIDERS.contains(&name) {
+        if PROVIDERS.contains(&name.to_lowercase().as_str()) {
             return;
         }
         let guide = Guide {

@@ -136,7 +136,7 @@ impl Parser<'_, '_> {
                 "Expected tool name",
                 [
                     "A value whose line ends with a colon is read as a tool call.",
-                    "Give a list, map or call a line of its own, or put it into 'return' or parentheses.",
+                    "Give the list, map or call a line of its own and use its name here.",
                     "let r is look up price:\n  item code is \"A-1\"",
                 ],
                 span,

@@ -258,3 +258,10 @@ fn a_mistyped_keyword_is_recognised() {
     let faults = parse(&flow("retrun 1")).expect_err("no such statement");
     assert!(faults[0].message().contains("Did you mean 'return'?"), "{}", faults[0]);
 }
+
+#[test]
+fn line_ends_of_other_systems_and_a_byte_order_mark_do_not_count() {
+    let source = flow("let a is \"\"\"x\ny\"\"\"\n# note\n\nif true:\n  return a");
+    let other = format!("\u{feff}{}", source.replace('\n', "\r\n"));
+    assert_eq!(read(&other), read(&source));
+}
