@@ -19,6 +19,7 @@ const ACCEPTED: &[&str] = &[
     "BSD-3-Clause",
     "BSL-1.0",
     "CDLA-Permissive-2.0",
+    "ICU",
     "ISC",
     "MIT",
     "MIT-0",

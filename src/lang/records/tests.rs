@@ -1,3 +1,5 @@
+//! Tests of records: validation, ids, uniqueness, tenants, rollback. Must not test the machine.
+
 use std::sync::Arc;
 
 use super::*;

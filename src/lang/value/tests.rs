@@ -1,3 +1,5 @@
+//! Tests of values: equality, JSON both ways, text.
+
 use super::*;
 
 fn number(text: &str) -> Value {

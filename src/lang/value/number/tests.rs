@@ -1,3 +1,5 @@
+//! Tests of numbers: rounding, signs, powers, limits. Must not test expressions.
+
 use super::*;
 
 fn number(text: &str) -> Number {

@@ -1,3 +1,5 @@
+//! Tests of what can be done with values, and of the words of each refusal.
+
 use super::*;
 use crate::lang::value::{Number, Value};
 
