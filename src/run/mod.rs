@@ -11,6 +11,8 @@ mod host;
 mod mock;
 pub mod payload;
 mod speech;
+#[cfg(test)]
+mod tests;
 
 pub use ask::{Asker, Speaker, Told};
 pub use counters::Counters;
