@@ -1,6 +1,8 @@
-//! Every example of `docs/language.md` does what the page says: it loads, its result is the one behind `# =>`, and the
-//! line marked `# error:` is refused with these words.
+//! Every example of `docs/language.md` and of `examples/` does what it says: it loads, its result is the one behind
+//! `# =>`, and the line marked `# error:` is refused with these words.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::fault::Fault;
@@ -32,6 +34,23 @@ fn examples() -> Vec<Example> {
         }
     }
     assert!(found.len() > 40, "only {} examples", found.len());
+    found
+}
+
+/// The programs of `examples/`, by name.
+fn programs() -> Vec<(String, Example)> {
+    let folder =
+        Path::new(file!()).ancestors().nth(3).expect("the file is three levels deep").join("examples");
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("the examples are here") {
+        let path = entry.expect("readable").path();
+        if path.extension().is_some_and(|extension| extension == "ai") {
+            let source = fs::read_to_string(&path).expect("text");
+            found.push((path.display().to_string(), Example { line: 1, source }));
+        }
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    assert!(found.len() >= 7, "only {} examples", found.len());
     found
 }
 
@@ -171,5 +190,14 @@ fn every_program_of_the_page_is_laid_out_as_the_formatter_would() {
             continue;
         }
         assert_eq!(format(&source).expect("it loads"), source, "line {}", example.line);
+    }
+}
+
+#[test]
+fn every_program_of_the_examples_does_what_it_says() {
+    for (name, example) in programs() {
+        assert_eq!(verdict(&example), Ok(()), "{name}");
+        assert!(example.mark("# => ").is_some(), "{name} promises nothing");
+        assert_eq!(format(&example.source).as_ref(), Ok(&example.source), "{name}");
     }
 }

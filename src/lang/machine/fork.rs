@@ -32,6 +32,11 @@ impl Ctx<'_> {
         if matches!(form.join, Join::Agents { .. }) && form.parts.len() > AGENTS_PER_BLOCK {
             return Err(Box::new(Fault::run("Parallel agent limit exceeded", None)));
         }
+        // Tasks stand in the order of their names, so twins are neighbours.
+        let twins = form.parts.windows(2).find(|pair| pair[0].name == pair[1].name);
+        if let (Join::Tasks(_), Some(twins)) = (&form.join, twins) {
+            return Err(Box::new(Fault::run("Parallel task names must be unique", Some(twins[1].span))));
+        }
         self.settle_last();
         self.strand.fork = Some(Fork { form: at, parts: Vec::new(), ended: Vec::new() });
         self.strand.status = Status::Forked;

@@ -277,7 +277,9 @@ impl<'t, 's> Cursor<'t, 's> {
         let token = self.peek();
         match token.kind {
             TokenKind::Word(word) if is_reserved(word) => {
-                self.refused.push(word);
+                if !self.refused.contains(&word) {
+                    self.refused.push(word);
+                }
                 reserved(word, token.span)
             }
             _ => self.any_word(what),

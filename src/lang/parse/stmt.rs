@@ -308,15 +308,13 @@ impl Parser<'_, '_> {
         let pattern = if negative { self.sum()?.expr } else { self.expression()? };
         let simple = match &pattern.kind {
             ExprKind::Unary(_, operand) => negative && matches!(operand.kind, ExprKind::Number(_)),
-            kind => matches!(
-                kind,
-                ExprKind::Null
-                    | ExprKind::Bool(_)
-                    | ExprKind::Number(_)
-                    | ExprKind::Text(_)
-                    | ExprKind::Name { .. }
-                    | ExprKind::State(_)
-            ),
+            ExprKind::Name { attrs, .. } => attrs.is_empty(),
+            ExprKind::Null
+            | ExprKind::Bool(_)
+            | ExprKind::Number(_)
+            | ExprKind::Text(_)
+            | ExprKind::State(_) => true,
+            _ => false,
         };
         if simple {
             return Ok(pattern);

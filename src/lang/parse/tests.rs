@@ -180,6 +180,11 @@ fn statements_are_refused_with_the_words_of_the_reference() {
             5,
             "Match patterns must be literal or identifier",
         ),
+        (
+            "match 1:\n  with:\n    when input.kind:\n      return 1",
+            5,
+            "Match patterns must be literal or identifier",
+        ),
         ("let m is map:\nreturn m", 4, "Expected indented map entries"),
         ("let m is map:\n  text is 1", 4, "Identifier 'text' is reserved."),
         ("return 1 is at 2", 3, "Expected 'most' or 'least' after 'is at'"),

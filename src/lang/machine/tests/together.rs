@@ -13,3 +13,10 @@ fn tasks_without_memory_ask_at_the_same_time() {
         assert_eq!(answers, r#"["[m] from a | mem:st=0","[m] from b | mem:st=0"]"#);
     }
 }
+
+#[test]
+fn two_tasks_of_one_name_are_refused_before_either_runs() {
+    let source = "flow \"main\":\n  parallel:\n    run \"a\":\n      let x is 1 / 0\n    run \"a\":\n      let y is 1\n";
+    let said = fault(source);
+    assert!(said.contains("Parallel task names must be unique"), "{said}");
+}
