@@ -56,7 +56,7 @@ fn format_one(path: &Path, check: bool) -> bool {
             say(&format!("{} is not laid out; run `tidegate fmt {}`", path.display(), path.display()));
             false
         }
-        (false, false) => match replace(path, &laid_out) {
+        (false, false) => match program::replace(path, &laid_out) {
             Ok(()) => true,
             Err(error) => {
                 program::complain(&format!("cannot write {}: {error}", path.display()));
@@ -64,14 +64,4 @@ fn format_one(path: &Path, check: bool) -> bool {
             }
         },
     }
-}
-
-/// Writes beside the file and renames, so that no half-written program is ever there.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".new");
-    let beside = path.with_file_name(name);
-    std::fs::write(&beside, text)?;
-    std::fs::set_permissions(&beside, std::fs::metadata(path)?.permissions())?;
-    std::fs::rename(&beside, path)
 }

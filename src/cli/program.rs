@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use crate::config::{self, LoadArgs, Loaded, Source};
 use crate::lang::fault::Fault;
-use crate::lang::value::{Map, Value, parse_json};
+use crate::lang::memory::Memory;
+use crate::lang::value::{JsonStyle, Map, Value, parse_json};
 use crate::lang::{App, load, report};
 use crate::run::capability_fault;
 
@@ -16,6 +17,8 @@ use crate::run::capability_fault;
 const MOST_BYTES: u64 = 16 << 20;
 /// File of variables beside an app; the environment is stronger.
 const VARIABLES: &str = ".env";
+/// File of the short-term memory beside an app.
+const MEMORY: &str = ".namel3ss/memory/short_term.json";
 
 /// An app and everything beside it.
 pub struct Program {
@@ -77,6 +80,38 @@ impl Program {
     /// A variable that is not a JSON object.
     pub fn identity(&self) -> Result<Option<Map>, String> {
         identity(&self.env)
+    }
+
+    /// What the app's AI calls said in earlier runs.
+    ///
+    /// # Errors
+    /// A file that cannot be read or was not written here: what it holds is not thrown away in silence.
+    pub fn memory(&self) -> Result<Memory, String> {
+        let path = self.beside(MEMORY);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Memory::new()),
+            Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
+        };
+        let memory = parse_json(&text).ok().as_ref().and_then(Memory::from_value);
+        memory
+            .ok_or_else(|| format!("{} is no short-term memory; move it away to begin anew", path.display()))
+    }
+
+    /// Keeps what was said for later runs.
+    ///
+    /// # Errors
+    /// A file that cannot be written; the old one is whole then.
+    pub fn remember(&self, memory: &Memory) -> Result<(), String> {
+        let path = self.beside(MEMORY);
+        let text = memory.to_value().to_json(JsonStyle::Pretty);
+        let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let written = folder.and_then(|()| replace(&path, &text));
+        written.map_err(|error| format!("cannot write {}: {error}", path.display()))
+    }
+
+    fn beside(&self, name: &str) -> PathBuf {
+        self.path.parent().map_or_else(|| PathBuf::from(name), |folder| folder.join(name))
     }
 
     /// The only flow, or the one named.
@@ -184,4 +219,19 @@ fn identity(env: &BTreeMap<String, String>) -> Result<Option<Map>, String> {
         }
     }
     Ok((!map.is_empty()).then_some(map))
+}
+
+/// Writes beside the file and renames, so that no half-written file is ever there. Permissions stay as they were.
+///
+/// # Errors
+/// Those of the file system; the old file is whole then.
+pub(super) fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".new");
+    let beside = path.with_file_name(name);
+    std::fs::write(&beside, text)?;
+    if let Ok(about) = std::fs::metadata(path) {
+        std::fs::set_permissions(&beside, about.permissions())?;
+    }
+    std::fs::rename(&beside, path)
 }

@@ -11,7 +11,6 @@ use super::{Parts, SettingArgs};
 use crate::config::Loaded;
 use crate::lang::Machine;
 use crate::lang::machine::{Limits, Outcome, World};
-use crate::lang::memory::Memory;
 use crate::lang::records::InMemoryStore;
 use crate::lang::value::{JsonStyle, Map, Value, parse_json};
 use crate::run::{Begun, Ran, begin, drive, payload};
@@ -95,7 +94,7 @@ pub(super) fn go(
         identity,
         state: Map::default(),
         store: Box::new(InMemoryStore::new()),
-        memory: Memory::new(),
+        memory: program.memory()?,
         limits: Limits::default(),
         observing: program.observing(),
         now_ms: None,
@@ -106,7 +105,9 @@ pub(super) fn go(
             let Loaded { config, .. } = &program.loaded;
             actix_web::rt::System::new().block_on(async {
                 let asker = (parts.asker)(config, &config.performance).map_err(|error| error.to_string())?;
-                Ok(drive(machine, asks, &asker).await)
+                let ran = drive(machine, asks, &asker).await;
+                program.remember(&ran.outcome.memory)?;
+                Ok(ran)
             })
         }
     }
