@@ -13,11 +13,14 @@ use crate::config::{self, Config, Flag, LoadArgs, Loaded, Performance, Performan
 use crate::run::Asker;
 
 mod check;
+mod explain;
 mod health;
 pub mod program;
 mod run;
 mod serve;
 mod settings;
+mod table;
+mod timeline;
 
 pub use serve::banner;
 
@@ -68,6 +71,16 @@ Examples:
 
 Settings beside the app count: namel3ss.toml, tidegate.toml, .env. N3_IDENTITY_JSON says who runs it.";
 
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  tidegate explain app.ai                 which call was answered from where, and why
+  tidegate explain app.ai --cache-size 64 the same with a cache: look for `hit` and what a miss differs in
+  tidegate explain app.ai --flow greet --input '{\"name\": \"Ann\"}' --json
+  tidegate explain app.ai --async-runtime true --max-concurrency 4 --svg calls.svg
+
+came: hit (from memory), joined (another call asked the same at that moment), miss (asked, and kept), bypass (asked,
+not kept), failed. wait: all of the time in which the provider was not at work on the answer.";
+
 const CONFIG_EXAMPLES: &str = "\
 Examples:
   tidegate config                         a table
@@ -92,6 +105,9 @@ enum Command {
     /// Run one flow of an app
     #[command(after_help = RUN_EXAMPLES)]
     Run(run::RunArgs),
+    /// Run one flow of an app and explain each of its AI calls
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(explain::ExplainArgs),
     /// Check an app without running it
     Check {
         /// The app
@@ -214,6 +230,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, parts: Parts) -> ExitCode {
     let done = match cli.command {
         Command::Serve(settings) => serve::run(&settings, parts.serve),
         Command::Run(args) => return code(run::run(&args, parts)),
+        Command::Explain(args) => return code(explain::run(&args, parts)),
         Command::Check { app, json, settings } => return code(check::run(&app, json, &settings)),
         Command::Fmt { apps, check } => return code(check::format(&apps, check)),
         Command::Config { check, json, settings } => {

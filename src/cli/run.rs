@@ -13,25 +13,25 @@ use crate::lang::Machine;
 use crate::lang::machine::{Limits, Outcome, World};
 use crate::lang::records::InMemoryStore;
 use crate::lang::value::{JsonStyle, Map, Value, parse_json};
-use crate::run::{Begun, Ran, begin, drive, payload};
+use crate::run::{Asker, Begun, Ran, begin, drive, payload};
 
 /// One flow of an app.
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
     /// The app
     #[arg(value_name = "APP.AI")]
-    app: PathBuf,
+    pub(super) app: PathBuf,
     /// The flow [default: the only one]
     #[arg(long, value_name = "NAME")]
-    flow: Option<String>,
+    pub(super) flow: Option<String>,
     /// Its input: a JSON object, or @FILE that holds one
     #[arg(long, value_name = "JSON|@FILE")]
-    input: Option<String>,
-    /// Print the whole payload: result, state, messages, errors
+    pub(super) input: Option<String>,
+    /// Print everything, as JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     #[command(flatten)]
-    settings: SettingArgs,
+    pub(super) settings: SettingArgs,
 }
 
 /// Runs the flow. The exit code says whether it succeeded.
@@ -49,12 +49,12 @@ pub(super) fn run(args: &RunArgs, parts: Parts) -> bool {
     }
 }
 
-fn failed(text: &str) -> bool {
+pub(super) fn failed(text: &str) -> bool {
     complain(text);
     false
 }
 
-fn refuse(refused: &Refused, path: &Path, json: bool) -> bool {
+pub(super) fn refuse(refused: &Refused, path: &Path, json: bool) -> bool {
     refused.print(path);
     if let (true, Refused::Program(faults, _)) = (json, refused) {
         say(&payload::pretty(&payload::failure(faults)));
@@ -62,7 +62,7 @@ fn refuse(refused: &Refused, path: &Path, json: bool) -> bool {
     false
 }
 
-fn ready(args: &RunArgs, program: &Program) -> Result<(String, Value, Option<Map>), String> {
+pub(super) fn ready(args: &RunArgs, program: &Program) -> Result<(String, Value, Option<Map>), String> {
     let flow = program.flow(args.flow.as_deref())?;
     let input = args.input.as_deref().map_or_else(|| Ok(Value::fields([])), input)?;
     Ok((flow, input, program.identity()?))
@@ -87,9 +87,19 @@ pub(super) fn input(text: &str) -> Result<Value, String> {
 /// Runs without an engine until the flow asks, then with one.
 pub(super) fn go(
     program: &Program,
-    (flow, input, identity): (&str, Value, Option<Map>),
+    question: (&str, Value, Option<Map>),
     parts: Parts,
 ) -> Result<Ran, String> {
+    go_then(program, question, parts, |_, _| ()).map(|(ran, _)| ran)
+}
+
+/// As [`go`]; `look` sees who asked while that still lives, if the flow asked at all.
+pub(super) fn go_then<T>(
+    program: &Program,
+    (flow, input, identity): (&str, Value, Option<Map>),
+    parts: Parts,
+    look: impl FnOnce(&Asker, &Ran) -> T,
+) -> Result<(Ran, Option<T>), String> {
     let world = World {
         identity,
         state: Map::default(),
@@ -100,14 +110,16 @@ pub(super) fn go(
         now_ms: None,
     };
     match begin(Machine::start(Arc::clone(&program.app), flow, input, world)) {
-        Begun::Done(outcome) => Ok(Ran { outcome: *outcome, told: Vec::new() }),
+        Begun::Done(outcome) => Ok((Ran { outcome: *outcome, told: Vec::new() }, None)),
         Begun::Waits(machine, asks) => {
             let Loaded { config, .. } = &program.loaded;
             actix_web::rt::System::new().block_on(async {
                 let asker = (parts.asker)(config, &config.performance).map_err(|error| error.to_string())?;
+                asker.engine().ready().await; // else the first ask finds no cache yet
                 let ran = drive(machine, asks, &asker).await;
                 program.remember(&ran.outcome.memory)?;
-                Ok(ran)
+                let seen = look(&asker, &ran);
+                Ok((ran, Some(seen)))
             })
         }
     }

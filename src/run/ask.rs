@@ -80,11 +80,12 @@ impl Asker {
     /// Puts an ask on the path and waits for its answer. Dropping the future abandons the call.
     pub async fn ask(&self, ask: Ask) -> (Result<Arc<str>, AskFault>, Told) {
         let began = self.engine.clock().now();
-        let answer = self.answer(&ask).await;
+        let mut call = None;
+        let answer = self.answer(&ask, &mut call).await;
         let took = self.engine.clock().now().since(began);
         let mut told = Told {
             ask,
-            call: None,
+            call,
             outcome: None,
             key: None,
             began: began.since(self.born),
@@ -94,7 +95,6 @@ impl Asker {
         };
         match answer {
             Ok((text, answered)) => {
-                told.call = Some(answered.id);
                 told.outcome = Some(answered.outcome);
                 told.key = answered.key;
                 told.waited = answered.ours;
@@ -107,9 +107,11 @@ impl Asker {
         }
     }
 
-    async fn answer(&self, ask: &Ask) -> Result<(Arc<str>, Answered), AskFault> {
+    /// Leaves the id of the call it makes in `id`, so that a failure can be explained too.
+    async fn answer(&self, ask: &Ask, id: &mut Option<CallId>) -> Result<(Arc<str>, Answered), AskFault> {
         let speaker = self.speakers.get(&*ask.provider).ok_or_else(|| unknown(&ask.provider))?;
         let call = self.call(ask, speaker)?;
+        *id = Some(call.id);
         let answered = self.engine.chat(call).await.map_err(|error| failed(&ask.provider, &error))?;
         let text = text(speaker.speech, &answered.body).ok_or_else(|| AskFault {
             message: format!("The provider '{}' answered without a text.", ask.provider),

@@ -6,6 +6,7 @@
 mod ask;
 mod counters;
 mod drive;
+mod explain;
 mod gate;
 mod host;
 mod mock;
@@ -17,6 +18,7 @@ mod tests;
 pub use ask::{Asker, Speaker, Told};
 pub use counters::Counters;
 pub use drive::{Begun, Ran, begin, drive};
+pub use explain::{Explained, explain};
 pub use gate::{capability_fault, engine_config};
 pub use host::{Host, Lost, Question};
 pub use mock::Mock;

@@ -8,6 +8,7 @@ mod config_performance;
 mod config_refusals;
 mod dependencies;
 mod doors;
+mod explain;
 mod faults;
 mod layers;
 mod providers;
