@@ -10,7 +10,9 @@ mod explain;
 mod gate;
 mod host;
 mod mock;
+pub mod pages;
 pub mod payload;
+pub mod routing;
 mod speech;
 #[cfg(test)]
 mod tests;

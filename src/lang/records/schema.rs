@@ -170,6 +170,11 @@ impl Schema {
         self.fields.iter().filter_map(|field| self.rule_violation(field, values)).collect()
     }
 
+    /// What is wrong where another record holds the value of a unique field.
+    pub fn not_unique(&self, field: &Arc<str>) -> Violation {
+        Violation::new(&self.name, field, "unique", "be unique")
+    }
+
     fn violation(&self, field: &Field, code: &'static str, demand: &str) -> Violation {
         Violation::new(&self.name, &field.name, code, demand)
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::row::sort_by_id;
-use super::{Row, RowKey, Schema, Scope, Violation};
+use super::{Row, RowKey, Schema, Scope};
 use crate::lang::fault::{Fault, Guide};
 use crate::lang::value::{Map, Value};
 
@@ -57,7 +57,7 @@ pub fn save(store: &mut dyn Store, schema: &Schema, scope: &Scope, values: Map) 
     let mut given = values;
     let stored = schema.stored(given.clone());
     if let Some((field, _)) = clash(store, schema, scope, &stored, None)? {
-        return Err(Violation::new(&schema.name, &field, "unique", "be unique").into());
+        return Err(schema.not_unique(&field).into());
     }
     let id = store.next_id(schema)?;
     let mut fields = stored;
