@@ -97,7 +97,7 @@ impl Parser<'_, '_> {
 
     fn create_step(&mut self) -> Parsed<StepKind> {
         self.cursor.next();
-        let record = self.cursor.text("record name")?;
+        let record = self.cursor.reference("record name")?;
         self.cursor.eat_sign(":");
         let fields = self.field_value_lines("create")?;
         Ok(StepKind::Create { record, fields })
@@ -105,7 +105,7 @@ impl Parser<'_, '_> {
 
     fn update_step(&mut self) -> Parsed<StepKind> {
         self.cursor.next();
-        let record = self.cursor.text("record name")?;
+        let record = self.cursor.reference("record name")?;
         self.cursor.eat_sign(":");
         if !self.cursor.enter_block() {
             return plain("Expected indented fields in update", self.cursor.block_span());
@@ -124,7 +124,7 @@ impl Parser<'_, '_> {
 
     fn delete_step(&mut self) -> Parsed<StepKind> {
         self.cursor.next();
-        let record = self.cursor.text("record name")?;
+        let record = self.cursor.reference("record name")?;
         self.cursor.eat_sign(":");
         let inside = self.cursor.enter_block();
         let selector = self.selector()?;
@@ -153,7 +153,7 @@ impl Parser<'_, '_> {
         let flow = self.cursor.text("flow name")?;
         self.cursor.expect_sign(":", "after flow name")?;
         let (mut inputs, mut outputs) = (None, None);
-        self.lines("contract", |parser| {
+        let whole = self.settings("contract", |parser| {
             if parser.cursor.eat_word("input") {
                 inputs = Some(parser.field_block("contract input")?);
             } else if parser.cursor.eat_word("output") {
@@ -163,6 +163,9 @@ impl Parser<'_, '_> {
             }
             Ok(())
         })?;
+        if !whole {
+            return Ok(());
+        }
         let (Some(inputs), Some(outputs)) = (inputs, outputs) else {
             return guided(
                 "Contract requires an input block and an output block",
@@ -186,7 +189,7 @@ impl Parser<'_, '_> {
         self.cursor.expect_sign(":", "after function name")?;
         if !self.cursor.enter_block() || !self.cursor.eat_word("input") {
             return guided(
-                "Function requires an input block",
+                "Function input block is required",
                 [
                     "A function says what it takes before what it does.",
                     "Begin its body with an input block.",
@@ -196,6 +199,9 @@ impl Parser<'_, '_> {
             );
         }
         let inputs = self.field_block("function input")?;
+        if let Some(field) = inputs.iter().find(|field| field.optional) {
+            return plain("Input fields cannot be optional", field.name.span);
+        }
         self.cursor.skip_newlines();
         let outputs = if self.cursor.at_word("output") && self.cursor.sign_at(1, ":") {
             self.cursor.next();

@@ -22,7 +22,9 @@ impl Parser<'_, '_> {
         let name = self.cursor.text("route name")?;
         self.cursor.expect_sign(":", "after route name")?;
         let mut draft = Draft::default();
-        self.lines("route", |parser| draft.read(parser))?;
+        if !self.settings("route", |parser| draft.read(parser))? {
+            return Ok(());
+        }
         let Draft { path, method, parameters, request, response, flow } = draft;
         let path = path.ok_or_else(|| missing("a path", span))?;
         let method = method.ok_or_else(|| missing("a method", span))?;

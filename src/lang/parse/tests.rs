@@ -168,6 +168,20 @@ fn statements_are_refused_with_the_words_of_the_reference() {
         ("let qa is 5", 3, "Identifier 'qa' is reserved."),
         ("let:\n  a is 1\n  a is 2", 5, "Duplicate let name 'a'."),
         ("let r is 1 + call function \"f\":\n  n is 1", 3, "Expected tool name"),
+        ("let r is sum(list: 1, 2)", 3, "Expected tool name"),
+        ("let r is a + list: 1", 3, "Expected tool name"),
+        ("let r is call function \"f\":\n  n is 1\n  n is 2", 5, "Duplicate function argument 'n'"),
+        ("calc:\n  a = 1\n  a = 2", 5, "Duplicate calc name 'a'."),
+        ("calc:\n  a = 1, b = 2", 4, "Calc lines cannot contain commas."),
+        ("calc:\n  a.b = 1", 4, "Calc assignments may only target local names or state paths."),
+        ("if true:\nreturn 1", 4, "Expected indented block"),
+        ("if true: return 1", 3, "Expected newline before block"),
+        ("set x to 1", 3, "Expected 'is' in assignment"),
+        ("return 1 is between 2", 3, "Expected 'and' after between lower bound"),
+        ("return 1 is between", 3, "Between comparison is missing the lower bound."),
+        ("return 1 is one of x", 3, "One-of list contains a non-literal value."),
+        ("parallel:\n  let a is 1\n  merge:\n    policy is \"best\"", 6, "Unknown merge policy 'best'."),
+        ("parallel:\n  let a is 1\n  merge:\n    rule is \"x\"", 6, "Unknown merge field 'rule'."),
         ("log loud \"x\"", 3, "Unknown log level 'loud'."),
         ("if true:\n  return 1\nelse if false:\n  return 2", 5, "Expected ':' after else"),
         (
@@ -187,7 +201,7 @@ fn statements_are_refused_with_the_words_of_the_reference() {
         ),
         ("let m is map:\nreturn m", 4, "Expected indented map entries"),
         ("let m is map:\n  text is 1", 4, "Identifier 'text' is reserved."),
-        ("return 1 is at 2", 3, "Expected 'most' or 'least' after 'is at'"),
+        ("return 1 is at 2", 3, "Incomplete comparison after 'is at'."),
         ("return 1 is not greater than 2", 3, "Unexpected token 'GREATER' in expression"),
         ("return state", 3, "Expected a path after 'state'."),
         ("repeat while true limit 0:\n  return 1", 3, "Loop limit must be greater than zero"),
@@ -221,7 +235,7 @@ fn declarations_are_refused_with_the_words_of_the_reference() {
         ("ai \"b\":\n  provider is \"mock\"", 2, "AI declaration requires a model"),
         ("ai \"b\":\n  model is \"m\"\n  colour is \"red\"", 4, "Unknown field in AI declaration"),
         ("record \"R\":\n  a is blob", 3, "Unsupported field type 'blob' in record 'R'"),
-        ("record \"R\":\n  a is text\n  a is text", 4, "Duplicate field 'a' in record 'R'."),
+        ("record \"R\":\n  a is text\n  a is text", 4, "Record declares field 'a' more than once."),
         (
             "route \"r\":\n  path is \"/\"\n  method is \"GET\"\n  response:\n    a is text\n  flow is \"f\"",
             2,
@@ -233,7 +247,7 @@ fn declarations_are_refused_with_the_words_of_the_reference() {
         ("page \"p\":\n  chart is \"x\"", 3, "Page item 'chart' is not supported"),
         ("spec is \"1.0\"", 2, "Spec is declared twice."),
         ("flow \"page\":\n  return 1", 2, "Identifier 'page' is reserved."),
-        ("define function \"f\":\n  return 1", 2, "Function requires an input block"),
+        ("define function \"f\":\n  return 1", 2, "Function input block is required"),
     ] {
         refused(&format!("spec is \"1.0\"\n{source}\n"), line, words);
     }

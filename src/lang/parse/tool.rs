@@ -11,7 +11,7 @@ impl Parser<'_, '_> {
         self.cursor.expect_sign(":", "after tool name")?;
         let mut runner = None;
         let (mut inputs, mut outputs, mut pure, mut timeout_seconds) = (Vec::new(), Vec::new(), false, None);
-        self.lines("tool declaration", |parser| {
+        let whole = self.settings("tool declaration", |parser| {
             let setting = parser.cursor.any_word("a tool setting")?;
             match setting.text.as_ref() {
                 "implemented" => {
@@ -29,6 +29,9 @@ impl Parser<'_, '_> {
             }
             Ok(())
         })?;
+        if !whole {
+            return Ok(());
+        }
         let Some(runner) = runner else {
             return plain("Tool declaration requires 'implemented using'", span);
         };
@@ -42,7 +45,7 @@ impl Parser<'_, '_> {
         let name = self.cursor.text("prompt name")?;
         self.cursor.expect_sign(":", "after prompt name")?;
         let (mut version, mut text, mut description) = (None, None, None);
-        self.lines("prompt declaration", |parser| {
+        let whole = self.settings("prompt declaration", |parser| {
             let setting = parser.cursor.any_word("a prompt setting")?;
             match setting.text.as_ref() {
                 "version" => version = Some(parser.cursor.is_text("version")?.text),
@@ -52,6 +55,9 @@ impl Parser<'_, '_> {
             }
             Ok(())
         })?;
+        if !whole {
+            return Ok(());
+        }
         let (Some(version), Some(text)) = (version, text) else {
             return plain("Prompt declaration requires a version and a text", span);
         };
@@ -65,7 +71,7 @@ impl Parser<'_, '_> {
         let name = self.cursor.text("llm_call name")?;
         self.cursor.expect_sign(":", "after llm_call name")?;
         let (mut model, mut prompt, mut output) = (None, None, None);
-        self.lines("llm_call declaration", |parser| {
+        let whole = self.settings("llm_call declaration", |parser| {
             let setting = parser.cursor.any_word("an llm_call setting")?;
             match setting.text.as_ref() {
                 "model" => model = Some(parser.cursor.is_text("model")?.text),
@@ -78,6 +84,9 @@ impl Parser<'_, '_> {
             }
             Ok(())
         })?;
+        if !whole {
+            return Ok(());
+        }
         let (Some(model), Some(prompt)) = (model, prompt) else {
             return plain("llm_call declaration requires a model and a prompt", span);
         };
