@@ -27,7 +27,7 @@ impl Hot<'_> {
         if let (Arithmetic::Add, Value::Text(text)) = (operator, right) {
             self.limits.join(left, text)?;
         }
-        Ok(ops::arithmetic(operator, left, right)?)
+        ops::arithmetic(operator, left, right)
     }
 
     #[inline(always)]
