@@ -125,6 +125,16 @@ impl List {
         }
     }
 
+    /// Whether somebody else holds the storage too, so that a change copies it.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    /// Where the storage is, to tell it from others.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     /// Whether both are one and the same storage.
     pub(super) fn is_same(&self, other: &List) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -204,6 +214,16 @@ impl Map {
             Ok(body) => body.entries,
             Err(shared) => shared.entries.clone(),
         }
+    }
+
+    /// Whether somebody else holds the storage too, so that a change copies it.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    /// Where the storage is, to tell it from others.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
     }
 
     /// Whether both are one and the same storage.
