@@ -3,6 +3,7 @@
 use super::super::ast::{ContractDecl, FlowBody, FlowDecl, FunctionDecl, Program, Step, StepKind};
 use super::super::ast::{Expr, Name};
 use super::super::fault::Fault;
+use super::super::span::Span;
 use super::super::token::is_reserved;
 use super::{Parsed, Parser, guided, parse_expression, plain};
 
@@ -63,16 +64,19 @@ impl Parser<'_, '_> {
         match purity.text.as_ref() {
             "pure" => Ok(true),
             "impure" => Ok(false),
-            other => plain(format!("Unknown purity '{other}'."), purity.span),
+            _ => plain("purity must be 'pure' or 'impure'", purity.span),
         }
     }
 
     fn steps(&mut self) -> Parsed<FlowBody> {
         let (mut inputs, mut steps) = (Vec::new(), Vec::new());
+        let mut has_input = false;
         self.lines("declarative flow", |parser| {
             let span = parser.cursor.span();
             let kind = match parser.cursor.word() {
+                Some("input") if has_input => return plain("Flow declares input more than once.", span),
                 Some("input") => {
+                    has_input = true;
                     parser.cursor.next();
                     parser.cursor.eat_sign(":");
                     inputs.extend(parser.field_lines("flow input")?);
@@ -159,24 +163,15 @@ impl Parser<'_, '_> {
             } else if parser.cursor.eat_word("output") {
                 outputs = Some(parser.field_block("contract output")?);
             } else {
-                return Err(parser.unexpected("contract"));
+                return plain("Unknown field in contract declaration", parser.cursor.span());
             }
             Ok(())
         })?;
         if !whole {
             return Ok(());
         }
-        let (Some(inputs), Some(outputs)) = (inputs, outputs) else {
-            return guided(
-                "Contract requires an input block and an output block",
-                [
-                    "A contract says what a flow takes and what it gives.",
-                    "Add the missing block.",
-                    "contract flow \"greet\":\n  input:\n    name is text\n  output:\n    line is text",
-                ],
-                span,
-            );
-        };
+        let Some(inputs) = inputs else { return missing_block("input", span) };
+        let Some(outputs) = outputs else { return missing_block("output", span) };
         program.contracts.push(ContractDecl { flow, inputs, outputs, span });
         Ok(())
     }
@@ -216,4 +211,16 @@ impl Parser<'_, '_> {
         program.functions.push(FunctionDecl { name, inputs, outputs, body, span });
         Ok(())
     }
+}
+
+fn missing_block<T>(section: &str, span: Span) -> Parsed<T> {
+    guided(
+        format!("Contract {section} block is required"),
+        [
+            "A contract says what a flow takes and what it gives.",
+            "Add the missing block.",
+            "contract flow \"greet\":\n  input:\n    name is text\n  output:\n    line is text",
+        ],
+        span,
+    )
 }
