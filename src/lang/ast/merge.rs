@@ -97,6 +97,23 @@ pub struct AgentMerge {
     pub span: Span,
 }
 
+impl AgentMerge {
+    /// Gives the list, as a block without `merge:` does.
+    #[must_use]
+    pub fn all(span: Span) -> Self {
+        Self {
+            policy: AgentPolicy::All,
+            require_keys: Vec::new(),
+            require_non_empty: false,
+            score_key: None,
+            score_rule: None,
+            min_consensus: None,
+            consensus_key: None,
+            span,
+        }
+    }
+}
+
 /// The rule of an `AgentMerge`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AgentPolicy {

@@ -78,16 +78,16 @@ impl<'a, 'f> References<'a, 'f> {
         }
         for contract in &program.contracts {
             self.flows.expect(&contract.flow.text, contract.span, self.faults);
-            let owner = format!("contract flow '{}'", contract.flow.text);
-            self.plain_types(contract.inputs.iter().chain(&contract.outputs), &owner);
+            self.plain_types(&contract.inputs, "input");
+            self.plain_types(&contract.outputs, "output");
         }
         for function in &program.functions {
-            let owner = format!("function '{}'", function.name.text);
-            self.plain_types(function.inputs.iter().chain(function.outputs.iter().flatten()), &owner);
+            self.plain_types(&function.inputs, "input");
+            self.plain_types(function.outputs.as_deref().unwrap_or_default(), "output");
         }
         for tool in &program.tools {
-            let owner = format!("tool '{}'", tool.name.text);
-            self.plain_types(tool.inputs.iter().chain(&tool.outputs), &owner);
+            self.plain_types(&tool.inputs, "input");
+            self.plain_types(&tool.outputs, "output");
         }
         for route in &program.routes {
             self.flows.expect(&route.flow.text, route.span, self.faults);
@@ -115,10 +115,10 @@ impl<'a, 'f> References<'a, 'f> {
         self.faults.push(Fault::load_guided(guide, Some(span)));
     }
 
-    fn plain_types<'b>(&mut self, fields: impl Iterator<Item = &'b FieldDecl>, owner: &str) {
+    fn plain_types(&mut self, fields: &[FieldDecl], section: &str) {
         for field in fields {
             if let TypeKind::Record(word) = &field.ty.kind {
-                let text = format!("Unsupported field type '{word}' in {owner}.");
+                let text = format!("Expected {section} field type, not '{word}'.");
                 self.faults.push(Fault::load(text, Some(field.ty.span)));
             }
         }

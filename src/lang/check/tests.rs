@@ -80,7 +80,7 @@ fn capabilities_are_known_given_once_and_enough() {
     refused("capabilities:\n  jobs\n  jobs", 4, "Duplicate capability 'jobs'.");
     refused("capabilities:\n  jobs\n  magic", 4, "Unknown capability 'magic'.");
     refused("job \"j\":\n  return 1", 2, "Missing capabilities: jobs.");
-    let many = "job \"j\":\n  return 1\ntool \"t\":\n  implemented using http\n";
+    let many = "job \"j\":\n  return 1\ntool \"t\":\n  implemented using http\n  input:\n    a is text\n  output:\n    b is text\n";
     refused(many, 2, "Missing capabilities: http, jobs.");
     let stream =
         "ai \"p\":\n  model is \"m\"\nflow \"main\":\n  ask ai \"p\" with stream: true and input: \"x\" as r";

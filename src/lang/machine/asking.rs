@@ -65,6 +65,10 @@ impl Ctx<'_> {
             return Ok(());
         }
         let value = self.pop();
+        let most = self.shared.limits.text_bytes;
+        if value.bulk() > most as u64 {
+            return Err(super::limits::hit(format!("The input of an ask may be at most {most} bytes long.")));
+        }
         let input = input_text(&value, form.mode)?;
         let state = Value::Map(self.state().clone());
         let session = session_key(&state);
@@ -131,6 +135,8 @@ impl Ctx<'_> {
             return Err(super::limits::hit(format!("An answer may be at most {most} bytes long.")));
         }
         self.strand.effects.step(StepKind::Answer, &text, span);
+        self.shared.made += text.len() as u64;
+        self.shared.store_bytes((input.len() + text.len()) as u64)?;
         if remembered {
             let output = Arc::clone(&text);
             self.strand.effects.memorable.push(Memorable { session, short_term, input, output });

@@ -105,6 +105,7 @@ impl Ctx<'_> {
 
     fn order(&mut self, form: &crate::lang::compile::form::OrderForm) -> Done {
         let list = self.target_value(&form.target)?;
+        self.shared.made += (list.as_list().map_or(0, |list| list.len()) * size_of::<Value>()) as u64;
         let ordered = ops::order(list, &form.field, form.descending)?;
         self.assign(&form.target, ordered)?;
         self.strand.effects.ordered = Some(form.target.clone());

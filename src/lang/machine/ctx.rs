@@ -15,6 +15,9 @@ use crate::lang::fault::Fault;
 use crate::lang::span::Span;
 use crate::lang::value::{Map, Value};
 
+/// Characters of a caught fault that the trace keeps.
+const SHOWN_CHARS: usize = 200;
+
 /// The code of a body.
 pub(super) fn code_of(program: &Program, body: Body) -> &Code {
     match body {
@@ -63,19 +66,27 @@ impl<'m> Ctx<'m> {
             as_ai_fault(&mut fault);
         }
         let span = fault.span.unwrap_or_default();
-        let text: Arc<str> = Arc::from(fault.message());
+        let text = fault.message();
         match self.strand.catch(fault) {
-            None => self.strand.effects.step(StepKind::Caught, &text, span),
+            None => {
+                self.shared.made += text.len() as u64;
+                let shown: String = text.chars().take(SHOWN_CHARS).collect();
+                self.strand.effects.step(StepKind::Caught, &Arc::from(shown), span);
+            }
             Some(fault) => self.strand.status = Status::Done(Err(fault)),
         }
     }
 
-    /// Carries out instructions up to the next one that needs more than the hot loop; false when the budget is used up.
+    /// Carries out instructions up to the next one that needs more than the hot loop; false when the budget is used up
+    /// or what is held should be counted.
     fn burst(&mut self, budget: &mut u64) -> Raised<bool> {
         let program = self.program;
         let Some(frame) = self.strand.frames.last_mut() else { return Ok(false) };
         let code = code_of(program, frame.body);
-        let before = *budget;
+        let steps = if self.strand.head { self.shared.steps } else { self.strand.ahead_steps };
+        // One more than is left, so that the limit is seen to be passed.
+        let most = (*budget).min(self.shared.limits.steps.saturating_sub(steps).saturating_add(1));
+        let mut left = most;
         let exit = Hot {
             code,
             frame,
@@ -84,11 +95,13 @@ impl<'m> Ctx<'m> {
             state: &mut self.shared.states[self.strand.state],
             identity: &self.shared.identity,
             limits: &self.shared.limits,
+            made: &mut self.shared.made,
         }
-        .run(budget);
-        self.count(before - *budget)?;
+        .run(&mut left);
+        *budget -= most - left;
+        self.count(most - left)?;
         match exit? {
-            Exit::Spent => Ok(false),
+            Exit::Spent | Exit::Audit => Ok(false),
             Exit::Cold(op) => {
                 let span = self.span();
                 match op {
@@ -97,7 +110,7 @@ impl<'m> Ctx<'m> {
                     Op::Fork(at) => self.open_fork(at)?,
                     _ => self.cold(op, span).map_err(|fault| Box::new(fault.at(span)))?,
                 }
-                Ok(true)
+                Ok(self.shared.made < self.shared.limits.audit_bytes())
             }
         }
     }

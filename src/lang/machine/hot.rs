@@ -1,8 +1,6 @@
 //! Owns the instructions that need nothing but the running body, its operands and the state: values, operators, locals,
 //! jumps and loops. Must not start another body, touch records, or reach the world; [`super::cold`] does.
 
-use std::sync::Arc;
-
 use super::frame::{Cell, Floor, Frame, Last, Walker};
 use super::limits::Limits;
 use super::{state, walk, words};
@@ -10,8 +8,11 @@ use crate::lang::compile::code::Code;
 use crate::lang::compile::op::{Op, Pc, Slot, Truth};
 use crate::lang::fault::{Fault, FaultKind};
 use crate::lang::span::Span;
-use crate::lang::value::ops;
-use crate::lang::value::{MAX_DEPTH, Map, Value};
+use crate::lang::value::{Map, Value};
+
+/// Bytes of a value where it stands, and about those of an entry of a map.
+pub(super) const CELL: usize = size_of::<Value>();
+pub(super) const ENTRY: usize = 4 * CELL;
 
 /// A fault on its way up; boxed, because almost nothing raises one.
 pub(super) type Raised<T> = Result<T, Box<Fault>>;
@@ -20,6 +21,8 @@ pub(super) type Raised<T> = Result<T, Box<Fault>>;
 pub(super) enum Exit {
     /// The budget is used up.
     Spent,
+    /// So much was made that what is held should be counted.
+    Audit,
     /// An instruction that needs more than this loop has.
     Cold(Op),
 }
@@ -33,6 +36,8 @@ pub(super) struct Hot<'r> {
     pub(super) state: &'r mut Map,
     pub(super) identity: &'r Value,
     pub(super) limits: &'r Limits,
+    /// Bytes made since what is held was last counted.
+    pub(super) made: &'r mut u64,
 }
 
 impl Hot<'_> {
@@ -49,6 +54,7 @@ impl Hot<'_> {
             pc += 1;
             match self.step(op, &mut pc) {
                 Ok(true) => {}
+                Ok(false) if *self.made >= self.limits.audit_bytes() => break Ok(Exit::Audit),
                 Ok(false) => break Ok(Exit::Cold(op)),
                 Err(fault) => break Err(placed(fault, self.code.spans[pc - 1])),
             }
@@ -58,7 +64,15 @@ impl Hot<'_> {
         exit
     }
 
-    /// Carries out one instruction; false when it is not one of these.
+    /// Notes bytes that were made; false when what is held should be counted.
+    #[inline(always)]
+    pub(super) fn made(&mut self, bytes: usize) -> bool {
+        *self.made += bytes as u64;
+        *self.made < self.limits.audit_bytes()
+    }
+
+    /// Carries out one instruction; false when it is not one of these, or has been carried out and made so much that
+    /// what is held should be counted.
     #[inline(always)]
     #[expect(clippy::too_many_lines, reason = "one arm per instruction")]
     pub(super) fn step(&mut self, op: Op, pc: &mut usize) -> Raised<bool> {
@@ -71,9 +85,9 @@ impl Hot<'_> {
                 };
                 self.values.push(value);
             }
-            Op::Arith { operator, left, right } => self.arith(operator, left, right, *pc)?,
+            Op::Arith { operator, left, right } => return self.arith(operator, left, right, *pc),
             Op::ArithTo { operator, left, right, slot } => {
-                self.arith_to(operator, [left, right], slot, *pc)?
+                return self.arith_to(operator, [left, right], slot, *pc);
             }
             Op::Compare { relation, left, right } => {
                 let truth = self.compare(relation, left, right, *pc)?;
@@ -94,7 +108,7 @@ impl Hot<'_> {
                 other => return Err(Box::new(words::truth(Truth::Condition, &other))),
             },
             Op::WalkNext { slot, out } => self.walk_next(slot, out, pc),
-            Op::AppendLocal { slot, mode } => self.append_local(slot, mode)?,
+            Op::AppendLocal { slot, mode } => return self.append_local(slot, mode),
             Op::Need(slot) => {
                 if !matches!(self.frame.cells[slot as usize], Cell::Held(_)) {
                     return Err(self.unknown(slot));
@@ -145,104 +159,7 @@ impl Hot<'_> {
                 };
                 self.values.push(Value::Bool(!truth));
             }
-            Op::Sign(sign) => {
-                let operand = self.top();
-                *operand = ops::sign(sign, operand)?;
-            }
-            Op::Between { strict, out } => self.between(strict, out, pc)?,
-            Op::OneOf(at) => {
-                let value = self.pop();
-                let found = self.code.choices[at as usize].iter().any(|choice| value.equals(choice));
-                self.values.push(Value::Bool(found));
-            }
-            Op::Drop => drop(self.pop()),
-            Op::Dup => self.values.push(self.values.last().cloned().unwrap_or_default()),
-            Op::UnlessEqual(to) => {
-                let (right, left) = (self.pop(), self.pop());
-                if !left.equals(&right) {
-                    *pc = to as usize;
-                }
-            }
-            Op::MakeList(length) => {
-                let items = self.values.split_off(self.values.len() - length as usize);
-                self.values.push(ops::list(items)?);
-            }
-            Op::MapOpen => self.values.push(Value::Map(Map::default())),
-            Op::MapKey(at) => self.map_key(at)?,
-            Op::MapPut(at) => self.map_put(at)?,
-            Op::Index | Op::ListGet => {
-                let index = self.pop();
-                let list = self.top();
-                *list = ops::list_get(list, &index)?;
-            }
-            Op::MapGet => {
-                let key = self.pop();
-                let map = self.top();
-                *map = ops::map_get(map, &key)?;
-            }
-            Op::Dot(at) => {
-                let key = Value::Text(Arc::clone(&self.code.words[at as usize]));
-                let map = self.top();
-                *map = ops::map_get(map, &key)?;
-            }
-            Op::ListLength => {
-                let list = self.top();
-                *list = ops::list_length(list)?;
-            }
-            Op::MapKeys => {
-                let map = self.top();
-                *map = ops::map_keys(map)?;
-            }
-            Op::ListAppend => {
-                let (item, list) = (self.pop(), self.pop());
-                self.limits.grow(&list)?;
-                self.values.push(ops::list_append(list, item)?);
-            }
-            Op::MapSet => {
-                let (entry, key, map) = (self.pop(), self.pop(), self.pop());
-                self.limits.grow(&map)?;
-                self.values.push(ops::map_set(map, &key, entry)?);
-            }
-            Op::Aggregate(function) => {
-                let list = self.top();
-                *list = ops::aggregate(function, list)?;
-            }
-            Op::AppendState(at) => self.append_state(at)?,
-            Op::PutLocal { slot, mode } => self.put_local(slot, mode)?,
-            Op::PutState(at) => self.put_state(at)?,
-            Op::NeedState(at) => {
-                state::get(self.state, &self.code.states[at as usize])?;
-            }
-            Op::RepeatOpen => {
-                let count = self.pop();
-                self.walks.push(Walker::Times(walk::count(&count)?));
-            }
-            Op::WhileOpen => self.walks.push(Walker::Rounds(0)),
-            Op::LoopClose => drop(self.walks.pop()),
-            Op::WalkOpen(kind) => {
-                let list = self.pop();
-                self.walks.push(walk::open(kind, list)?);
-            }
-            Op::Bind { slot } => self.save_binder(slot),
-            Op::Gathered => {
-                let value = self.pop();
-                walk::gather(self.walks, value);
-            }
-            Op::Kept => {
-                let verdict = self.pop();
-                walk::keep(self.walks, &verdict)?;
-            }
-            Op::Reduced(slot) => {
-                let value = self.pop();
-                self.frame.cells[slot as usize] = Cell::Held(value);
-            }
-            Op::WalkClose(kind) => self.walk_close(kind)?,
-            Op::Caught(slot) => {
-                let fault = self.pop();
-                self.settle(slot);
-                self.frame.cells[slot as usize] = Cell::Held(fault);
-            }
-            _ => return Ok(false),
+            other => return self.step_more(other, pc),
         }
         Ok(true)
     }
@@ -296,47 +213,6 @@ impl Hot<'_> {
         };
         self.settle(slot);
         self.frame.cells[slot as usize] = Cell::Held(item);
-    }
-
-    pub(super) fn save_binder(&mut self, slot: Slot) {
-        self.settle(slot);
-        let cell = std::mem::take(&mut self.frame.cells[slot as usize]);
-        if let Some(Walker::Items { saved, .. }) = self.walks.last_mut() {
-            saved.push((slot, cell));
-        }
-    }
-
-    pub(super) fn walk_close(&mut self, kind: crate::lang::compile::op::Walk) -> Raised<()> {
-        if let Some(walker) = self.walks.pop()
-            && let Some(value) = walk::close(kind, walker, &mut self.frame.cells)?
-        {
-            self.values.push(value);
-        }
-        Ok(())
-    }
-
-    pub(super) fn map_key(&mut self, at: u32) -> Raised<()> {
-        let key = &self.code.words[at as usize];
-        match self.values.last() {
-            Some(Value::Map(map)) if map.contains_key(key) => {
-                Err(Box::new(Fault::run(format!("Map key '{key}' is duplicated"), None)))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    pub(super) fn map_put(&mut self, at: u32) -> Raised<()> {
-        let value = self.pop();
-        let key = &self.code.words[at as usize];
-        let Value::Map(map) = self.top() else { return Ok(()) };
-        let mut map = std::mem::take(map);
-        if value.depth() >= MAX_DEPTH {
-            ops::map([(Arc::clone(key), value)])?;
-            return Ok(());
-        }
-        map.insert(Arc::clone(key), value);
-        *self.top() = Value::Map(map);
-        Ok(())
     }
 }
 

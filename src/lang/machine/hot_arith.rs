@@ -23,11 +23,11 @@ impl Hot<'_> {
     }
 
     #[inline(never)]
-    pub(super) fn compute(&self, operator: Arithmetic, left: &Value, right: &Value) -> Raised<Value> {
+    fn compute(&self, operator: Arithmetic, left: &Value, right: &Value) -> Raised<Value> {
         if let (Arithmetic::Add, Value::Text(text)) = (operator, right) {
             self.limits.join(left, text)?;
         }
-        Ok(ops::arithmetic(operator, left, right)?)
+        ops::arithmetic(operator, left, right)
     }
 
     #[inline(always)]
@@ -37,18 +37,19 @@ impl Hot<'_> {
         left: Operand,
         right: Operand,
         pc: usize,
-    ) -> Raised<()> {
+    ) -> Raised<bool> {
         let a = self.operand(left, usize::from(right == Operand::STACK), pc)?;
         let b = self.operand(right, 0, pc)?;
         if let Some(quick) = quick(operator, a, b) {
             self.consume(left, right);
             self.values.push(Value::Number(Number::from_quick(quick)));
-            return Ok(());
+            return Ok(true);
         }
         let result = self.compute(operator, a, b)?;
+        let bytes = text_bytes(&result);
         self.consume(left, right);
         self.values.push(result);
-        Ok(())
+        Ok(self.made(bytes))
     }
 
     #[inline(always)]
@@ -58,7 +59,7 @@ impl Hot<'_> {
         operands: [Operand; 2],
         slot: Slot,
         pc: usize,
-    ) -> Raised<()> {
+    ) -> Raised<bool> {
         let [left, right] = operands;
         let a = self.operand(left, usize::from(right == Operand::STACK), pc)?;
         let b = self.operand(right, 0, pc)?;
@@ -69,13 +70,14 @@ impl Hot<'_> {
                 cell => *cell = Cell::Held(Value::Number(Number::from_quick(quick))),
             }
             self.frame.last_is(Last::Slot(slot));
-            return Ok(());
+            return Ok(true);
         }
         let result = self.compute(operator, a, b)?;
+        let bytes = text_bytes(&result);
         self.consume(left, right);
         self.frame.cells[slot as usize] = Cell::Held(result);
         self.frame.last_is(Last::Slot(slot));
-        Ok(())
+        Ok(self.made(bytes))
     }
 
     /// Takes the operands that stood on the stack away.
@@ -147,6 +149,12 @@ impl Hot<'_> {
         }
         Ok(())
     }
+}
+
+/// Bytes a computed value has besides itself.
+#[inline(always)]
+fn text_bytes(value: &Value) -> usize {
+    if let Value::Text(text) = value { text.len() } else { 0 }
 }
 
 /// The result of two numbers, where machine words are enough.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::frame::{Cell, Last};
-use super::hot::{Hot, Raised, last_value};
+use super::hot::{CELL, ENTRY, Hot, Raised, last_value};
+use super::hot_more::too_large;
+use super::limits::Limits;
 use super::{state, walk, words};
 use crate::lang::compile::form::{Base, Path};
 use crate::lang::compile::op::{Slot, Store};
@@ -81,28 +83,29 @@ impl Hot<'_> {
     }
 
     #[inline(always)]
-    pub(super) fn append_local(&mut self, slot: Slot, mode: Store) -> Raised<()> {
+    pub(super) fn append_local(&mut self, slot: Slot, mode: Store) -> Raised<bool> {
         self.may_store(slot, mode)?;
+        let item = self.pop();
         let cell = &mut self.frame.cells[slot as usize];
-        let Some(item) = self.values.last() else { return Ok(()) };
-        let Cell::Held(Value::List(list)) = cell else { return self.append_refused(slot) };
-        if item.depth() >= MAX_DEPTH || list.len() >= self.limits.items {
-            return self.append_refused(slot);
+        let Cell::Held(Value::List(list)) = cell else { return Err(self.append_refused(slot, item)) };
+        self.limits.grow(list.len())?;
+        if !list.takes(&item) {
+            return Err(too_large(item));
         }
-        if let Some(item) = self.values.pop() {
-            list.push(item);
-        }
+        let copied = if list.is_shared() { list.len() } else { 0 };
+        list.push(item);
         self.stored(slot, mode);
-        Ok(())
+        Ok(self.made(CELL * (copied + 1)))
     }
 
-    /// The fault an append in place would have been, by the ordinary way.
+    /// The fault of an append to something else than a list.
     #[cold]
-    pub(super) fn append_refused(&mut self, slot: Slot) -> Raised<()> {
-        let (item, list) = (self.pop(), self.held(slot)?.clone());
-        self.limits.grow(&list)?;
-        ops::list_append(list, item)?;
-        Ok(())
+    fn append_refused(&self, slot: Slot, item: Value) -> Box<Fault> {
+        match self.held(slot).map(|other| ops::list_append(other.clone(), item)) {
+            Ok(Err(fault)) => Box::new(fault),
+            Err(fault) => fault,
+            Ok(Ok(_)) => self.unknown(slot),
+        }
     }
 
     #[inline(always)]
@@ -117,50 +120,68 @@ impl Hot<'_> {
         }
     }
 
-    pub(super) fn put_local(&mut self, slot: Slot, mode: Store) -> Raised<()> {
+    pub(super) fn put_local(&mut self, slot: Slot, mode: Store) -> Raised<bool> {
         self.may_store(slot, mode)?;
         let (entry, key) = (self.pop(), self.pop());
-        self.limits.grow(self.held(slot)?)?;
-        let cell = &mut self.frame.cells[slot as usize];
-        match (cell, &key) {
-            (Cell::Held(Value::Map(map)), Value::Text(word)) if entry.depth() < MAX_DEPTH => {
-                map.insert(Arc::clone(word), entry);
-            }
-            _ => {
-                ops::map_set(self.held(slot)?.clone(), &key, entry)?;
-            }
-        }
+        let bytes = put(&mut self.frame.cells[slot as usize], &key, entry, self.limits)?;
         self.stored(slot, mode);
-        Ok(())
+        Ok(self.made(bytes))
     }
 
-    pub(super) fn append_state(&mut self, at: u32) -> Raised<()> {
+    pub(super) fn append_state(&mut self, at: u32) -> Raised<bool> {
         let item = self.pop();
-        let path = &self.code.states[at as usize];
-        self.limits.grow(state::get(self.state, path)?)?;
+        let (path, limits) = (&self.code.states[at as usize], self.limits);
+        let mut bytes = CELL;
         state::change(self.state, path, |list| match list {
-            Value::List(list) if item.depth() + path.depth() < MAX_DEPTH => {
+            Value::List(list) => {
+                limits.grow(list.len())?;
+                if item.depth() + path.depth() >= MAX_DEPTH || !list.takes(&item) {
+                    return Err(*too_large(item));
+                }
+                bytes += if list.is_shared() { CELL * list.len() } else { 0 };
                 list.push(item);
                 Ok(())
             }
             other => ops::list_append(other.clone(), item).map(drop),
         })?;
         self.frame.last_is(Last::State(at));
-        Ok(())
+        Ok(self.made(bytes))
     }
 
-    pub(super) fn put_state(&mut self, at: u32) -> Raised<()> {
+    pub(super) fn put_state(&mut self, at: u32) -> Raised<bool> {
         let (entry, key) = (self.pop(), self.pop());
-        let path = &self.code.states[at as usize];
-        self.limits.grow(state::get(self.state, path)?)?;
-        state::change(self.state, path, |map| match (map, &key) {
-            (Value::Map(map), Value::Text(word)) if entry.depth() + path.depth() < MAX_DEPTH => {
-                map.insert(Arc::clone(word), entry);
-                Ok(())
+        let (path, limits) = (&self.code.states[at as usize], self.limits);
+        let mut bytes = 0;
+        state::change(self.state, path, |map| {
+            if entry.depth() + path.depth() >= MAX_DEPTH {
+                return Err(*too_large(entry));
             }
-            (other, _) => ops::map_set(other.clone(), &key, entry).map(drop),
+            let mut cell = Cell::Held(std::mem::take(map));
+            let outcome = put(&mut cell, &key, entry, limits);
+            if let Cell::Held(changed) = cell {
+                *map = changed;
+            }
+            bytes = outcome?;
+            Ok(())
         })?;
         self.frame.last_is(Last::State(at));
-        Ok(())
+        Ok(self.made(bytes))
+    }
+}
+
+/// Puts an entry into the map of a local, in place where nobody else holds it; gives about how many bytes that made.
+fn put(cell: &mut Cell, key: &Value, entry: Value, limits: &Limits) -> Result<usize, Fault> {
+    match (cell, key) {
+        (Cell::Held(Value::Map(map)), Value::Text(word)) => {
+            limits.grow(map.len())?;
+            if !map.takes(word, &entry) {
+                return Err(*too_large(entry));
+            }
+            let copied = if map.is_shared() { map.len() } else { 0 };
+            map.insert(Arc::clone(word), entry);
+            Ok(ENTRY * (copied + 1))
+        }
+        (Cell::Held(other), key) => ops::map_set(other.clone(), key, entry).map(|_| 0),
+        _ => Ok(0),
     }
 }

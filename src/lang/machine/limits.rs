@@ -16,8 +16,9 @@ pub struct Limits {
     pub items: usize,
     /// Bytes of one text.
     pub text_bytes: usize,
-    /// Bytes of everything a run holds: locals, state and what it stored, counted where they may grow.
-    pub memory_bytes: usize,
+    /// Bytes of everything a run holds in locals and state; counted now and then, so an eighth more may be held for a
+    /// moment.
+    pub memory_bytes: u64,
     /// Yields, log lines and metric points together.
     pub messages: usize,
     /// Jobs that wait at once.
@@ -41,18 +42,24 @@ impl Default for Limits {
 impl Limits {
     /// Whether a list or map may take one more.
     #[inline(always)]
-    pub(super) fn grow(&self, collection: &Value) -> Result<(), Fault> {
-        let length = match collection {
-            Value::List(list) => list.len(),
-            Value::Map(map) => map.len(),
-            _ => 0,
-        };
+    pub(super) fn grow(&self, length: usize) -> Result<(), Fault> {
         if length < self.items { Ok(()) } else { Err(self.too_many_items()) }
     }
 
     #[cold]
     fn too_many_items(&self) -> Fault {
         hit(format!("A list or map may hold at most {} items.", self.items))
+    }
+
+    /// Bytes that may be made between two counts of what is held.
+    pub(super) fn audit_bytes(&self) -> u64 {
+        (self.memory_bytes / 8).max(1 << 16)
+    }
+
+    /// The fault of a run that holds too much.
+    #[cold]
+    pub(super) fn too_much_memory(&self) -> Fault {
+        hit(format!("The run holds more than {} bytes.", self.memory_bytes))
     }
 
     /// Whether two texts may be joined.

@@ -6,6 +6,7 @@
 
 mod asking;
 mod calls;
+mod census;
 mod cold;
 mod ctx;
 mod effects;
@@ -14,6 +15,7 @@ mod frame;
 mod hot;
 mod hot_arith;
 mod hot_locals;
+mod hot_more;
 mod limits;
 mod merge;
 mod phase;
@@ -106,6 +108,9 @@ impl Machine {
             match self.next_ready() {
                 Some(id) => {
                     self.with(id, |ctx| ctx.run(&mut budget));
+                    if self.shared.made >= self.shared.limits.audit_bytes() {
+                        self.audit(id);
+                    }
                     self.look(id);
                 }
                 None => return Progress::Blocked(std::mem::take(&mut self.asks)),
@@ -137,6 +142,19 @@ impl Machine {
             next_ask: &mut self.next_ask,
         });
         self.strands[id] = Some(strand);
+    }
+
+    /// Counts what the run holds; too much ends the strand that made the last of it.
+    fn audit(&mut self, id: usize) {
+        self.shared.made = 0;
+        let most = self.shared.limits.memory_bytes;
+        if census::held(&self.strands, &self.shared.states, most) > most {
+            let fault = self.shared.limits.too_much_memory();
+            self.with(id, |ctx| {
+                let span = ctx.span();
+                ctx.raise(Box::new(fault.at(span)));
+            });
+        }
     }
 
     /// Sees to a strand that has worked.

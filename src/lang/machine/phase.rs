@@ -54,6 +54,8 @@ impl Shared {
             agents: 0,
             launches: 0,
             steps: 0,
+            made: 0,
+            stored: 0,
             clock: 0,
             queue: Vec::new(),
             scheduled: Vec::new(),

@@ -38,6 +38,7 @@ impl<'m> Ctx<'m> {
             Op::SaveFields(at) => self.save_fields(&code.records[at as usize], span),
             Op::Scan(schema) => {
                 let rows = self.visible(self.schema(schema))?;
+                self.shared.made += (rows.len() * size_of::<Row>()) as u64;
                 self.strand.walks.push(Walker::Rows { rows, next: 0, kept: Vec::new() });
                 Ok(())
             }
@@ -111,6 +112,7 @@ impl<'m> Ctx<'m> {
     fn save(&mut self, at: u32, values: Map, span: Span) -> Result<Value, Fault> {
         let schema = self.schema(at);
         let scope = self.shared.scope(schema)?;
+        self.shared.store_bytes(Value::Map(values.clone()).bulk())?;
         let saved = records::save(&mut *self.shared.store, schema, &scope, values)?;
         self.strand.effects.step(StepKind::Write, &schema.name, span);
         Ok(Value::Map(saved))

@@ -38,6 +38,10 @@ pub(super) struct Shared {
     pub(super) launches: u32,
     /// Instructions of strands that are or were the head.
     pub(super) steps: u64,
+    /// Bytes made since what is held was last counted.
+    pub(super) made: u64,
+    /// Bytes put into records and memory by this run.
+    pub(super) stored: u64,
     pub(super) clock: u64,
     pub(super) queue: Vec<Queued>,
     pub(super) scheduled: Vec<Queued>,
@@ -48,6 +52,12 @@ impl Shared {
     /// What the caller may see of a record.
     pub(super) fn scope(&self, schema: &Schema) -> Result<Scope, Fault> {
         schema.scope(&self.identity, self.now_ms)
+    }
+
+    /// Counts bytes that are kept outside locals and state.
+    pub(super) fn store_bytes(&mut self, bytes: u64) -> Result<(), Fault> {
+        self.stored = self.stored.saturating_add(bytes);
+        if self.stored > self.limits.memory_bytes { Err(self.limits.too_much_memory()) } else { Ok(()) }
     }
 
     /// Takes in what answered asks want remembered.

@@ -9,6 +9,8 @@ use crate::lang::records::InMemoryStore;
 use crate::lang::value::{JsonStyle, Map, Value, parse_json};
 
 mod control;
+mod faults;
+mod limits;
 mod records;
 mod together;
 

@@ -40,7 +40,7 @@ impl Parser<'_, '_> {
     /// `agent "a" with input: E`
     fn agent_entry(&mut self) -> Parsed<AgentEntry> {
         let span = self.cursor.expect_word("agent", "in run agents")?;
-        let agent = self.cursor.text("agent name")?;
+        let agent = self.cursor.reference("agent name")?;
         let mode = self.input_mode("agent name")?;
         let input = self.expression()?;
         Ok(AgentEntry { agent, mode, input, span })
@@ -114,7 +114,9 @@ impl Parser<'_, '_> {
             if !self.cursor.at_block() {
                 return plain("Expected indented settings in merge", self.cursor.block_span());
             }
-            self.lines("merge", |parser| merge.read(parser))?;
+            if !self.settings("merge", |parser| merge.read(parser))? {
+                return Ok(AgentMerge::all(span));
+            }
         } else {
             merge.read(self)?;
         }
@@ -164,7 +166,7 @@ struct Settings {
 
 impl Settings {
     fn read(&mut self, parser: &mut Parser<'_, '_>) -> Parsed<()> {
-        let setting = parser.cursor.any_word("a merge setting")?;
+        let setting = parser.cursor.any_word("merge field name")?;
         match setting.text.as_ref() {
             "policy" => self.policy = Some(parser.cursor.is_text("merge policy")?),
             "require_keys" => self.require_keys = parser.is_text_list("require_keys")?,
@@ -177,9 +179,13 @@ impl Settings {
             "consensus_key" => self.consensus_key = Some(parser.cursor.is_text("consensus_key")?),
             "min_consensus" => {
                 parser.cursor.expect_word("is", "after min_consensus")?;
-                self.min_consensus = Some(parser.cursor.whole_number("min_consensus")?.0);
+                let (least, span) = parser.cursor.whole_number("min_consensus")?;
+                if least == 0 {
+                    return plain("Merge field 'min_consensus' must be a positive integer.", span);
+                }
+                self.min_consensus = Some(least);
             }
-            other => return plain(format!("Unknown merge setting '{other}'."), setting.span),
+            other => return plain(format!("Unknown merge field '{other}'."), setting.span),
         }
         Ok(())
     }
@@ -194,7 +200,7 @@ impl Settings {
             min_consensus,
             consensus_key,
         } = self;
-        let Some(policy) = policy else { return plain("Merge policy is missing.", span) };
+        let Some(policy) = policy else { return plain("Merge field 'policy' is required.", span) };
         let policy = match policy.text.as_ref() {
             "all" => AgentPolicy::All,
             "first_valid" => AgentPolicy::FirstValid,
@@ -202,6 +208,25 @@ impl Settings {
             "consensus" => AgentPolicy::Consensus,
             other => return plain(format!("Unknown merge policy '{other}'."), policy.span),
         };
+        let refused = match policy {
+            AgentPolicy::Ranked if score_key.is_none() && score_rule.is_none() => {
+                Some("Merge policy 'ranked' requires score_key or score_rule.")
+            }
+            AgentPolicy::Ranked if score_key.is_some() && score_rule.is_some() => {
+                Some("Merge policy 'ranked' may not set both score_key and score_rule.")
+            }
+            AgentPolicy::Consensus if min_consensus.is_none() => {
+                Some("Merge policy 'consensus' requires min_consensus.")
+            }
+            _ => None,
+        };
+        if let Some(text) = refused {
+            return plain(text, span);
+        }
+        if let Some(rule) = score_rule.as_ref().filter(|rule| *rule.text != *"text_length") {
+            let text = format!("Merge policy 'ranked' does not support score_rule '{}'.", rule.text);
+            return plain(text, span);
+        }
         Ok(AgentMerge {
             policy,
             require_keys,

@@ -11,7 +11,7 @@ impl Parser<'_, '_> {
     pub(super) fn ask_statement(&mut self) -> Parsed<StmtKind> {
         self.cursor.next();
         self.cursor.expect_word("ai", "after ask")?;
-        let profile = self.cursor.text("AI profile name")?;
+        let profile = self.cursor.reference("AI profile name")?;
         let mut stream = false;
         let streaming = self.cursor.at_words(&["with", "stream"]);
         let mode = if streaming {
@@ -53,7 +53,9 @@ impl Parser<'_, '_> {
         let name = self.cursor.text("AI name")?;
         self.cursor.expect_sign(":", "after AI name")?;
         let mut draft = Draft::default();
-        self.lines("AI declaration", |parser| draft.read(parser))?;
+        if !self.settings("AI declaration", |parser| draft.read(parser))? {
+            return Ok(());
+        }
         let Draft { provider, model, system_prompt, tools, memory } = draft;
         let Some(model) = model else {
             return guided(
@@ -77,7 +79,7 @@ impl Parser<'_, '_> {
         let name = self.cursor.text("agent name")?;
         self.cursor.expect_sign(":", "after agent name")?;
         let (mut profile, mut system_prompt, mut role) = (None, None, None);
-        self.lines("agent declaration", |parser| {
+        let whole = self.settings("agent declaration", |parser| {
             let setting = parser.cursor.any_word("an agent setting")?;
             match setting.text.as_ref() {
                 "ai" => profile = Some(parser.cursor.is_text("AI profile name")?),
@@ -87,6 +89,9 @@ impl Parser<'_, '_> {
             }
             Ok(())
         })?;
+        if !whole {
+            return Ok(());
+        }
         if profile.is_none() {
             return plain("Agent declaration requires an AI profile", span);
         }

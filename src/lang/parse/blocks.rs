@@ -22,11 +22,13 @@ impl Parser<'_, '_> {
     fn tasks(&mut self) -> Parsed<StmtKind> {
         self.cursor.enter_block();
         let level = self.cursor.level();
-        let (mut tasks, mut policy) = (Vec::new(), None);
+        let (mut tasks, mut policy): (Vec<Task>, _) = (Vec::new(), None);
         while !self.cursor.at_dedent() && !self.cursor.at_end() {
             let before = self.cursor.position();
             let read = if self.cursor.at_word("merge") && self.cursor.sign_at(1, ":") {
                 self.local_merge().map(|merge| policy = Some(merge))
+            } else if policy.is_some() {
+                plain("Parallel tasks must come before merge block", self.cursor.span())
             } else {
                 self.task(&mut tasks)
             };
@@ -64,11 +66,12 @@ impl Parser<'_, '_> {
     fn local_merge(&mut self) -> Parsed<(LocalMerge, Span)> {
         let span = self.cursor.next().span;
         self.cursor.expect_sign(":", "after merge")?;
+        let before = self.faults.len();
         let lines = self.lines("merge", |parser| {
-            parser.cursor.expect_word("policy", "in merge")?;
+            parser.merge_field(&["policy"])?;
             let policy = parser.cursor.is_text("merge policy")?;
             match policy.text.as_ref() {
-                "conflict" | "fail" | "strict" => Ok(LocalMerge::Conflict),
+                "conflict" => Ok(LocalMerge::Conflict),
                 "precedence" => Ok(LocalMerge::Precedence),
                 "override" => Ok(LocalMerge::Override),
                 other => plain(format!("Unknown merge policy '{other}'."), policy.span),
@@ -76,7 +79,8 @@ impl Parser<'_, '_> {
         })?;
         match lines.last() {
             Some(policy) => Ok((*policy, span)),
-            None => plain("Merge policy is missing.", span),
+            None if self.faults.len() > before => Ok((LocalMerge::Conflict, span)),
+            None => plain("Merge field 'policy' is required.", span),
         }
     }
 
@@ -90,15 +94,40 @@ impl Parser<'_, '_> {
         let mut seen = HashSet::new();
         for (name, _) in &branches {
             if !seen.insert(name.text.as_ref()) {
-                return plain(format!("Duplicate branch name '{}'.", name.text), name.span);
+                return plain(format!("Branch \"{}\" is declared more than once.", name.text), name.span);
             }
         }
         if !self.cursor.at_word("merge") {
-            return plain("Orchestration requires a merge block.", span);
+            return plain("Orchestration merge block is required", span);
         }
         let merge = self.branch_merge()?;
+        Self::check_precedence(&merge, &seen)?;
         let target = self.result_name("orchestration")?;
         Ok(StmtKind::Orchestration { branches, merge, target })
+    }
+
+    /// `precedence` belongs to `prefer`, which needs it, and names branches once each.
+    fn check_precedence(merge: &BranchMerge, branches: &HashSet<&str>) -> Parsed<()> {
+        let span = merge.span;
+        match (merge.policy, merge.precedence.is_empty()) {
+            (BranchPolicy::Prefer, true) => {
+                return plain("Merge policy 'prefer' requires precedence.", span);
+            }
+            (BranchPolicy::Prefer, false) | (_, true) => {}
+            (_, false) => {
+                return plain("Merge field 'precedence' is only allowed with policy 'prefer'.", span);
+            }
+        }
+        let mut seen = HashSet::new();
+        for name in merge.precedence.iter().map(|name| name.text.as_ref()) {
+            if !seen.insert(name) {
+                return plain(format!("Merge precedence '{name}' is duplicated."), span);
+            }
+            if !branches.contains(name) {
+                return plain(format!("Merge precedence '{name}' does not match a branch."), span);
+            }
+        }
+        Ok(())
     }
 
     fn branch(&mut self) -> Parsed<(Name, Expr)> {
@@ -110,8 +139,12 @@ impl Parser<'_, '_> {
         }
         let span = self.cursor.span();
         let call = self.expression()?;
-        if !matches!(call.kind, ExprKind::CallFlow { .. } | ExprKind::CallFunction { .. }) {
-            return plain("A branch holds one flow call", span);
+        if !matches!(call.kind, ExprKind::CallFlow { .. }) {
+            return plain("Orchestration branches must call a flow or pipeline.", span);
+        }
+        self.cursor.skip_newlines();
+        if !self.cursor.at_dedent() {
+            return plain("Orchestration branches must contain a single call.", self.cursor.span());
         }
         self.cursor.leave_block("in branch")?;
         Ok((name, call))
@@ -124,18 +157,26 @@ impl Parser<'_, '_> {
             return plain("Expected indented settings in merge", self.cursor.block_span());
         }
         let (mut policy, mut precedence) = (None, Vec::new());
-        self.lines("merge", |parser| {
-            if parser.cursor.eat_word("policy") {
-                policy = Some(parser.branch_policy()?);
-            } else if parser.cursor.eat_word("precedence") {
-                precedence = parser.is_text_list("precedence")?;
-            } else {
-                return Err(parser.unexpected("merge"));
+        let whole = self.settings("merge", |parser| {
+            match parser.merge_field(&["policy", "precedence"])?.text.as_ref() {
+                "policy" => policy = Some(parser.branch_policy()?),
+                _ => precedence = parser.is_text_list("precedence")?,
             }
             Ok(())
         })?;
-        let Some(policy) = policy else { return plain("Merge policy is missing.", span) };
+        let Some(policy) = policy.or((!whole).then_some(BranchPolicy::Collect)) else {
+            return plain("Merge field 'policy' is required.", span);
+        };
         Ok(BranchMerge { policy, precedence, span })
+    }
+
+    /// The word that begins a line of a merge block.
+    fn merge_field(&mut self, known: &[&str]) -> Parsed<Name> {
+        let field = self.cursor.any_word("merge field name")?;
+        if known.contains(&field.text.as_ref()) {
+            return Ok(field);
+        }
+        plain(format!("Unknown merge field '{}'.", field.text), field.span)
     }
 
     fn branch_policy(&mut self) -> Parsed<BranchPolicy> {

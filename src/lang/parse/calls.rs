@@ -1,5 +1,7 @@
 //! Calls of functions, flows and tools, and the right side of `let` and `set`, where tools may be called.
 
+use std::collections::HashSet;
+
 use super::super::ast::{Expr, ExprKind, Name};
 use super::super::span::Span;
 use super::super::token::TokenKind;
@@ -22,12 +24,13 @@ impl Parser<'_, '_> {
         self.cursor.next();
         let function = self.cursor.text("function name")?;
         self.cursor.expect_sign(":", "after function name")?;
-        let (args, height) = self.arguments()?;
+        let (args, height) = self.arguments("function argument")?;
         Grown::over(ExprKind::CallFunction { function, args }, span, height)
     }
 
     /// The indented lines `some words is E` of a call; none if no block follows.
-    fn arguments(&mut self) -> Parsed<(Vec<(Name, Expr)>, u32)> {
+    fn arguments(&mut self, what: &str) -> Parsed<(Vec<(Name, Expr)>, u32)> {
+        let mut seen = HashSet::new();
         let mut args = Vec::new();
         let mut height = 0;
         if !self.cursor.enter_block() {
@@ -38,6 +41,9 @@ impl Parser<'_, '_> {
             self.cursor.expect_word("is", "after argument name")?;
             let value = self.grown()?;
             height = height.max(value.height);
+            if !seen.insert(name.text.clone()) {
+                return plain(format!("Duplicate {what} '{}'", name.text), name.span);
+            }
             args.push((name, value.expr));
             self.cursor.skip_newlines();
         }
@@ -56,7 +62,7 @@ impl Parser<'_, '_> {
         while !self.cursor.at_dedent() {
             if inputs.is_none() && self.cursor.eat_word("input") {
                 self.cursor.expect_sign(":", "after input")?;
-                let read = self.arguments()?;
+                let read = self.arguments("input field")?;
                 height = read.1;
                 inputs = Some(read.0);
             } else if outputs.is_none() && self.cursor.eat_word("output") {
@@ -86,12 +92,16 @@ impl Parser<'_, '_> {
     }
 
     fn output_names(&mut self) -> Parsed<Vec<Name>> {
-        let mut names = Vec::new();
+        let (mut names, mut seen) = (Vec::new(), HashSet::new());
         if !self.cursor.enter_block() {
             return Ok(names);
         }
         while !self.cursor.at_dedent() {
-            names.push(self.cursor.phrase("an output name")?);
+            let name = self.cursor.phrase("an output name")?;
+            if !seen.insert(name.text.clone()) {
+                return plain(format!("Duplicate output field '{}'", name.text), name.span);
+            }
+            names.push(name);
             self.cursor.eat_sign(",");
             self.cursor.skip_newlines();
         }
@@ -129,22 +139,29 @@ impl Parser<'_, '_> {
         Ok(Expr { kind: ExprKind::Async(Box::new(call)), span })
     }
 
+    fn not_a_tool<T>(span: Span) -> Parsed<T> {
+        guided(
+            "Expected tool name",
+            [
+                "A value whose line ends with a colon is read as a tool call.",
+                "Give the list, map or call a line of its own and use its name here.",
+                "let r is look up price:\n  item code is \"A-1\"",
+            ],
+            span,
+        )
+    }
+
     fn tool_call(&mut self) -> Parsed<Expr> {
         let span = self.cursor.span();
         if !matches!(self.cursor.peek().kind, TokenKind::Word(_) | TokenKind::Quoted(_)) {
-            return guided(
-                "Expected tool name",
-                [
-                    "A value whose line ends with a colon is read as a tool call.",
-                    "Give the list, map or call a line of its own and use its name here.",
-                    "let r is look up price:\n  item code is \"A-1\"",
-                ],
-                span,
-            );
+            return Self::not_a_tool(span);
         }
         let tool = self.cursor.phrase("tool name")?;
-        self.cursor.expect_sign(":", "after tool name")?;
-        let (args, height) = self.nested(Self::arguments)?;
+        if !self.cursor.at_sign(":") {
+            return Self::not_a_tool(self.cursor.span());
+        }
+        self.cursor.next();
+        let (args, height) = self.nested(|parser| parser.arguments("tool field"))?;
         Grown::over(ExprKind::CallTool { tool, args }, span, height).map(|grown| grown.expr)
     }
 }

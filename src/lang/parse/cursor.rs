@@ -254,6 +254,17 @@ impl<'t, 's> Cursor<'t, 's> {
         }
     }
 
+    /// The name of something declared elsewhere: a quoted text, or words between dots.
+    pub(super) fn reference(&mut self, what: &str) -> Parsed<Name> {
+        if !matches!(self.peek().kind, TokenKind::Word(_) | TokenKind::Quoted(_)) {
+            return self.text(what);
+        }
+        let first = self.new_name(what)?;
+        let rest = self.attributes()?;
+        let text = rest.iter().fold(first.text.to_string(), |text, word| text + "." + &word.text);
+        Ok(Name::new(text, first.span))
+    }
+
     /// `is "text"` behind a setting's word.
     pub(super) fn is_text(&mut self, setting: &str) -> Parsed<Name> {
         self.expect_word("is", &format!("after {setting}"))?;
@@ -302,24 +313,24 @@ impl<'t, 's> Cursor<'t, 's> {
 
     /// A name of one or more words, any words but `is`, up to the first token that is none.
     pub(super) fn phrase(&mut self, what: &str) -> Parsed<Name> {
-        let first = self.peek();
-        if let TokenKind::Text(_) = first.kind {
-            return self.text(what);
-        }
+        let span = self.span();
         let mut text = String::new();
-        while let TokenKind::Word(word) | TokenKind::Quoted(word) = self.peek().kind
-            && !self.at_word("is")
-        {
+        while let Some(part) = self.phrase_part() {
             if !text.is_empty() {
                 text.push(' ');
             }
-            text.push_str(word);
+            text.push_str(part);
             self.next();
         }
-        if text.is_empty() {
-            plain(format!("Expected {what}"), first.span)
-        } else {
-            Ok(Name::new(text, first.span))
+        if text.is_empty() { plain(format!("Expected {what}"), span) } else { Ok(Name::new(text, span)) }
+    }
+
+    fn phrase_part(&self) -> Option<&'t str> {
+        match &self.peek().kind {
+            TokenKind::Word("is") => None,
+            TokenKind::Word(part) | TokenKind::Quoted(part) | TokenKind::Number(part) => Some(part),
+            TokenKind::Text(part) => Some(part),
+            _ => None,
         }
     }
 

@@ -147,8 +147,18 @@ impl Parser<'_, '_> {
             if cursor.eat_word("least") {
                 return Ok(BinaryOp::AtLeast);
             }
-            cursor.expect_word("most", "or 'least' after 'is at'")?;
-            return Ok(BinaryOp::AtMost);
+            if cursor.eat_word("most") {
+                return Ok(BinaryOp::AtMost);
+            }
+            return guided(
+                "Incomplete comparison after 'is at'.",
+                [
+                    "'is at' compares only together with 'least' or 'most'.",
+                    "Write the whole comparison.",
+                    "if total is at least 10:",
+                ],
+                cursor.span(),
+            );
         }
         Ok(BinaryOp::Equal)
     }
@@ -156,12 +166,22 @@ impl Parser<'_, '_> {
     fn between(&mut self, value: Grown, span: Span) -> Parsed<Grown> {
         let strict = self.cursor.eat_word("strictly");
         self.cursor.next();
+        self.expect_bound("lower")?;
         let low = self.sum()?;
-        self.cursor.expect_word("and", "between the two bounds")?;
+        self.cursor.expect_word("and", "after between lower bound")?;
+        self.expect_bound("upper")?;
         let high = self.sum()?;
         let below = value.height.max(low.height).max(high.height);
         let [value, low, high] = [value, low, high].map(|part| Box::new(part.expr));
         Grown::over(ExprKind::Between { value, low, high, strict }, span, below)
+    }
+
+    fn expect_bound(&self, which: &str) -> Parsed<()> {
+        if self.cursor.at_line_end() || self.cursor.at_word("and") || self.cursor.at_sign(":") {
+            let text = format!("Between comparison is missing the {which} bound.");
+            return plain(text, self.cursor.span());
+        }
+        Ok(())
     }
 
     /// The literals of `one of`: in brackets, in a row, or one per line.
@@ -169,7 +189,7 @@ impl Parser<'_, '_> {
         if self.cursor.at_sign(":") && self.cursor.peek_at(1).kind == TokenKind::Newline {
             self.cursor.next();
             if !self.cursor.enter_block() {
-                return plain("Expected indented choices after 'is one of'", self.cursor.block_span());
+                return plain("One-of list cannot be empty.", self.cursor.block_span());
             }
             let mut choices = Vec::new();
             while !self.cursor.at_dedent() {
@@ -181,8 +201,11 @@ impl Parser<'_, '_> {
             return Ok(choices);
         }
         let bracketed = self.cursor.eat_sign("[");
+        if bracketed && self.cursor.at_sign("]") {
+            return plain("One-of list cannot be empty.", self.cursor.span());
+        }
         let mut choices = vec![self.choice()?];
-        while self.cursor.eat_sign(",") {
+        while self.cursor.eat_sign(",") && !self.cursor.at_line_end() {
             choices.push(self.choice()?);
         }
         if bracketed {
@@ -205,7 +228,7 @@ impl Parser<'_, '_> {
             TokenKind::Text(text) => ExprKind::Text(text.as_ref().into()),
             TokenKind::Number(digits) => ExprKind::Number((*digits).into()),
             TokenKind::Word(word @ ("true" | "false")) => ExprKind::Bool(*word == "true"),
-            _ => return plain("'is one of' takes text, number or boolean literals", self.cursor.span()),
+            _ => return plain("One-of list contains a non-literal value.", self.cursor.span()),
         };
         self.cursor.next();
         Ok(Expr { kind, span })

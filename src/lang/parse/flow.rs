@@ -3,6 +3,7 @@
 use super::super::ast::{ContractDecl, FlowBody, FlowDecl, FunctionDecl, Program, Step, StepKind};
 use super::super::ast::{Expr, Name};
 use super::super::fault::Fault;
+use super::super::span::Span;
 use super::super::token::is_reserved;
 use super::{Parsed, Parser, guided, parse_expression, plain};
 
@@ -63,16 +64,19 @@ impl Parser<'_, '_> {
         match purity.text.as_ref() {
             "pure" => Ok(true),
             "impure" => Ok(false),
-            other => plain(format!("Unknown purity '{other}'."), purity.span),
+            _ => plain("purity must be 'pure' or 'impure'", purity.span),
         }
     }
 
     fn steps(&mut self) -> Parsed<FlowBody> {
         let (mut inputs, mut steps) = (Vec::new(), Vec::new());
+        let mut has_input = false;
         self.lines("declarative flow", |parser| {
             let span = parser.cursor.span();
             let kind = match parser.cursor.word() {
+                Some("input") if has_input => return plain("Flow declares input more than once.", span),
                 Some("input") => {
+                    has_input = true;
                     parser.cursor.next();
                     parser.cursor.eat_sign(":");
                     inputs.extend(parser.field_lines("flow input")?);
@@ -97,7 +101,7 @@ impl Parser<'_, '_> {
 
     fn create_step(&mut self) -> Parsed<StepKind> {
         self.cursor.next();
-        let record = self.cursor.text("record name")?;
+        let record = self.cursor.reference("record name")?;
         self.cursor.eat_sign(":");
         let fields = self.field_value_lines("create")?;
         Ok(StepKind::Create { record, fields })
@@ -105,7 +109,7 @@ impl Parser<'_, '_> {
 
     fn update_step(&mut self) -> Parsed<StepKind> {
         self.cursor.next();
-        let record = self.cursor.text("record name")?;
+        let record = self.cursor.reference("record name")?;
         self.cursor.eat_sign(":");
         if !self.cursor.enter_block() {
             return plain("Expected indented fields in update", self.cursor.block_span());
@@ -124,7 +128,7 @@ impl Parser<'_, '_> {
 
     fn delete_step(&mut self) -> Parsed<StepKind> {
         self.cursor.next();
-        let record = self.cursor.text("record name")?;
+        let record = self.cursor.reference("record name")?;
         self.cursor.eat_sign(":");
         let inside = self.cursor.enter_block();
         let selector = self.selector()?;
@@ -153,27 +157,21 @@ impl Parser<'_, '_> {
         let flow = self.cursor.text("flow name")?;
         self.cursor.expect_sign(":", "after flow name")?;
         let (mut inputs, mut outputs) = (None, None);
-        self.lines("contract", |parser| {
+        let whole = self.settings("contract", |parser| {
             if parser.cursor.eat_word("input") {
                 inputs = Some(parser.field_block("contract input")?);
             } else if parser.cursor.eat_word("output") {
                 outputs = Some(parser.field_block("contract output")?);
             } else {
-                return Err(parser.unexpected("contract"));
+                return plain("Unknown field in contract declaration", parser.cursor.span());
             }
             Ok(())
         })?;
-        let (Some(inputs), Some(outputs)) = (inputs, outputs) else {
-            return guided(
-                "Contract requires an input block and an output block",
-                [
-                    "A contract says what a flow takes and what it gives.",
-                    "Add the missing block.",
-                    "contract flow \"greet\":\n  input:\n    name is text\n  output:\n    line is text",
-                ],
-                span,
-            );
-        };
+        if !whole {
+            return Ok(());
+        }
+        let Some(inputs) = inputs else { return missing_block("input", span) };
+        let Some(outputs) = outputs else { return missing_block("output", span) };
         program.contracts.push(ContractDecl { flow, inputs, outputs, span });
         Ok(())
     }
@@ -186,7 +184,7 @@ impl Parser<'_, '_> {
         self.cursor.expect_sign(":", "after function name")?;
         if !self.cursor.enter_block() || !self.cursor.eat_word("input") {
             return guided(
-                "Function requires an input block",
+                "Function input block is required",
                 [
                     "A function says what it takes before what it does.",
                     "Begin its body with an input block.",
@@ -196,6 +194,9 @@ impl Parser<'_, '_> {
             );
         }
         let inputs = self.field_block("function input")?;
+        if let Some(field) = inputs.iter().find(|field| field.optional) {
+            return plain("Input fields cannot be optional", field.name.span);
+        }
         self.cursor.skip_newlines();
         let outputs = if self.cursor.at_word("output") && self.cursor.sign_at(1, ":") {
             self.cursor.next();
@@ -210,4 +211,16 @@ impl Parser<'_, '_> {
         program.functions.push(FunctionDecl { name, inputs, outputs, body, span });
         Ok(())
     }
+}
+
+fn missing_block<T>(section: &str, span: Span) -> Parsed<T> {
+    guided(
+        format!("Contract {section} block is required"),
+        [
+            "A contract says what a flow takes and what it gives.",
+            "Add the missing block.",
+            "contract flow \"greet\":\n  input:\n    name is text\n  output:\n    line is text",
+        ],
+        span,
+    )
 }

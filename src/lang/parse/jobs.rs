@@ -7,7 +7,7 @@ impl Parser<'_, '_> {
     pub(super) fn enqueue_statement(&mut self) -> Parsed<StmtKind> {
         self.cursor.next();
         self.cursor.expect_word("job", "after enqueue")?;
-        let job = self.cursor.text("job name")?;
+        let job = self.cursor.reference("job name")?;
         let kind = match self.cursor.word() {
             Some("after") => Some(DueKind::After),
             Some("at") => Some(DueKind::At),

@@ -60,7 +60,7 @@ impl Parser<'_, '_> {
         let inside = self.cursor.enter_block();
         self.cursor.expect_word("calls", "in button")?;
         self.cursor.expect_word("flow", "after calls")?;
-        let flow = self.cursor.text("flow name")?;
+        let flow = self.cursor.reference("flow name")?;
         if inside {
             self.cursor.leave_block("in button")?;
         }

@@ -86,7 +86,7 @@ impl Parser<'_, '_> {
 
     fn latest(&mut self) -> Parsed<Grown> {
         let span = self.cursor.next().span;
-        let record = self.cursor.text("record name")?;
+        let record = self.cursor.reference("record name")?;
         Grown::over(ExprKind::Latest(record), span, 0)
     }
 

@@ -41,16 +41,17 @@ impl Parser<'_, '_> {
         } else {
             self.lines("record", |parser| parser.record_line(&mut record, &owner))?;
         }
-        Self::refuse_duplicates(&record.fields, &owner)?;
+        Self::refuse_duplicates(&record.fields)?;
         program.records.push(record);
         Ok(())
     }
 
-    fn refuse_duplicates(fields: &[RecordField], owner: &str) -> Parsed<()> {
+    fn refuse_duplicates(fields: &[RecordField]) -> Parsed<()> {
         let mut seen = HashSet::new();
         for field in fields {
             if !seen.insert(field.name.text.as_ref()) {
-                return plain(format!("Duplicate field '{}' in {owner}.", field.name.text), field.name.span);
+                let text = format!("Record declares field '{}' more than once.", field.name.text);
+                return plain(text, field.name.span);
             }
         }
         Ok(())
@@ -128,7 +129,7 @@ impl Parser<'_, '_> {
 
     /// `is type [must ...]`
     fn record_field(&mut self, name: Name, owner: &str) -> Parsed<RecordField> {
-        self.cursor.expect_word("is", "after field name")?;
+        self.cursor.eat_word("is");
         let ty = self.type_ref()?;
         if let TypeKind::Record(word) = &ty.kind {
             return plain(format!("Unsupported field type '{word}' in {owner}"), ty.span);
@@ -228,7 +229,7 @@ impl Parser<'_, '_> {
             }
             Ok(())
         })?;
-        Self::refuse_duplicates(&fields, &owner)?;
+        Self::refuse_duplicates(&fields)?;
         self.only_identity(program, span)?;
         program.identity = Some(IdentityDecl { name, fields, trust_levels, span });
         Ok(())

@@ -7,7 +7,7 @@ use super::{Parsed, Parser, plain};
 impl Parser<'_, '_> {
     pub(super) fn save_statement(&mut self) -> Parsed<StmtKind> {
         self.cursor.next();
-        let record = self.cursor.text("record name")?;
+        let record = self.cursor.reference("record name")?;
         let fields = if self.cursor.eat_word("with") { Some(self.field_values("save")?) } else { None };
         Ok(StmtKind::Save { record, fields })
     }
@@ -51,7 +51,7 @@ impl Parser<'_, '_> {
 
     pub(super) fn create_statement(&mut self) -> Parsed<StmtKind> {
         self.cursor.next();
-        let record = self.cursor.text("record name")?;
+        let record = self.cursor.reference("record name")?;
         self.cursor.expect_word("with", "in create")?;
         let values = self.expression()?;
         self.cursor.expect_word("as", "in create")?;
@@ -61,7 +61,7 @@ impl Parser<'_, '_> {
 
     pub(super) fn find_statement(&mut self) -> Parsed<StmtKind> {
         self.cursor.next();
-        let record = self.cursor.text("record name")?;
+        let record = self.cursor.reference("record name")?;
         self.cursor.expect_word("where", "in find")?;
         let predicate = self.expression()?;
         Ok(StmtKind::Find { record, predicate })
@@ -69,7 +69,7 @@ impl Parser<'_, '_> {
 
     pub(super) fn update_statement(&mut self) -> Parsed<StmtKind> {
         self.cursor.next();
-        let record = self.cursor.text("record name")?;
+        let record = self.cursor.reference("record name")?;
         self.cursor.expect_word("where", "in update")?;
         let predicate = self.expression()?;
         self.cursor.expect_word("set", "in update")?;
@@ -79,7 +79,7 @@ impl Parser<'_, '_> {
 
     pub(super) fn delete_statement(&mut self) -> Parsed<StmtKind> {
         self.cursor.next();
-        let record = self.cursor.text("record name")?;
+        let record = self.cursor.reference("record name")?;
         self.cursor.expect_word("where", "in delete")?;
         let predicate = self.expression()?;
         Ok(StmtKind::Delete { record, predicate })
@@ -88,9 +88,9 @@ impl Parser<'_, '_> {
     pub(super) fn clear_statement(&mut self) -> Parsed<StmtKind> {
         self.cursor.next();
         if !self.cursor.eat_sign(":") {
-            let mut records = vec![self.cursor.text("record name")?];
+            let mut records = vec![self.cursor.reference("record name")?];
             while self.cursor.eat_sign(",") {
-                records.push(self.cursor.text("record name")?);
+                records.push(self.cursor.reference("record name")?);
             }
             return Ok(StmtKind::Clear(records));
         }
@@ -115,7 +115,7 @@ impl Parser<'_, '_> {
     pub(super) fn require_statement(&mut self) -> Parsed<StmtKind> {
         self.cursor.next();
         self.cursor.expect_word("latest", "after require")?;
-        let record = self.cursor.text("record name")?;
+        let record = self.cursor.reference("record name")?;
         self.cursor.expect_word("as", "in require latest")?;
         let target = self.cursor.new_name("a name")?;
         self.cursor.expect_word("otherwise", "in require latest")?;

@@ -22,13 +22,18 @@ impl Parser<'_, '_> {
         let name = self.cursor.text("route name")?;
         self.cursor.expect_sign(":", "after route name")?;
         let mut draft = Draft::default();
-        self.lines("route", |parser| draft.read(parser))?;
+        if !self.settings("route", |parser| draft.read(parser))? {
+            return Ok(());
+        }
         let Draft { path, method, parameters, request, response, flow } = draft;
         let path = path.ok_or_else(|| missing("a path", span))?;
         let method = method.ok_or_else(|| missing("a method", span))?;
-        let request = request.ok_or_else(|| missing("a request block", span))?;
+        if !matches!(method.text.as_ref(), "GET" | "POST" | "PUT" | "PATCH" | "DELETE") {
+            return plain(format!("Unsupported HTTP method '{}'.", method.text), span);
+        }
         let response = response.ok_or_else(|| missing("a response block", span))?;
         let flow = flow.ok_or_else(|| missing("a flow", span))?;
+        let request = request.ok_or_else(|| missing("a request block", span))?;
         program.routes.push(RouteDecl { name, path, method, parameters, request, response, flow, span });
         Ok(())
     }
@@ -54,26 +59,26 @@ impl Draft {
             "path" => self.path = Some(parser.cursor.is_text("route path")?),
             "method" => self.method = Some(Self::method(parser)?),
             "flow" => self.flow = Some(parser.cursor.is_text("flow name")?),
-            "parameters" => self.parameters = Self::fields(parser, "parameters")?,
-            "request" => self.request = Some(Self::fields(parser, "request")?),
-            "response" => self.response = Some(Self::fields(parser, "response")?),
-            _ => return plain("Unknown field in route declaration", setting.span),
+            "parameters" => self.parameters = Self::fields(parser, "Parameters")?,
+            "request" => self.request = Some(Self::fields(parser, "Request")?),
+            "response" => self.response = Some(Self::fields(parser, "Response")?),
+            "upload" => return plain("Route field 'upload' is not supported by this runtime.", setting.span),
+            other => return plain(format!("Unknown route field '{other}'."), setting.span),
         }
         Ok(())
     }
 
     fn fields(parser: &mut Parser<'_, '_>, block: &str) -> Parsed<Vec<FieldDecl>> {
-        let span = parser.cursor.span();
-        let fields = parser.field_block(&format!("route {block}"))?;
-        if fields.is_empty() { plain(format!("Route {block} block has no fields"), span) } else { Ok(fields) }
+        let (before, span) = (parser.faults.len(), parser.cursor.span());
+        let fields = parser.field_block(&format!("route {}", block.to_lowercase()))?;
+        if fields.is_empty() && parser.faults.len() == before {
+            return plain(format!("{block} block has no fields."), span);
+        }
+        Ok(fields)
     }
 
     fn method(parser: &mut Parser<'_, '_>) -> Parsed<Name> {
         let method = parser.cursor.is_text("route method")?;
-        let upper = method.text.to_uppercase();
-        if matches!(upper.as_str(), "GET" | "POST" | "PUT" | "PATCH" | "DELETE") {
-            return Ok(Name::new(upper, method.span));
-        }
-        plain(format!("Unknown route method '{}'.", method.text), method.span)
+        Ok(Name::new(method.text.to_uppercase(), method.span))
     }
 }

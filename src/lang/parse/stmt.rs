@@ -3,6 +3,7 @@
 //! A statement begins with its keyword; words that are no keywords elsewhere (`log`, `keep`, ...) are told apart here.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::super::ast::{Block, Expr, ExprKind, LogLevel, Name, Stmt, StmtKind, Target};
 use super::super::fault::Fault;
@@ -28,8 +29,11 @@ impl Parser<'_, '_> {
                 span,
             );
         }
+        if !self.cursor.at_newline() {
+            return plain("Expected newline before block", self.cursor.span());
+        }
         if !self.cursor.at_block() {
-            return plain(format!("Expected an indented block after {after}"), self.cursor.block_span());
+            return plain(format!("Expected indented block after {after}"), self.cursor.block_span());
         }
         self.block()
     }
@@ -160,7 +164,7 @@ impl Parser<'_, '_> {
     fn let_block(&mut self, block: &mut Block) -> Parsed<()> {
         self.cursor.next();
         if !self.cursor.at_block() {
-            return plain("Expected indented declarations after let", self.cursor.block_span());
+            return plain("Expected an indented block after 'let:'.", self.cursor.block_span());
         }
         let mut names = HashSet::new();
         let lines = self.lines("let block", |parser| {
@@ -187,18 +191,15 @@ impl Parser<'_, '_> {
         self.cursor.next();
         self.cursor.next();
         if !self.cursor.at_block() {
-            return plain("Expected indented assignments after calc", self.cursor.block_span());
+            return plain("Expected an indented block after 'calc:'.", self.cursor.block_span());
         }
+        let mut names = HashSet::new();
         let lines = self.lines("calc block", |parser| {
             let span = parser.cursor.span();
-            let state = parser.cursor.at_word("state");
-            let target = if state {
-                Target::State(parser.path_behind_state()?.0)
-            } else {
-                Target::Local(parser.cursor.new_name("a name")?)
-            };
-            parser.cursor.expect_sign("=", "in calc line")?;
+            let target = parser.calc_target(&mut names)?;
+            parser.cursor.expect_sign("=", "in calc assignment")?;
             let value = parser.value()?;
+            parser.one_assignment()?;
             let kind = match target {
                 Target::Local(name) => StmtKind::Let { name, value, constant: false },
                 target => StmtKind::Set { target, value },
@@ -206,6 +207,33 @@ impl Parser<'_, '_> {
             Ok(Stmt { kind, span })
         })?;
         block.extend(lines);
+        Ok(())
+    }
+
+    /// What a line of `calc:` gives a value to; a local only once.
+    fn calc_target(&mut self, names: &mut HashSet<Arc<str>>) -> Parsed<Target> {
+        if self.cursor.at_word("state") {
+            return Ok(Target::State(self.path_behind_state()?.0));
+        }
+        let span = self.cursor.span();
+        if self.cursor.at_word("input") || self.cursor.sign_at(1, ".") {
+            return plain("Calc assignments may only target local names or state paths.", span);
+        }
+        let name = self.cursor.new_name("identifier in calc assignment")?;
+        if !names.insert(name.text.clone()) {
+            return plain(format!("Duplicate calc name '{}'.", name.text), span);
+        }
+        Ok(Target::Local(name))
+    }
+
+    /// Refuses more assignments on the line of one.
+    fn one_assignment(&mut self) -> Parsed<()> {
+        if self.cursor.at_sign(",") {
+            return plain("Calc lines cannot contain commas.", self.cursor.span());
+        }
+        if self.cursor.word().is_some() && self.cursor.sign_at(1, "=") {
+            return plain("Calc line contains multiple assignments.", self.cursor.span());
+        }
         Ok(())
     }
 
@@ -218,7 +246,7 @@ impl Parser<'_, '_> {
             let path = path.clone();
             return self.set_with(block, &path);
         }
-        self.cursor.expect_word("is", "in set statement")?;
+        self.cursor.expect_word("is", "in assignment")?;
         let value = self.value()?;
         block.push(Stmt { kind: StmtKind::Set { target, value }, span });
         Ok(())
@@ -253,7 +281,7 @@ impl Parser<'_, '_> {
             if descending { &["highest", "to", "lowest"] } else { &["lowest", "to", "highest"] };
         if !self.cursor.eat_words(words) {
             return plain(
-                "Expected 'highest to lowest' or 'lowest to highest' in order statement",
+                "Order direction must be highest to lowest or lowest to highest.",
                 self.cursor.span(),
             );
         }

@@ -10,30 +10,44 @@ impl Parser<'_, '_> {
         let name = self.cursor.text("tool name")?;
         self.cursor.expect_sign(":", "after tool name")?;
         let mut runner = None;
-        let (mut inputs, mut outputs, mut pure, mut timeout_seconds) = (Vec::new(), Vec::new(), false, None);
-        self.lines("tool declaration", |parser| {
+        let (mut inputs, mut outputs, mut pure, mut timeout_seconds) = (None, None, false, None);
+        let whole = self.settings("tool declaration", |parser| {
             let setting = parser.cursor.any_word("a tool setting")?;
             match setting.text.as_ref() {
                 "implemented" => {
                     parser.cursor.expect_word("using", "after implemented")?;
                     runner = Some(parser.cursor.any_word("a tool runner")?);
                 }
-                "input" => inputs = parser.field_block("tool input")?,
-                "output" => outputs = parser.field_block("tool output")?,
+                "input" => inputs = Some(parser.field_block("tool input")?),
+                "output" => outputs = Some(parser.field_block("tool output")?),
                 "purity" => pure = parser.purity()?,
                 "timeout_seconds" => {
                     parser.cursor.expect_word("is", "after timeout_seconds")?;
-                    timeout_seconds = Some(parser.cursor.whole_number("timeout_seconds")?.0);
+                    timeout_seconds = Some(parser.timeout()?);
+                }
+                "kind" | "entry" | "input_schema" | "output_schema" => {
+                    return plain("Old tool syntax is no longer supported.", setting.span);
                 }
                 _ => return plain("Unknown field in tool declaration", setting.span),
             }
             Ok(())
         })?;
-        let Some(runner) = runner else {
-            return plain("Tool declaration requires 'implemented using'", span);
-        };
+        if !whole {
+            return Ok(());
+        }
+        let missing = |part: &str| format!("Tool \"{}\" is missing {part}.", name.text);
+        let Some(runner) = runner else { return plain(missing("implementation"), span) };
+        let Some(inputs) = inputs else { return plain(missing("an input section"), span) };
+        let Some(outputs) = outputs else { return plain(missing("an output section"), span) };
         program.tools.push(ToolDecl { name, runner, inputs, outputs, pure, timeout_seconds, span });
         Ok(())
+    }
+
+    fn timeout(&mut self) -> Parsed<u64> {
+        match self.cursor.whole_number("timeout_seconds")? {
+            (0, span) => plain("timeout_seconds must be a positive integer", span),
+            (seconds, _) => Ok(seconds),
+        }
     }
 
     /// `prompt "name":`
@@ -42,7 +56,7 @@ impl Parser<'_, '_> {
         let name = self.cursor.text("prompt name")?;
         self.cursor.expect_sign(":", "after prompt name")?;
         let (mut version, mut text, mut description) = (None, None, None);
-        self.lines("prompt declaration", |parser| {
+        let whole = self.settings("prompt declaration", |parser| {
             let setting = parser.cursor.any_word("a prompt setting")?;
             match setting.text.as_ref() {
                 "version" => version = Some(parser.cursor.is_text("version")?.text),
@@ -52,6 +66,9 @@ impl Parser<'_, '_> {
             }
             Ok(())
         })?;
+        if !whole {
+            return Ok(());
+        }
         let (Some(version), Some(text)) = (version, text) else {
             return plain("Prompt declaration requires a version and a text", span);
         };
@@ -65,7 +82,7 @@ impl Parser<'_, '_> {
         let name = self.cursor.text("llm_call name")?;
         self.cursor.expect_sign(":", "after llm_call name")?;
         let (mut model, mut prompt, mut output) = (None, None, None);
-        self.lines("llm_call declaration", |parser| {
+        let whole = self.settings("llm_call declaration", |parser| {
             let setting = parser.cursor.any_word("an llm_call setting")?;
             match setting.text.as_ref() {
                 "model" => model = Some(parser.cursor.is_text("model")?.text),
@@ -74,10 +91,13 @@ impl Parser<'_, '_> {
                     parser.cursor.expect_word("is", "after output")?;
                     output = Some(parser.type_ref()?);
                 }
-                _ => return plain("Unknown field in llm_call declaration", setting.span),
+                other => return plain(format!("Unknown llm_call field '{other}'."), setting.span),
             }
             Ok(())
         })?;
+        if !whole {
+            return Ok(());
+        }
         let (Some(model), Some(prompt)) = (model, prompt) else {
             return plain("llm_call declaration requires a model and a prompt", span);
         };

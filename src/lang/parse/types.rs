@@ -69,7 +69,8 @@ impl Parser<'_, '_> {
         let mut seen = HashSet::new();
         for field in &fields {
             if !seen.insert(field.name.text.as_ref()) {
-                return plain(format!("Duplicate field '{}' in {what}", field.name.text), field.name.span);
+                let section = what.rsplit(' ').next().unwrap_or(what);
+                return plain(format!("Duplicate {section} field '{}'", field.name.text), field.name.span);
             }
         }
         Ok(fields)
@@ -82,6 +83,14 @@ impl Parser<'_, '_> {
         let ty = self.type_ref()?;
         let optional = self.cursor.eat_word("optional") || before;
         Ok(FieldDecl { name, ty, optional })
+    }
+
+    /// As `lines`, for a declaration that is checked as a whole behind its lines: `false` if one of them was refused, as
+    /// then nothing more is said about what is missing.
+    pub(super) fn settings(&mut self, what: &str, read: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<bool> {
+        let before = self.faults.len();
+        self.lines(what, read)?;
+        Ok(self.faults.len() == before)
     }
 
     /// The lines of an indented block, each read by `read`; none if no block follows. A fault costs one line.

@@ -19,7 +19,8 @@ pub struct JsonFault {
 /// The value of a JSON text. Of a key given twice the last counts.
 ///
 /// # Errors
-/// The first place that is not JSON, nests more than 256 deep, or holds an integer of over 1,000 digits.
+/// The first place that is not JSON, nests more than 256 deep, or holds a fraction that is not
+/// finite or an integer of over 1,000 digits.
 pub fn parse_json(text: &str) -> Result<Value, JsonFault> {
     let mut reader = Reader { text, at: 0 };
     let value = reader.value(0)?;
@@ -162,9 +163,9 @@ impl Reader<'_> {
             let number = if text == "-0" { Some(Number::ZERO) } else { Number::parse(text) };
             number.map(Value::Number)
         } else {
-            text.parse().ok().map(Value::Float)
+            text.parse().ok().filter(|float: &f64| float.is_finite()).map(Value::Float)
         };
-        let value = value.ok_or(self.fault("an integer of over 1,000 digits"))?;
+        let value = value.ok_or(self.fault("a number out of range"))?;
         self.at = end;
         Ok(value)
     }

@@ -45,9 +45,22 @@ fn json_reads_back_what_it_wrote() {
 
 #[test]
 fn json_that_is_wrong_is_refused_where_it_is_wrong() {
-    for wrong in
-        ["", "{", "[1,]", "{\"a\" 1}", "01", "1.", "-", "\"\\x\"", "\"a", "tru", "1 2", "{a:1}", "\"\u{1}\""]
-    {
+    for wrong in [
+        "",
+        "{",
+        "[1,]",
+        "{\"a\" 1}",
+        "01",
+        "1.",
+        "-",
+        "\"\\x\"",
+        "\"a",
+        "tru",
+        "1 2",
+        "{a:1}",
+        "1e999",
+        "\"\u{1}\"",
+    ] {
         assert!(parse_json(wrong).is_err(), "{wrong:?} was read");
     }
     assert!(parse_json(&"[".repeat(100_000)).is_err());
@@ -81,4 +94,68 @@ fn a_text_field_keeps_the_written_scale() {
 #[test]
 fn a_value_stays_three_words() {
     assert_eq!(size_of::<Value>(), 24);
+}
+
+mod any {
+    //! What holds for every input.
+
+    use proptest::prelude::*;
+
+    use super::super::*;
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::Bool),
+            any::<i64>().prop_map(Value::int),
+            (any::<i64>(), 0..40usize).prop_map(|(digits, places)| {
+                let digits = format!("{:040}", digits.unsigned_abs());
+                let (whole, fraction) = digits.split_at(40 - places);
+                let text = if places == 0 { whole.to_owned() } else { format!("{whole}.{fraction}") };
+                Number::parse(&text).map_or(Value::Null, Value::Number)
+            }),
+            any::<f64>()
+                .prop_filter("JSON has only finite numbers", |float| float.is_finite())
+                .prop_map(Value::Float),
+            any::<String>().prop_map(Value::text),
+        ];
+        leaf.prop_recursive(5, 60, 6, |inner| {
+            let key = any::<String>().prop_map(|key| -> Arc<str> { key.into() });
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::list),
+                prop::collection::btree_map(key, inner, 0..6).prop_map(Value::map),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_written_read_and_written_again_is_the_same_text(value in value()) {
+            for style in [JsonStyle::Canonical, JsonStyle::Compact, JsonStyle::Pretty] {
+                let text = value.to_json(style);
+                let read = parse_json(&text);
+                prop_assert!(read.is_ok(), "{text} is refused: {read:?}");
+                prop_assert_eq!(read.unwrap_or_default().to_json(style), text);
+            }
+            prop_assert!(value.equals(&value.clone()));
+        }
+
+        #[test]
+        fn the_canonical_form_is_ascii_and_within_its_bulk(value in value()) {
+            let text = value.to_json(JsonStyle::Canonical);
+            prop_assert!(text.is_ascii());
+            // Escapes take up to six times, a character of four bytes twelve.
+            prop_assert!(text.len() as u64 <= 6 * value.bulk() + 64);
+        }
+
+        #[test]
+        fn reading_never_fails_otherwise_than_by_saying_so(text in "[\\[\\]{}\",:0-9eE+\\-.\\\\u a-f\n]{0,40}|.{0,40}") {
+            if let Ok(value) = parse_json(&text) {
+                prop_assert!(parse_json(&value.to_json(JsonStyle::Compact)).is_ok());
+            }
+            if let Some(number) = Number::parse(&text) {
+                prop_assert_eq!(Number::parse(&number.to_string()), Some(number));
+            }
+        }
+    }
 }

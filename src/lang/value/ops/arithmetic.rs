@@ -88,8 +88,9 @@ impl Arithmetic {
     }
 }
 
-/// `left operator right`. Cost of joining texts: their length.
-pub fn arithmetic(operator: Arithmetic, left: &Value, right: &Value) -> Result<Value, Fault> {
+/// `left operator right`. Cost of joining texts: their length. The fault is boxed, so that a result is not larger
+/// than a value.
+pub fn arithmetic(operator: Arithmetic, left: &Value, right: &Value) -> Result<Value, Box<Fault>> {
     if let (Value::Number(a), Value::Number(b)) = (left, right) {
         return compute(operator, a, b);
     }
@@ -98,7 +99,7 @@ pub fn arithmetic(operator: Arithmetic, left: &Value, right: &Value) -> Result<V
     }
     match (left.as_number(), right.as_number()) {
         (Some(a), Some(b)) => compute(operator, &a, &b),
-        _ => Err(mismatch(operator, left, right)),
+        _ => Err(Box::new(mismatch(operator, left, right))),
     }
 }
 
@@ -112,7 +113,8 @@ fn join(a: &Arc<str>, b: &Arc<str>) -> Arc<str> {
     Arc::from(joined)
 }
 
-fn compute(operator: Arithmetic, a: &Number, b: &Number) -> Result<Value, Fault> {
+#[inline]
+fn compute(operator: Arithmetic, a: &Number, b: &Number) -> Result<Value, Box<Fault>> {
     let result = match operator {
         Arithmetic::Add => a.add(b),
         Arithmetic::Subtract => a.subtract(b),
@@ -121,9 +123,13 @@ fn compute(operator: Arithmetic, a: &Number, b: &Number) -> Result<Value, Fault>
         Arithmetic::Remainder => a.remainder(b),
         Arithmetic::Power => a.power(b),
     };
-    Ok(Value::Number(result?))
+    match result {
+        Ok(number) => Ok(Value::Number(number)),
+        Err(fault) => Err(Box::new(fault.into())),
+    }
 }
 
+#[cold]
 fn mismatch(operator: Arithmetic, left: &Value, right: &Value) -> Fault {
     let symbol = operator.symbol();
     let (left, right) = (left.type_name(), right.type_name());

@@ -14,8 +14,8 @@ fn words(fault: &crate::lang::fault::Fault) -> &str {
     }
 }
 
-fn fault<T: std::fmt::Debug>(result: Result<T, crate::lang::fault::Fault>) -> String {
-    words(&result.expect_err("must fail")).to_owned()
+fn fault<T: std::fmt::Debug>(result: Result<T, impl Into<Box<crate::lang::fault::Fault>>>) -> String {
+    words(&result.map_err(Into::into).expect_err("must fail")).to_owned()
 }
 
 #[test]
