@@ -11,6 +11,7 @@ RUN make dist
 FROM debian:bookworm-slim
 RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/tidegate tidegate
 COPY --from=build /source/target/dist/tidegate /usr/local/bin/tidegate
+RUN ln -s tidegate /usr/local/bin/n3
 USER tidegate
 WORKDIR /var/lib/tidegate
 EXPOSE 8080

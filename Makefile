@@ -19,6 +19,7 @@ help: ## List the commands
 run: ## Build the server and start it on http://127.0.0.1:8080
 	@scripts/need cc
 	$(CARGO) build --release $(LOCKED)
+	@ln -f $(TARGET)/release/tidegate $(TARGET)/release/n3
 	@exec $(TARGET)/release/tidegate serve $(ARGS)
 
 test: check ## Install what is missing, check, and run every test
@@ -61,3 +62,4 @@ soak: ## An hour of mixed traffic, looking for what stays behind (MINUTES=60 CLI
 
 dist: ## The binary to give away: fat LTO, no symbols, in target/dist/
 	$(CARGO) build --profile dist $(LOCKED)
+	@ln -f $(TARGET)/dist/tidegate $(TARGET)/dist/n3

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -15,6 +15,8 @@ use crate::run::Asker;
 mod check;
 mod explain;
 mod health;
+mod listing;
+mod n3;
 pub mod program;
 mod run;
 mod serve;
@@ -170,7 +172,7 @@ struct SettingArgs {
 }
 
 /// The `[performance]` flags of an application. A missing value is refused by the configuration, in its own words.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Performance of the application (also in namel3ss.toml, and N3_* variables)")]
 struct PerformanceArgs {
     /// Run AI calls through lanes: true or false
@@ -223,6 +225,14 @@ impl SettingArgs {
 /// Runs the command in `args` and returns the exit code of the process: 0 well, 1 refused or failed, 2 not understood.
 /// `parts` is what commands are made of below the command line.
 pub fn run(args: impl IntoIterator<Item = OsString>, parts: Parts) -> ExitCode {
+    let mut args = args.into_iter().peekable();
+    let called = args.peek().map(|name| Path::new(name).file_stem().unwrap_or_default().to_owned());
+    if called.is_some_and(|name| name == "n3") {
+        return match n3::run(args, parts) {
+            Ok(well) => code(well),
+            Err(error) => usage(&error),
+        };
+    }
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
