@@ -16,7 +16,7 @@ use bytes::Bytes;
 use prometheus_client::registry::Registry;
 
 use crate::batch::registry::{BatchPorts, Batchers};
-use crate::cache::actor::{CacheChild, CacheShared, Forget, Grew};
+use crate::cache::actor::{CacheChild, CacheShared, End, Forget, Grew};
 use crate::cache::index::CacheIndex;
 use crate::cache::purge::PurgeEpochs;
 use crate::cache::{Entry, PurgeFilter};
@@ -221,6 +221,15 @@ impl Engine {
         let (to, from) = reply();
         cache.door.tell(Forget { hashes, reply: to }).map_err(|_| lost())?;
         from.await.map_err(|_| lost())
+    }
+
+    /// Ends the cache's writer as a crash would: all that is kept is forgotten, and calls are answered without a cache
+    /// until the supervisor has started the next one. For operators, and for proving that no answer depends on it.
+    ///
+    /// Counts as a restart: more of them than `supervise.restarts` within its window leave the engine without a cache.
+    /// False if no writer lives just now.
+    pub fn restart_cache(&self) -> bool {
+        self.0.cache.door.tell(End).is_ok()
     }
 
     /// Keeps another coding (`br`, `gzip`, ..) of a kept body beside it.

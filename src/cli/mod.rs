@@ -18,6 +18,8 @@ mod health;
 mod listing;
 mod n3;
 pub mod program;
+mod progress;
+mod prove;
 mod run;
 mod serve;
 mod settings;
@@ -83,6 +85,17 @@ Examples:
 came: hit (from memory), joined (another call asked the same at that moment), miss (asked, and kept), bypass (asked,
 not kept), failed. wait: all of the time in which the provider was not at work on the answer.";
 
+const PROVE_EXAMPLES: &str = "\
+Examples:
+  tidegate prove app.ai                   does any setting change what the only flow gives?
+  tidegate prove app.ai --flow greet --input '{\"name\": \"Ann\"}'
+  tidegate prove app.ai --seed 7 --json   other delays and deaths; the same seed draws the same
+
+48 runs, each in a world of its own: cache on and off, batching on and off, 1, 2, 8 and 32 slots, and ports as they are,
+with answers late and in another order, and with the cache killed around them. Result, fault, state, yields, steps,
+memory, records and logs must be those of a plain serial run, byte for byte. Each question is put to a real provider
+once; all runs get that answer. Nothing the app keeps is changed. Exit code 0: proved; 1: not.";
+
 const CONFIG_EXAMPLES: &str = "\
 Examples:
   tidegate config                         a table
@@ -110,6 +123,9 @@ enum Command {
     /// Run one flow of an app and explain each of its AI calls
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(explain::ExplainArgs),
+    /// Prove that no setting changes what a flow gives
+    #[command(after_help = PROVE_EXAMPLES)]
+    Prove(prove::ProveArgs),
     /// Check an app without running it
     Check {
         /// The app
@@ -240,6 +256,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, parts: Parts) -> ExitCode {
     let done = match cli.command {
         Command::Serve(settings) => serve::run(&settings, parts.serve),
         Command::Run(args) => return code(run::run(&args, parts)),
+        Command::Prove(args) => return code(prove::run(&args, parts)),
         Command::Explain(args) => return code(explain::run(&args, parts)),
         Command::Check { app, json, settings } => return code(check::run(&app, json, &settings)),
         Command::Fmt { apps, check } => return code(check::format(&apps, check)),

@@ -9,6 +9,7 @@ use tidegate_actors::WorkspaceId;
 use tidegate_actors::call::{CacheWish, ChatWork, Deadline, Memory};
 use tidegate_actors::json::{Document, JsonLimits};
 use tidegate_actors::key::{BodyDigest, Key};
+use tidegate_actors::ports::provider::Provider;
 use tidegate_actors::route::{Route, Target};
 use tidegate_actors::{
     Answered, Blame, Body, Call, CallError, CallId, Engine, Form, Kept, Outcome, Upstream,
@@ -63,6 +64,15 @@ impl Asker {
     pub fn new(engine: Engine, speakers: BTreeMap<String, Speaker>, caching: bool, patience_ms: u64) -> Self {
         let born = engine.clock().now();
         Self { engine, speakers, caching, patience_ms, born }
+    }
+
+    /// The same, with every provider behind a decorator.
+    #[must_use]
+    pub fn decorated(mut self, wrap: impl Fn(Arc<dyn Provider>) -> Arc<dyn Provider>) -> Self {
+        for speaker in self.speakers.values_mut() {
+            speaker.upstream = speaker.upstream.decorated(&wrap);
+        }
+        self
     }
 
     /// The engine behind.

@@ -1,7 +1,7 @@
 //! Owns what must hold before a program with performance settings runs, and the engine those settings mean.
 
 use tidegate_actors::engine::Placement;
-use tidegate_actors::{CacheLimits, Capacity, EngineConfig};
+use tidegate_actors::{BatchLimits, CacheLimits, Capacity, EngineConfig};
 
 use crate::config::Performance;
 use crate::lang::App;
@@ -9,6 +9,9 @@ use crate::lang::fault::{Fault, Guide};
 
 /// Lifetime of an app's answers: they go when newer ones come, never by age.
 const FOR_GOOD_MS: u64 = 100 * 365 * 86_400_000;
+
+/// Texts of the largest group.
+const MOST_IN_GROUP: usize = 64;
 
 /// The fault of performance settings an app has no capability for. `source` says where the setting came from.
 #[must_use]
@@ -45,7 +48,18 @@ pub fn engine_config(settings: &Performance, placement: Placement) -> EngineConf
             capacity: Capacity::Entries(settings.cache_size.max(1)),
             max_entry_bytes: usual.cache.max_entry_bytes,
         },
+        batch: BatchLimits {
+            mix_calls: settings.enable_batching,
+            max_items: embed_group(settings),
+            ..usual.batch
+        },
         placement,
         ..usual
     }
+}
+
+/// Texts embedded by one request: with batching as many as may run at once, at most 64; else one.
+#[must_use]
+pub fn embed_group(settings: &Performance) -> usize {
+    if settings.enable_batching { settings.max_concurrency.clamp(1, MOST_IN_GROUP) } else { 1 }
 }

@@ -12,16 +12,19 @@ mod host;
 mod mock;
 pub mod pages;
 pub mod payload;
+pub mod prove;
 pub mod routing;
 mod speech;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 pub use ask::{Asker, Speaker, Told};
 pub use counters::Counters;
 pub use drive::{Begun, Ran, begin, drive};
 pub use explain::{Explained, explain};
-pub use gate::{capability_fault, engine_config};
+pub use gate::{capability_fault, embed_group, engine_config};
 pub use host::{Host, Lost, Question};
 pub use mock::Mock;
 pub use speech::Speech;
+pub use trouble::Trouble;

@@ -11,6 +11,7 @@ mod doors;
 mod explain;
 mod faults;
 mod layers;
+mod prove;
 mod providers;
 mod server;
 mod sources;

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context, Handler, Message};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
 
 use crate::cache::entry::Entry;
 use crate::cache::evict::Eviction;
@@ -136,6 +136,11 @@ pub(crate) struct Forget {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Grew(pub(crate) usize);
+
+/// Ends this generation; the supervisor sees to the next.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct End;
 
 /// Look for entries whose time is over.
 #[derive(Debug, Message)]
@@ -331,6 +336,14 @@ impl Handler<Grew> for CacheActor {
     fn handle(&mut self, Grew(by): Grew, _: &mut Self::Context) {
         self.shared.index.grew(by);
         self.make_room();
+    }
+}
+
+impl Handler<End> for CacheActor {
+    type Result = ();
+
+    fn handle(&mut self, _: End, ctx: &mut Self::Context) {
+        ctx.stop();
     }
 }
 

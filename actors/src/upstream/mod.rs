@@ -86,6 +86,11 @@ impl Upstream {
         })
     }
 
+    /// The same provider behind a decorator: name and limits stay, what was learned of it begins anew.
+    pub fn decorated(&self, wrap: impl FnOnce(Arc<dyn Provider>) -> Arc<dyn Provider>) -> Arc<Self> {
+        Self::new(Arc::clone(&self.name), wrap(Arc::clone(&self.provider)), self.limits)
+    }
+
     /// What is counted of it; resolved once, by the engine that asks it first.
     fn metrics(&self, all: &UpstreamMetrics) -> &ProviderMetrics {
         self.metrics.get_or_init(|| all.of(&self.name))

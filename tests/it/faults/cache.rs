@@ -82,6 +82,28 @@ async fn a_cache_whose_restart_budget_is_spent_leaves_a_gateway_without_one() {
     world.assert_quiet().await;
 }
 
+/// An operator's restart is a death like any other: supervised, counted, and nobody goes without an answer.
+#[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
+async fn a_cache_that_is_restarted_forgets_everything_and_loses_no_answer() {
+    let world = World::new().start();
+    let before = world.chat("kept").await.expect("answered");
+    world.script().on("in the air", Play::hang());
+    let caller = world.caller("in the air");
+    world.script().asked_times(2).await;
+
+    assert!(world.engine().restart_cache());
+    world.until("the writer is gone", |world| !world.engine().read().cache.online).await;
+    assert!(!world.engine().restart_cache(), "nobody is there to end");
+    world.script().release();
+    caller.await.expect("not aborted").expect("answered although its cache died");
+
+    world.until("the next generation is up", |world| world.engine().read().cache.online).await;
+    let after = world.chat("kept").await.expect("answered");
+    assert_eq!((after.how(), &after.pieces), ("miss", &before.pieces));
+    assert_eq!(world.metric("tidegate_restarts_total", &[("child", "cache"), ("cause", "stopped")]), 1);
+    world.assert_quiet().await;
+}
+
 /// An actor that is stuck answers nobody and drops nothing: the caller's own patience ends the wait.
 #[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
 async fn a_cache_that_is_stuck_holds_no_caller_beyond_its_patience() {

@@ -1,0 +1,238 @@
+//! Owns the proof that settings change no result: one plain serial run, then the same run in every cell of a grid of
+//! settings and troubles, each in a world of its own, compared byte for byte. Must not print, and must not touch what the
+//! app keeps.
+
+mod trace;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_actors::ports::clock::{Clock, SystemClock};
+use tidegate_actors::ports::provider::Provider;
+
+use super::ask::{Asker, Told};
+use super::drive::{Begun, begin, drive};
+use super::trouble::Trouble;
+use crate::config::Performance;
+use crate::lang::machine::{Ask, Limits, Outcome, Progress, World};
+use crate::lang::memory::Memory;
+use crate::lang::records::InMemoryStore;
+use crate::lang::value::{Map, Value};
+use crate::lang::{App, Machine};
+
+pub use super::trouble::Given;
+pub use trace::{Difference, Trace};
+
+/// Slots the grid tries.
+const CONCURRENCY: [usize; 4] = [1, 2, 8, 32];
+
+/// A run to be proved.
+pub struct Claim {
+    /// The app.
+    pub app: Arc<App>,
+    /// The flow.
+    pub flow: String,
+    /// Its input, a map.
+    pub input: Value,
+    /// The caller.
+    pub identity: Option<Map>,
+    /// What earlier runs said.
+    pub memory: Memory,
+    /// Whether log lines and metric points are compared too.
+    pub observing: bool,
+}
+
+/// One cell of the grid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cell {
+    /// Answers are kept.
+    pub cache: bool,
+    /// Embeddings go in groups.
+    pub batching: bool,
+    /// Slots of the lanes.
+    pub concurrency: usize,
+    /// What is done to the ports.
+    pub trouble: Trouble,
+}
+
+impl Cell {
+    /// Every cell, in the order of reports.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let switches = [false, true];
+        let mut cells = Vec::new();
+        for trouble in Trouble::ALL {
+            for cache in switches {
+                for batching in switches {
+                    cells.extend(CONCURRENCY.map(|concurrency| Self {
+                        cache,
+                        batching,
+                        concurrency,
+                        trouble,
+                    }));
+                }
+            }
+        }
+        cells
+    }
+
+    /// The settings of a world of this cell.
+    #[must_use]
+    pub fn settings(&self) -> Performance {
+        let usual = Performance::default();
+        Performance {
+            async_runtime: true,
+            max_concurrency: self.concurrency,
+            cache_size: if self.cache { usual.cache_size } else { 0 },
+            enable_batching: self.batching,
+            ..usual
+        }
+    }
+}
+
+/// What one cell came to.
+#[derive(Debug)]
+pub struct Tried {
+    /// The cell.
+    pub cell: Cell,
+    /// Where it differs from the plain serial run; nowhere if all is well.
+    pub differences: Vec<Difference>,
+    /// Asks answered from memory, joined, and asked.
+    pub came: [usize; 3],
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// What a proof came to.
+#[derive(Debug)]
+pub struct Verdict {
+    /// The seed of everything that was drawn.
+    pub seed: u64,
+    /// Asks of the plain serial run.
+    pub asks: usize,
+    /// The plain serial run.
+    pub plain: Trace,
+    /// Every cell, in the order given.
+    pub tried: Vec<Tried>,
+}
+
+impl Verdict {
+    /// Whether every cell gave the same.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.tried.iter().all(|tried| tried.differences.is_empty())
+    }
+}
+
+/// Makes who asks, for a world with these settings; in a running actix `System`. What they are answered must be fixed by
+/// the [`Given`].
+pub type Making<'m> =
+    dyn Fn(&Performance, &Given) -> Result<Asker, Box<dyn std::error::Error + Send + Sync>> + 'm;
+
+/// Runs the plain serial run and every cell. `done` hears how many cells are through. Blocks the thread, and must not be
+/// called where a runtime runs.
+///
+/// # Errors
+/// Who asks cannot be made.
+pub fn prove(
+    claim: &Claim,
+    cells: &[Cell],
+    seed: u64,
+    make: &Making<'_>,
+    done: &mut dyn FnMut(usize),
+) -> Result<Verdict, String> {
+    let given = Given::default();
+    let world = |settings: &Performance| make(settings, &given).map_err(|error| error.to_string());
+    let mut asks = 0;
+    let plain = in_world(claim, |machine, first| async {
+        let outcome = serially(machine, first, &world(&Performance::default())?, &mut asks).await;
+        Ok((outcome, Vec::new()))
+    })?;
+    let plain = Trace::of(&claim.app, &plain.0);
+    let mut tried = Vec::with_capacity(cells.len());
+    for cell in cells {
+        let clock = Stopwatch::start();
+        let (outcome, told) = in_world(claim, |machine, first| async {
+            let asker = troubled(world(&cell.settings())?, cell.trouble, seed);
+            asker.engine().ready().await;
+            let ran = drive(machine, first, &asker).await;
+            Ok((ran.outcome, ran.told))
+        })?;
+        let differences = plain.differences(&Trace::of(&claim.app, &outcome));
+        tried.push(Tried { cell: *cell, differences, came: came(&told), took: clock.read() });
+        done(tried.len());
+    }
+    Ok(Verdict { seed, asks, plain, tried })
+}
+
+/// Puts a trouble before everybody an asker asks.
+fn troubled(asker: Asker, trouble: Trouble, seed: u64) -> Asker {
+    let engine = asker.engine().clone();
+    asker.decorated(|provider: Arc<dyn Provider>| trouble.before(provider, seed, &engine))
+}
+
+/// Runs until the flow asks, then makes a `System` for `go`, which ends with it.
+fn in_world<F>(
+    claim: &Claim,
+    go: impl FnOnce(Box<Machine>, Vec<Ask>) -> F,
+) -> Result<(Outcome, Vec<Told>), String>
+where
+    F: Future<Output = Result<(Outcome, Vec<Told>), String>>,
+{
+    let world = World {
+        identity: claim.identity.clone(),
+        state: Map::default(),
+        store: Box::new(InMemoryStore::new()),
+        memory: claim.memory.clone(),
+        limits: Limits::default(),
+        observing: claim.observing,
+        now_ms: None,
+    };
+    let machine = Machine::start(Arc::clone(&claim.app), &claim.flow, claim.input.clone(), world);
+    match begin(machine) {
+        Begun::Done(outcome) => Ok((*outcome, Vec::new())),
+        Begun::Waits(machine, asks) => actix_rt::System::new().block_on(go(machine, asks)),
+    }
+}
+
+/// One ask at a time, in the order in which they appear.
+async fn serially(mut machine: Box<Machine>, first: Vec<Ask>, asker: &Asker, count: &mut usize) -> Outcome {
+    let mut waiting = std::collections::VecDeque::from(first);
+    loop {
+        if let Some(ask) = waiting.pop_front() {
+            *count += 1;
+            let id = ask.id;
+            let (answer, _) = asker.ask(ask).await;
+            machine.resolve(id, answer);
+        }
+        match machine.advance(u64::MAX) {
+            Progress::Done(outcome) => return *outcome,
+            Progress::Blocked(asks) => waiting.extend(asks),
+            Progress::Spent => {}
+        }
+        let gone = machine.take_cancelled();
+        waiting.retain(|ask| !gone.contains(&ask.id));
+    }
+}
+
+fn came(told: &[Told]) -> [usize; 3] {
+    use tidegate_actors::Outcome::{Hit, Joined};
+    let count = |wanted| told.iter().filter(|told| told.outcome == Some(wanted)).count();
+    let (hit, joined) = (count(Hit), count(Joined));
+    [hit, joined, told.len() - hit - joined]
+}
+
+/// Time by the machine's clock, for reports only.
+struct Stopwatch(SystemClock, tidegate_actors::ports::clock::Tick);
+
+impl Stopwatch {
+    fn start() -> Self {
+        let clock = SystemClock::new();
+        let now = clock.now();
+        Self(clock, now)
+    }
+
+    fn read(&self) -> Duration {
+        self.0.now().since(self.1)
+    }
+}
