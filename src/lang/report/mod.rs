@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn texts_are_cut_at_two_hundred_characters() {
-        let fault = Fault::run("é".repeat(500), None);
+        let fault = Fault::run("\u{e9}".repeat(500), None);
         assert!(text(&fault).lines().all(|line| line.chars().count() <= 202));
     }
 
