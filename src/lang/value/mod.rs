@@ -11,6 +11,7 @@ mod json_write;
 mod nest;
 mod number;
 pub mod ops;
+mod stored;
 
 pub use json_read::{JsonFault, parse_json};
 pub use json_write::JsonStyle;
