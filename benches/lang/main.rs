@@ -27,7 +27,7 @@ struct Pair {
     python: &'static str,
 }
 
-const PAIRS: [Pair; 4] = [
+const PAIRS: [Pair; 5] = [
     Pair {
         name: "1,000,000 sums and products of short decimals",
         program: "
@@ -79,6 +79,23 @@ const PAIRS: [Pair; 4] = [
     return hits",
     },
     Pair {
+        name: "a list of 100,000 built and reduced",
+        program: "
+  let xs is list:
+  let i is 0
+  repeat up to 100000 times:
+    set xs is list append xs with i * 0.5
+    set i is i + 1
+  return reduce xs with acc as a and item as x starting 0:
+    a + x",
+        python: "
+    xs, i, half, one = [], D(0), D('0.5'), D(1)
+    for _ in range(100000):
+        xs.append(i * half)
+        i = i + one
+    return reduce(lambda a, x: a + x, xs, D(0))",
+    },
+    Pair {
         name: "a list of 100,000 built, mapped, filtered and reduced",
         program: "
   let xs is list:
@@ -99,10 +116,7 @@ const PAIRS: [Pair; 4] = [
         i = i + one
     doubled = [x * two for x in xs]
     big = [x for x in doubled if x > edge]
-    total = D(0)
-    for x in big:
-        total = total + x
-    return total",
+    return reduce(lambda a, x: a + x, big, D(0))",
     },
 ];
 
@@ -171,7 +185,7 @@ fn measure(body: &str) -> Result<(Duration, String), Box<dyn Error>> {
 /// Best time of a Python function with this body, and its result.
 fn measure_python(body: &str) -> Result<(Duration, String), Box<dyn Error>> {
     let script = format!(
-        "from decimal import Decimal as D\nfrom time import perf_counter_ns as now\ndef main():{body}\nbest = 1 << 62\n\
+        "from decimal import Decimal as D\nfrom functools import reduce\nfrom time import perf_counter_ns as now\ndef main():{body}\nbest = 1 << 62\n\
          for _ in range({ROUNDS}):\n    begin = now()\n    result = main()\n    best = min(best, now() - begin)\n\
          print(best, format(result.normalize(), 'f'))\n"
     );

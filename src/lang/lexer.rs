@@ -85,6 +85,11 @@ impl<'s> Lexer<'s> {
         rest.split('\n').next().unwrap_or(rest)
     }
 
+    /// Whether the carriage return here is half of a line end.
+    fn ends_line(&self) -> bool {
+        matches!(self.source.as_bytes().get(self.pos + 1), None | Some(b'\n'))
+    }
+
     /// The place from `begin` to here, or to the end of its line when a token crosses lines.
     fn span_from(&self, begin: Begin) -> Span {
         let raw = &self.source[begin.pos..self.pos];
@@ -185,7 +190,7 @@ impl<'s> Lexer<'s> {
             ' ' => {
                 self.bump();
             }
-            '\r' if matches!(self.rest_of_line(), "\r") => {
+            '\r' if self.ends_line() => {
                 self.bump();
             }
             '#' => self.comment(false),
@@ -277,10 +282,12 @@ impl<'s> Lexer<'s> {
             self.bump();
             return self.push(TokenKind::Quoted(name), begin);
         }
-        let text = if starts_well {
-            "Unterminated escaped identifier."
+        let text = if self.peek() == Some('`') && name.is_empty() {
+            "Escaped identifier cannot be empty."
+        } else if self.peek().is_some_and(|c| c != '\n') {
+            "Escaped identifier contains invalid characters."
         } else {
-            "An escaped identifier must be a name."
+            "Unterminated escaped identifier."
         };
         if self.peek() == Some('`') {
             self.bump();

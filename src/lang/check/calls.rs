@@ -2,12 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::super::ast::{ContractDecl, Expr, ExprKind, FlowDecl, Name, Program, StmtKind, Target};
+use super::super::ast::{ContractDecl, Expr, ExprKind, FieldDecl, FlowDecl, Name, Program, StmtKind, Target};
 use super::super::fault::{Fault, Guide};
 use super::super::span::Span;
 use super::Faults;
 use super::graph::{self, Calls};
 use super::walk::{self, Node};
+
+/// Fields named in one fault.
+const MAX_NAMED: usize = 20;
 
 pub(super) fn check(program: &Program, faults: &mut Faults) {
     let contracts: HashMap<&str, Shape<'_>> =
@@ -45,55 +48,82 @@ fn no_contract(flow: &str) -> Guide {
     }
 }
 
-/// What a contract says, ready to be asked once per call.
-struct Shape<'a> {
-    contract: &'a ContractDecl,
-    takes: HashMap<&'a str, bool>,
-    gives: HashSet<&'a str>,
+/// One side of a contract, ready to be asked once per call.
+struct Side<'a> {
+    section: &'static str,
+    fields: &'a [FieldDecl],
+    order: HashMap<&'a str, usize>,
     required: usize,
+}
+
+impl<'a> Side<'a> {
+    fn of(section: &'static str, fields: &'a [FieldDecl]) -> Self {
+        let order = fields.iter().enumerate().map(|(at, field)| (field.name.text.as_ref(), at)).collect();
+        let required = fields.iter().filter(|field| !field.optional).count();
+        Self { section, fields, order, required }
+    }
+
+    /// What is wrong with the names a call gives, in the order they are given; the first fault only.
+    fn misfit(&self, names: &[&str]) -> Option<String> {
+        let section = self.section;
+        if self.fields.is_empty() && !names.is_empty() {
+            return Some(format!("Flow call lists {section}s that are not declared."));
+        }
+        if names.is_empty() && !self.fields.is_empty() {
+            return Some(format!("Flow call is missing {section}s."));
+        }
+        let mut places = Vec::with_capacity(names.len());
+        for name in names {
+            match self.order.get(name) {
+                Some(place) => places.push(*place),
+                None => return Some(format!("Unknown {section} \"{name}\".")),
+            }
+        }
+        if !places.is_sorted() {
+            return Some(format!("Flow {section}s are out of order."));
+        }
+        self.missing(&places)
+    }
+
+    /// The required fields a call leaves out.
+    fn missing(&self, places: &[usize]) -> Option<String> {
+        if places.iter().filter(|place| !self.fields[**place].optional).count() == self.required {
+            return None;
+        }
+        let given: HashSet<usize> = places.iter().copied().collect();
+        let missing =
+            self.fields.iter().enumerate().filter(|(at, field)| !field.optional && !given.contains(at));
+        let names: Vec<&str> = missing.map(|(_, field)| field.name.text.as_ref()).take(MAX_NAMED).collect();
+        Some(format!("Missing required {}s: {}.", self.section, names.join(", ")))
+    }
+}
+
+/// What a contract says.
+struct Shape<'a> {
+    takes: Side<'a>,
+    gives: Side<'a>,
 }
 
 impl<'a> Shape<'a> {
     fn of(contract: &'a ContractDecl) -> Self {
-        let takes: HashMap<&str, bool> =
-            contract.inputs.iter().map(|field| (field.name.text.as_ref(), field.optional)).collect();
-        let gives = contract.outputs.iter().map(|field| field.name.text.as_ref()).collect();
-        let required = takes.values().filter(|optional| !**optional).count();
-        Self { contract, takes, gives, required }
+        Self { takes: Side::of("input", &contract.inputs), gives: Side::of("output", &contract.outputs) }
     }
 
     fn fits(&self, inputs: &[(Name, Expr)], outputs: &[Name], span: Span, faults: &mut Faults) {
-        let mut given = HashSet::new();
-        for (name, _) in inputs {
-            match self.takes.get(name.text.as_ref()) {
-                Some(false) => {
-                    given.insert(name.text.as_ref());
-                }
-                Some(true) => {}
-                None => {
-                    let text = format!("Unknown flow input '{}'.", name.text);
-                    faults.push(Fault::load(text, Some(name.span)));
-                }
-            }
-        }
-        if given.len() < self.required {
-            self.report_missing(&given, span, faults);
-        }
-        for name in outputs.iter().filter(|name| !self.gives.contains(name.text.as_ref())) {
-            let text = format!("Unknown flow output '{}'.", name.text);
-            faults.push(Fault::load(text, Some(name.span)));
+        let inputs: Vec<&str> = inputs.iter().map(|(name, _)| name.text.as_ref()).collect();
+        let outputs: Vec<&str> = outputs.iter().map(|name| name.text.as_ref()).collect();
+        for text in [self.takes.misfit(&inputs), self.gives.misfit(&outputs)].into_iter().flatten() {
+            faults.push(Fault::load_guided(misfit(text), Some(span)));
         }
     }
+}
 
-    fn report_missing(&self, given: &HashSet<&str>, span: Span, faults: &mut Faults) {
-        let missing = self.contract.inputs.iter().filter(|field| !field.optional);
-        for field in missing.filter(|field| !given.contains(field.name.text.as_ref())) {
-            if faults.is_full() {
-                return;
-            }
-            let text = format!("Missing flow input '{}'.", field.name.text);
-            faults.push(Fault::load(text, Some(span)));
-        }
+fn misfit(what: String) -> Guide {
+    Guide {
+        what,
+        why: "A call names what the contract declares, all that is required, in the contract's order.".into(),
+        fix: "Compare the call with the contract of the flow.".into(),
+        example: "let a is call flow \"greet\":\n  input:\n    name is \"Ada\"\n  output:\n    line".into(),
     }
 }
 

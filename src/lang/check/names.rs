@@ -17,31 +17,35 @@ pub(super) fn check(program: &Program, faults: &mut Faults) {
         .iter()
         .map(|flow| (&flow.name, flow.span))
         .chain(program.llm_calls.iter().map(|call| (&call.name, call.span)));
-    once("flow", flows, faults);
-    once("AI profile", program.profiles.iter().map(|it| (&it.name, it.span)), faults);
-    once("agent", program.agents.iter().map(|it| (&it.name, it.span)), faults);
-    once("tool", program.tools.iter().map(|it| (&it.name, it.span)), faults);
-    once("function", program.functions.iter().map(|it| (&it.name, it.span)), faults);
-    once("contract", program.contracts.iter().map(|it| (&it.flow, it.span)), faults);
-    once("prompt", program.prompts.iter().map(|it| (&it.name, it.span)), faults);
-    once("route", program.routes.iter().map(|it| (&it.name, it.span)), faults);
-    once("job", program.jobs.iter().map(|it| (&it.name, it.span)), faults);
-    once("page", program.pages.iter().map(|it| (&it.name, it.span)), faults);
+    let mut once = |kind: &str, names: Vec<(&Name, Span)>, says: fn(&str, &str) -> String| {
+        let mut seen = HashSet::new();
+        for (name, span) in names {
+            if !seen.insert(name.text.clone()) {
+                faults.push(Fault::load_guided(again(kind, &name.text, says), Some(span)));
+            }
+        }
+    };
+    once("flow", flows.collect(), |kind, name| format!("Duplicate {kind} name '{name}'."));
+    let declared = |kind: &str, name: &str| format!("Duplicate {kind} declaration '{name}'");
+    once("AI", program.profiles.iter().map(|it| (&it.name, it.span)).collect(), declared);
+    once("agent", program.agents.iter().map(|it| (&it.name, it.span)).collect(), declared);
+    once("tool", program.tools.iter().map(|it| (&it.name, it.span)).collect(), declared);
+    once("function", program.functions.iter().map(|it| (&it.name, it.span)).collect(), declared);
+    once("contract", program.contracts.iter().map(|it| (&it.flow, it.span)).collect(), declared);
+    let more = |kind: &str, name: &str| format!("{kind} '{name}' is declared more than once.");
+    once("Prompt", program.prompts.iter().map(|it| (&it.name, it.span)).collect(), more);
+    once("Route", program.routes.iter().map(|it| (&it.name, it.span)).collect(), more);
+    once("Job", program.jobs.iter().map(|it| (&it.name, it.span)).collect(), more);
+    once("Page", program.pages.iter().map(|it| (&it.name, it.span)).collect(), more);
 }
 
-fn once<'a>(kind: &str, names: impl Iterator<Item = (&'a Name, Span)>, faults: &mut Faults) {
-    let mut seen = HashSet::new();
-    for (name, span) in names {
-        if seen.insert(name.text.clone()) {
-            continue;
-        }
-        let guide = Guide {
-            what: format!("Duplicate {kind} name '{}'.", name.text),
-            why: format!("Another {kind} of this program has the same name."),
-            fix: "Rename one of them.".into(),
-            example: format!("{kind} \"{}_2\":", name.text),
-        };
-        faults.push(Fault::load_guided(guide, Some(span)));
+fn again(kind: &str, name: &str, says: fn(&str, &str) -> String) -> Guide {
+    let kind_word = kind.to_lowercase();
+    Guide {
+        what: says(kind, name),
+        why: format!("Another {kind_word} of this program has the same name."),
+        fix: "Rename one of them.".into(),
+        example: format!("{kind_word} \"{name}_2\":"),
     }
 }
 
@@ -55,6 +59,11 @@ impl<'a> Known<'a> {
     /// Names of `kind`, as messages call it.
     pub(super) fn new(kind: &'static str, names: impl Iterator<Item = &'a Name>) -> Self {
         Self { kind, names: names.map(|name| name.text.as_ref()).collect() }
+    }
+
+    /// Whether `name` is known.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.names.contains(name)
     }
 
     /// Reports `name` at `span` unless it is known.

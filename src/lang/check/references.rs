@@ -129,8 +129,11 @@ impl<'a, 'f> References<'a, 'f> {
         while let TypeKind::List(Some(inner)) = ty {
             ty = inner;
         }
-        if let TypeKind::Record(word) = ty {
-            self.records.expect(word, span, self.faults);
+        if let TypeKind::Record(word) = ty
+            && !self.records.has(word)
+        {
+            let text = format!("Unknown route type '{word}'.");
+            self.faults.push(Fault::load(text, Some(span)));
         }
     }
 

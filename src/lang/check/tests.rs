@@ -46,10 +46,13 @@ const G: &str = "contract flow \"g\":\n  input:\n    a is text\n    b is optiona
 
 #[test]
 fn a_flow_call_must_fit_the_contract() {
-    refused(&format!("{G}      b is 1\n    output:\n      o"), 11, "Missing flow input 'a'.");
-    refused(&format!("{G}      a is 1\n      c is 1\n    output:\n      o"), 14, "Unknown flow input 'c'.");
-    refused(&format!("{G}      a is 1\n    output:\n      p"), 15, "Unknown flow output 'p'.");
+    refused(&format!("{G}      b is 1\n    output:\n      o"), 11, "Missing required inputs: a.");
+    refused(&format!("{G}      a is 1\n      c is 1\n    output:\n      o"), 11, "Unknown input \"c\".");
+    refused(&format!("{G}      a is 1\n    output:\n      p"), 11, "Unknown output \"p\".");
     assert!(read(&format!("spec is \"1.0\"\n{G}      a is 1\n    output:\n      o\n")).is_ok());
+    let swapped = format!("{G}      b is 1\n      a is 1\n    output:\n      o");
+    refused(&swapped, 11, "Flow inputs are out of order.");
+    refused(&format!("{G}      a is 1\n    output:\n"), 11, "Flow call is missing outputs.");
     let bare = "flow \"g\":\n  return 1\nflow \"main\":\n  let r is call flow \"g\":\n    input:\n      a is 1\n    output:\n      o";
     refused(bare, 5, "Flow \"g\" is missing a contract.");
 }
@@ -91,5 +94,8 @@ fn capabilities_are_known_given_once_and_enough() {
 #[test]
 fn names_are_given_once_but_the_last_record_counts() {
     refused("flow \"a\":\n  return 1\nflow \"a\":\n  return 2", 4, "Duplicate flow name 'a'.");
+    refused("page \"a\":\n  divider\npage \"a\":\n  divider", 4, "Page 'a' is declared more than once.");
+    let twice = "ai \"a\":\n  model is \"m\"\nai \"a\":\n  model is \"m\"";
+    refused(twice, 4, "Duplicate AI declaration 'a'");
     assert!(read("spec is \"1.0\"\nrecord \"R\":\n  a is text\nrecord \"R\":\n  b is text\n").is_ok());
 }

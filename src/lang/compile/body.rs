@@ -90,6 +90,7 @@ impl<'a> Body<'a> {
             | Op::Between { out, .. }
             | Op::ShortCircuit { out, .. }
             | Op::CompareUnless { out, .. }
+            | Op::Gate { out, .. }
             | Op::WalkNext { out, .. } => *out = here,
             _ => {}
         }

@@ -286,4 +286,9 @@ pub(crate) enum Op {
     Metric(u32),
     Yield,
     FlowInput(u32),
+    /// Jumps over steps when the state path is there and holds nothing: false, null, 0, or something empty.
+    Gate {
+        path: u32,
+        out: Pc,
+    },
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::body::{Body, push, state_path};
 use super::form::{FieldPath, GuardForm, RecordForm};
-use super::op::{Mutation, Op, Scanned};
+use super::op::{Mutation, Op, Pc, Scanned};
 use crate::lang::ast::{Expr, FieldDecl, FieldValue, Name, Step, StepKind, Stmt, StmtKind};
 use crate::lang::span::Span;
 
@@ -141,15 +141,29 @@ impl Body<'_> {
         let at = push(&mut self.code.inputs, inputs.to_vec());
         self.emit(Op::FlowInput(at), span);
         self.level = 1;
+        let mut gate = None;
         for step in steps {
+            if let StepKind::Require(path) = &step.kind {
+                gate.take().into_iter().for_each(|at| self.land(at));
+                gate = self.gate(path, step.span);
+            }
             self.step(step);
         }
+        gate.into_iter().for_each(|at| self.land(at));
+    }
+
+    /// Writes `require "state.path"`; what is no state path keeps nothing back.
+    fn gate(&mut self, path: &Name, span: Span) -> Option<Pc> {
+        let words = path.text.strip_prefix("state.")?.split('.').filter(|word| !word.is_empty());
+        let words: Vec<Name> = words.map(|word| Name::new(word, path.span)).collect();
+        let path = self.state(&words);
+        Some(self.emit(Op::Gate { path, out: 0 }, span))
     }
 
     fn step(&mut self, step: &Step) {
         let span = step.span;
         match &step.kind {
-            // Accepted; an unmet requirement leaves the steps after it undone only in the reference's explain log.
+            // A gate before the steps up to the next one.
             StepKind::Require(_) => self.count("none", span),
             StepKind::Create { record, fields } => {
                 self.count("create", span);

@@ -66,6 +66,13 @@ impl Ctx<'_> {
             Op::Log(at) => self.log(&code.logs[at as usize]),
             Op::Metric(at) => self.metric(&code.metrics[at as usize]),
             Op::Yield => self.yield_(),
+            Op::Gate { path, out } => {
+                let held = state::get(self.state(), &code.states[path as usize]).is_ok_and(is_nothing);
+                if held {
+                    self.frame().pc = out as usize;
+                }
+                Ok(())
+            }
             Op::FlowInput(at) => self.flow_input(&code.inputs[at as usize]),
             other => self.record(other, span),
         }
@@ -267,6 +274,17 @@ impl Ctx<'_> {
             return Ok(());
         }
         Err(super::limits::hit(format!("A run may have at most {most} yields, log lines and metric points.")))
+    }
+}
+
+/// Whether a value keeps a gate shut.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Text(text) => text.is_empty(),
+        Value::List(list) => list.is_empty(),
+        Value::Map(map) => map.is_empty(),
+        number => number.as_number().is_some_and(|number| number.is_zero()),
     }
 }
 

@@ -77,13 +77,15 @@ impl Hot<'_> {
     #[expect(clippy::too_many_lines, reason = "one arm per instruction")]
     pub(super) fn step(&mut self, op: Op, pc: &mut usize) -> Raised<bool> {
         match op {
-            Op::Const(at) => self.values.push(self.code.consts[at as usize].clone()),
+            Op::Const(at) => {
+                let value = &self.code.consts[at as usize];
+                self.push_with(|| value.clone());
+            }
             Op::Load(slot) => {
-                let value = match &self.frame.cells[slot as usize] {
-                    Cell::Held(value) => value.clone(),
-                    _ => return Err(self.unknown(slot)),
+                let Cell::Held(value) = &self.frame.cells[slot as usize] else {
+                    return Err(self.unknown(slot));
                 };
-                self.values.push(value);
+                self.values.extend(std::iter::once_with(|| value.clone()));
             }
             Op::Arith { operator, left, right } => return self.arith(operator, left, right, *pc),
             Op::ArithTo { operator, left, right, slot } => {
@@ -91,7 +93,7 @@ impl Hot<'_> {
             }
             Op::Compare { relation, left, right } => {
                 let truth = self.compare(relation, left, right, *pc)?;
-                self.values.push(Value::Bool(truth));
+                self.push_with(|| Value::Bool(truth));
             }
             Op::CompareUnless { relation, left, right, out } => {
                 if !self.compare(relation, left, right, *pc)? {
@@ -102,11 +104,14 @@ impl Hot<'_> {
             Op::LetConstant(slot) => self.bind(slot, true),
             Op::Set(slot) => self.set(slot)?,
             Op::Jump(to) => *pc = to as usize,
-            Op::Unless(to) => match self.pop() {
-                Value::Bool(true) => {}
-                Value::Bool(false) => *pc = to as usize,
-                other => return Err(Box::new(words::truth(Truth::Condition, &other))),
-            },
+            Op::Unless(to) => {
+                match self.top() {
+                    Value::Bool(true) => {}
+                    Value::Bool(false) => *pc = to as usize,
+                    other => return Err(Box::new(words::truth(Truth::Condition, other))),
+                }
+                self.drop_top();
+            }
             Op::WalkNext { slot, out } => self.walk_next(slot, out, pc),
             Op::AppendLocal { slot, mode } => return self.append_local(slot, mode),
             Op::Need(slot) => {
@@ -152,12 +157,22 @@ impl Hot<'_> {
                     return Err(Box::new(words::truth(word, self.top())));
                 }
             }
-            Op::Not => {
-                let operand = self.pop();
-                let Value::Bool(truth) = operand else {
-                    return Err(Box::new(words::truth(Truth::Not, &operand)));
-                };
-                self.values.push(Value::Bool(!truth));
+            Op::Not => match self.top() {
+                Value::Bool(truth) => *truth = !*truth,
+                other => return Err(Box::new(words::truth(Truth::Not, other))),
+            },
+            Op::Gathered => {
+                walk::gather(self.walks, self.values);
+                return Ok(self.made(CELL));
+            }
+            Op::Kept => {
+                let verdict = self.values.last().expect("every instruction finds its operands on the stack");
+                walk::keep(self.walks, verdict)?;
+                self.drop_top();
+                return Ok(self.made(CELL));
+            }
+            Op::Reduced(slot) => {
+                self.store_top(slot);
             }
             other => return self.step_more(other, pc),
         }
@@ -172,6 +187,25 @@ impl Hot<'_> {
     #[inline(always)]
     pub(super) fn top(&mut self) -> &mut Value {
         self.values.last_mut().expect("every instruction finds the operands the compiler put there")
+    }
+
+    /// Drops the value on the stack where it is.
+    #[inline(always)]
+    pub(super) fn drop_top(&mut self) {
+        self.values.truncate(self.values.len() - 1);
+    }
+
+    /// Moves the value on the stack into a local.
+    #[inline(always)]
+    pub(super) fn store_top(&mut self, slot: Slot) {
+        if let (Cell::Held(place), Some(value)) = (&mut self.frame.cells[slot as usize], self.values.last())
+            && matches!(value, Value::Number(_))
+        {
+            value.copy_to(place);
+            self.drop_top();
+        } else {
+            self.frame.cells[slot as usize] = Cell::Held(self.pop());
+        }
     }
 
     #[inline(always)]
@@ -201,18 +235,22 @@ impl Hot<'_> {
 
     #[inline(always)]
     pub(super) fn walk_next(&mut self, slot: Slot, out: Pc, pc: &mut usize) {
-        let item = match self.walks.last_mut() {
-            Some(Walker::Items { list, next, .. }) if *next < list.len() => {
-                *next += 1;
-                list[*next - 1].clone()
-            }
+        match self.walks.last() {
+            Some(Walker::Items { list, next, .. }) if *next < list.len() => {}
             _ => {
                 *pc = out as usize;
                 return;
             }
-        };
+        }
         self.settle(slot);
-        self.frame.cells[slot as usize] = Cell::Held(item);
+        if let Some(Walker::Items { list, next, .. }) = self.walks.last_mut() {
+            let item = &list[*next];
+            *next += 1;
+            match &mut self.frame.cells[slot as usize] {
+                Cell::Held(place) => item.copy_to(place),
+                cell => *cell = Cell::Held(item.clone()),
+            }
+        }
     }
 }
 

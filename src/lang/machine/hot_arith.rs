@@ -42,7 +42,7 @@ impl Hot<'_> {
         let b = self.operand(right, 0, pc)?;
         if let Some(quick) = quick(operator, a, b) {
             self.consume(left, right);
-            self.values.push(Value::Number(Number::from_quick(quick)));
+            self.push_with(|| Value::Number(Number::from_quick(quick)));
             return Ok(true);
         }
         let result = self.compute(operator, a, b)?;
@@ -78,6 +78,13 @@ impl Hot<'_> {
         self.frame.cells[slot as usize] = Cell::Held(result);
         self.frame.last_is(Last::Slot(slot));
         Ok(self.made(bytes))
+    }
+
+    /// Pushes what `make` gives, made where it will stand. Made elsewhere and copied as a whole, it would be read
+    /// back before its pieces have left the processor's store buffer, which costs more than most instructions.
+    #[inline(always)]
+    pub(super) fn push_with(&mut self, make: impl FnOnce() -> Value) {
+        self.values.extend(std::iter::once_with(make));
     }
 
     /// Takes the operands that stood on the stack away.
@@ -134,7 +141,7 @@ impl Hot<'_> {
         if truth == (word == Truth::Or) {
             *pc = out as usize;
         } else {
-            self.values.pop();
+            self.drop_top();
         }
         Ok(())
     }

@@ -85,15 +85,17 @@ impl Hot<'_> {
     #[inline(always)]
     pub(super) fn append_local(&mut self, slot: Slot, mode: Store) -> Raised<bool> {
         self.may_store(slot, mode)?;
-        let item = self.pop();
         let cell = &mut self.frame.cells[slot as usize];
-        let Cell::Held(Value::List(list)) = cell else { return Err(self.append_refused(slot, item)) };
+        let (Cell::Held(Value::List(list)), Some(item)) = (cell, self.values.last()) else {
+            let item = self.pop();
+            return Err(self.append_refused(slot, item));
+        };
         self.limits.grow(list.len())?;
-        if !list.takes(&item) {
-            return Err(too_large(item));
+        if !list.takes(item) {
+            return Err(too_large(item.clone()));
         }
         let copied = if list.is_shared() { list.len() } else { 0 };
-        list.push(item);
+        list.push_last(self.values);
         self.stored(slot, mode);
         Ok(self.made(CELL * (copied + 1)))
     }

@@ -46,20 +46,6 @@ impl Hot<'_> {
                 self.walks.push(walk::open(kind, list)?);
             }
             Op::Bind { slot } => self.save_binder(slot),
-            Op::Gathered => {
-                let value = self.pop();
-                walk::gather(self.walks, value);
-                return Ok(self.made(CELL));
-            }
-            Op::Kept => {
-                let verdict = self.pop();
-                walk::keep(self.walks, &verdict)?;
-                return Ok(self.made(CELL));
-            }
-            Op::Reduced(slot) => {
-                let value = self.pop();
-                self.frame.cells[slot as usize] = Cell::Held(value);
-            }
             Op::WalkClose(kind) => self.walk_close(kind)?,
             Op::Caught(slot) => {
                 let fault = self.pop();

@@ -34,14 +34,16 @@ pub(super) fn open(walk: Walk, value: Value) -> Result<Walker, Fault> {
     Ok(Walker::Items { list, next: 0, out, saved: Vec::new() })
 }
 
-/// Takes the value `map` made of an item.
-pub(super) fn gather(walks: &mut [Walker], value: Value) {
+/// Takes the value `map` made of an item from the stack.
+#[inline(always)]
+pub(super) fn gather(walks: &mut [Walker], values: &mut Vec<Value>) {
     if let Some(Walker::Items { out, .. }) = walks.last_mut() {
-        out.push(value);
+        Value::move_last(values, out);
     }
 }
 
 /// Keeps the item `filter` stands at, or not.
+#[inline(always)]
 pub(super) fn keep(walks: &mut [Walker], verdict: &Value) -> Result<(), Fault> {
     let Value::Bool(kept) = verdict else { return Err(words::truth(Truth::Filter, verdict)) };
     if let Some(Walker::Items { list, next, out, .. }) = walks.last_mut()

@@ -236,7 +236,7 @@ impl Parser<'_, '_> {
     }
 
     fn only_identity(&self, program: &Program, span: Span) -> Parsed<()> {
-        if program.identity.is_some() { plain("Identity is declared twice.", span) } else { Ok(()) }
+        if program.identity.is_some() { plain("Multiple identity declarations found.", span) } else { Ok(()) }
     }
 
     fn trust_levels(&mut self) -> Parsed<Vec<Name>> {

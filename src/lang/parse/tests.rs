@@ -256,7 +256,7 @@ fn declarations_are_refused_with_the_words_of_the_reference() {
         ("crud \"R\"", 2, "'crud' is not supported"),
         ("use \"other\" as o", 2, "'use' is not supported"),
         ("page \"p\":\n  chart is \"x\"", 3, "Page item 'chart' is not supported"),
-        ("spec is \"1.0\"", 2, "Spec is declared twice."),
+        ("spec is \"1.0\"", 2, "Spec is declared more than once."),
         ("flow \"page\":\n  return 1", 2, "Identifier 'page' is reserved."),
         ("define function \"f\":\n  return 1", 2, "Function input block is required"),
     ] {

@@ -127,7 +127,7 @@ impl Parser<'_, '_> {
         let span = self.cursor.next().span;
         let version = self.cursor.is_text("spec version")?;
         if program.spec.is_some() {
-            return plain("Spec is declared twice.", span);
+            return plain("Spec is declared more than once.", span);
         }
         program.spec = Some(version);
         Ok(())
@@ -140,7 +140,7 @@ impl Parser<'_, '_> {
             self.cursor.eat_word("is");
         }
         if !program.capabilities.is_empty() {
-            return plain("Capabilities are declared twice.", span);
+            return plain("Capabilities are already declared.", span);
         }
         let mut names = Vec::new();
         if self.cursor.eat_sign("[") {

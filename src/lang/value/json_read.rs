@@ -22,7 +22,12 @@ pub struct JsonFault {
 /// The first place that is not JSON, nests more than 256 deep, or holds a fraction that is not
 /// finite or an integer of over 1,000 digits.
 pub fn parse_json(text: &str) -> Result<Value, JsonFault> {
-    let mut reader = Reader { text, at: 0 };
+    parse_within(text, MAX_DEPTH)
+}
+
+/// As [`parse_json`] with another limit on the depth.
+pub(super) fn parse_within(text: &str, max_depth: u32) -> Result<Value, JsonFault> {
+    let mut reader = Reader { text, at: 0, max_depth };
     let value = reader.value(0)?;
     reader.skip_space();
     if reader.at < text.len() {
@@ -34,6 +39,7 @@ pub fn parse_json(text: &str) -> Result<Value, JsonFault> {
 struct Reader<'t> {
     text: &'t str,
     at: usize,
+    max_depth: u32,
 }
 
 impl Reader<'_> {
@@ -62,7 +68,7 @@ impl Reader<'_> {
     fn value(&mut self, depth: u32) -> Result<Value, JsonFault> {
         self.skip_space();
         match self.peek() {
-            Some(b'{' | b'[') if depth >= MAX_DEPTH => Err(self.fault("nested too deep")),
+            Some(b'{' | b'[') if depth >= self.max_depth => Err(self.fault("nested too deep")),
             Some(b'{') => self.map(depth + 1),
             Some(b'[') => self.list(depth + 1),
             Some(b'"') => Ok(Value::text(self.string()?)),

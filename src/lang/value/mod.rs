@@ -11,6 +11,7 @@ mod json_write;
 mod nest;
 mod number;
 pub mod ops;
+mod stored;
 
 pub use json_read::{JsonFault, parse_json};
 pub use json_write::JsonStyle;
@@ -62,6 +63,31 @@ impl Value {
     /// A map of known fields, for maps the runtime itself makes.
     pub fn fields<const N: usize>(fields: [(&str, Value); N]) -> Self {
         Self::map(fields.into_iter().map(|(key, value)| (Arc::from(key), value)).collect())
+    }
+
+    /// Puts a copy of this where `place` is; a short number piece by piece, see [`Number::overwrite`].
+    #[inline(always)]
+    pub(crate) fn copy_to(&self, place: &mut Value) {
+        if let (Self::Number(from), Self::Number(to)) = (self, &mut *place)
+            && let Some(quick) = from.as_quick()
+        {
+            to.overwrite(quick);
+        } else {
+            *place = self.clone();
+        }
+    }
+
+    /// Moves the last value of `from` to the end of `to`; a short number piece by piece, see [`Number::overwrite`].
+    #[inline(always)]
+    pub(crate) fn move_last(from: &mut Vec<Value>, to: &mut Vec<Value>) {
+        if let Some(Self::Number(number)) = from.last()
+            && let Some(quick) = number.as_quick()
+        {
+            to.extend(std::iter::once_with(|| Self::Number(Number::from_quick(quick))));
+            from.truncate(from.len() - 1);
+        } else {
+            to.extend(from.pop());
+        }
     }
 
     /// How messages name the type of this value.

@@ -117,6 +117,16 @@ impl List {
         body.items.push(item);
     }
 
+    /// As [`List::push`] with the last of `values`, which must have one.
+    #[inline]
+    pub(crate) fn push_last(&mut self, values: &mut Vec<Value>) {
+        let body = Arc::make_mut(&mut self.0);
+        if let Some(item) = values.last() {
+            body.extent.add(item);
+        }
+        Value::move_last(values, &mut body.items);
+    }
+
     /// The items, without a copy when this is the only holder.
     pub fn into_items(self) -> Vec<Value> {
         match Arc::try_unwrap(self.0) {

@@ -67,6 +67,13 @@ fn json_that_is_wrong_is_refused_where_it_is_wrong() {
 }
 
 #[test]
+fn the_deepest_value_can_be_stored() {
+    let deepest = (0..MAX_DEPTH).fold(number("1.50"), |inner, _| Value::fields([("$map", inner)]));
+    assert_eq!(deepest.depth(), MAX_DEPTH);
+    assert!(Value::from_stored(&deepest.to_stored()).is_ok_and(|read| read == deepest));
+}
+
+#[test]
 fn fractions_are_spelled_as_python_does() {
     for (float, text) in [
         (1.0, "1.0"),
@@ -128,7 +135,20 @@ mod any {
         })
     }
 
+    /// Equality to the last digit and scale.
+    fn spelled(value: &Value) -> String {
+        format!("{value:?}")
+    }
+
     proptest! {
+        #[test]
+        fn a_stored_value_comes_back_exactly(value in value(), key in "\\$(decimal|map)|x") {
+            for value in [Value::fields([(key.as_str(), value.clone())]), value] {
+                let read = Value::from_stored(&value.to_stored());
+                prop_assert_eq!(spelled(&read.unwrap_or_default()), spelled(&value));
+            }
+        }
+
         #[test]
         fn a_value_written_read_and_written_again_is_the_same_text(value in value()) {
             for style in [JsonStyle::Canonical, JsonStyle::Compact, JsonStyle::Pretty] {

@@ -112,3 +112,31 @@ fn jobs_that_enqueue_themselves_run_out_of_steps() {
     let limits = Limits { steps: 10_000, ..Limits::default() };
     assert_eq!(limit(limits, source), "The run took more than 10000 steps.");
 }
+
+#[test]
+fn the_deepest_programs_that_can_be_read_are_run_on_a_small_stack() {
+    let chain = format!("flow \"main\":\n  return 0{}\n", " + 1".repeat(990));
+    let nested = format!("flow \"main\":\n  return {}1{}\n", "(".repeat(90), ")".repeat(90));
+    let mut blocks = "flow \"main\":\n".to_owned();
+    for depth in 1..60 {
+        blocks.push_str(&format!("{}if true:\n", "  ".repeat(depth)));
+    }
+    blocks.push_str(&format!("{}return 1\n", "  ".repeat(60)));
+    for (source, wanted) in [(chain, "990"), (nested, "1"), (blocks, "1")] {
+        assert_eq!(result(&source), wanted);
+    }
+}
+
+#[test]
+fn functions_may_call_functions_as_deep_as_the_limit_says() {
+    let mut source = String::new();
+    for at in 0..40 {
+        let call = format!("  let r is call function \"f{}\":\n    n is n + 1\n  return r\n", at + 1);
+        let body = if at == 39 { "  return n\n".to_owned() } else { call };
+        source.push_str(&format!("define function \"f{at}\":\n  input:\n    n is number\n{body}"));
+    }
+    source.push_str("flow \"main\":\n  let r is call function \"f0\":\n    n is 0\n  return r\n");
+    assert_eq!(result(&source), "39");
+    let limits = Limits { depth: 20, ..Limits::default() };
+    assert_eq!(limit(limits, &source), "Calls are nested more than 20 deep.");
+}

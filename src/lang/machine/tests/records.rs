@@ -248,3 +248,18 @@ fn a_tool_without_a_binding_says_so_after_its_input_is_checked() {
     );
     assert_eq!(fault(&source("1")), "10:12 Tool input field \"item code\" must be text.");
 }
+
+#[test]
+fn a_gate_keeps_the_steps_behind_it_back_only_while_its_path_holds_nothing() {
+    let source = "record \"Member\":\n  name is text\nflow \"main\" requires true\n  input\n    name is text\n  require \"state.open\"\n  create \"Member\"\n    name is input.name\n";
+    let created = |state: &str| {
+        let state = parse_json(state).expect("the state is JSON").as_map().cloned().unwrap_or_default();
+        let outcome = run_in(source, r#"{"name": "Al"}"#, World { state, ..world() });
+        json(&outcome.result.expect("it runs"))
+    };
+    assert_eq!(created(r#"{"open": true}"#), r#"{"_id":1,"name":"Al"}"#);
+    assert_eq!(created("{}"), r#"{"_id":1,"name":"Al"}"#);
+    assert_eq!(created(r#"{"open": 0}"#), "null");
+    let missing = run(source).result.expect_err("the name is missing").message();
+    assert!(missing.contains("Flow input is missing 'name'."));
+}

@@ -81,6 +81,12 @@ impl Number {
         }
     }
 
+    /// The number itself in the form of a [`Number::quick`] result, if it is short.
+    #[inline(always)]
+    pub(crate) fn as_quick(&self) -> Option<(i64, i32)> {
+        if let Repr::Small { coef, exp } = self.0 { Some((coef, exp)) } else { None }
+    }
+
     /// The number of a [`Number::quick`] result.
     #[inline(always)]
     pub(crate) fn from_quick((coef, exp): (i64, i32)) -> Self {
