@@ -37,10 +37,26 @@ impl Ctx<'_> {
         if let (Join::Tasks(_), Some(twins)) = (&form.join, twins) {
             return Err(Box::new(Fault::run("Parallel task names must be unique", Some(twins[1].span))));
         }
+        if matches!(form.join, Join::Async { .. }) {
+            self.no_failed_locals()?;
+        }
         self.settle_last();
         self.strand.fork = Some(Fork { form: at, parts: Vec::new(), ended: Vec::new() });
         self.strand.status = Status::Forked;
         Ok(())
+    }
+
+    /// An async call sees what the async calls before it gave; one that failed fails here, the first by name.
+    fn no_failed_locals(&mut self) -> Raised<()> {
+        let names = &self.code().names;
+        let failed = self.frame().cells.iter().zip(names).filter_map(|(cell, name)| match cell {
+            Cell::Pending(outcome) => outcome.as_ref().as_ref().err().map(|fault| (name, fault)),
+            _ => None,
+        });
+        match failed.min_by_key(|(name, _)| *name) {
+            Some((_, fault)) => Err(Box::new(fault.clone())),
+            None => Ok(()),
+        }
     }
 }
 
@@ -70,7 +86,8 @@ impl Machine {
                 return self.close_fork(id);
             }
             let begun = fork.parts.len();
-            if begun <= next || (form.apart && begun < form.parts.len()) {
+            let room = form.apart && begun - next < self.shared.limits.parts_at_once;
+            if begun <= next || (room && begun < form.parts.len()) {
                 self.begin_part(id, begun);
                 continue;
             }
@@ -112,6 +129,7 @@ impl Machine {
             part.status = Status::Done(Err(Box::new(Fault::run(text, Some(span)))));
         }
         if copied {
+            part.frames.iter_mut().flat_map(|frame| &mut frame.cells).for_each(see_what_it_gave);
             let copy = self.shared.states[part.state].clone();
             part.state = self.shared.states.len();
             self.shared.states.push(copy);
@@ -287,6 +305,15 @@ impl Machine {
     fn raise_in(&mut self, id: usize, fault: Box<Fault>) {
         self.strand_mut(id).status = Status::Ready;
         self.with(id, |ctx| ctx.raise(fault));
+    }
+}
+
+/// An async call that is over but not awaited is what it gave, to the next async call.
+fn see_what_it_gave(cell: &mut Cell) {
+    if let Cell::Pending(outcome) = cell
+        && let Ok(value) = &**outcome
+    {
+        *cell = Cell::Held(value.clone());
     }
 }
 

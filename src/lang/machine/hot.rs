@@ -43,6 +43,7 @@ pub(super) struct Hot<'r> {
 impl Hot<'_> {
     /// Carries out instructions until one needs more, one fails or the budget is used up. Each costs one.
     pub(super) fn run(&mut self, budget: &mut u64) -> Raised<Exit> {
+        let code = self.code;
         let mut pc = self.frame.pc;
         let mut left = *budget;
         let exit = loop {
@@ -50,12 +51,12 @@ impl Hot<'_> {
                 break Ok(Exit::Spent);
             }
             left -= 1;
-            let op = self.code.ops[pc];
+            let op = &code.ops[pc];
             pc += 1;
             match self.step(op, &mut pc) {
                 Ok(true) => {}
                 Ok(false) if *self.made >= self.limits.audit_bytes() => break Ok(Exit::Audit),
-                Ok(false) => break Ok(Exit::Cold(op)),
+                Ok(false) => break Ok(Exit::Cold(*op)),
                 Err(fault) => break Err(placed(fault, self.code.spans[pc - 1])),
             }
         };
@@ -75,8 +76,8 @@ impl Hot<'_> {
     /// what is held should be counted.
     #[inline(always)]
     #[expect(clippy::too_many_lines, reason = "one arm per instruction")]
-    pub(super) fn step(&mut self, op: Op, pc: &mut usize) -> Raised<bool> {
-        match op {
+    pub(super) fn step(&mut self, op: &Op, pc: &mut usize) -> Raised<bool> {
+        match *op {
             Op::Const(at) => {
                 let value = &self.code.consts[at as usize];
                 self.push_with(|| value.clone());

@@ -23,6 +23,8 @@ pub struct Limits {
     pub messages: usize,
     /// Jobs that wait at once.
     pub jobs: usize,
+    /// Parts of one fork that may be under way at once; with 1 they run one after the other.
+    pub parts_at_once: usize,
 }
 
 impl Default for Limits {
@@ -35,6 +37,7 @@ impl Default for Limits {
             memory_bytes: 1 << 30,
             messages: 100_000,
             jobs: 10_000,
+            parts_at_once: 256,
         }
     }
 }

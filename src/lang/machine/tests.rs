@@ -8,6 +8,7 @@ use crate::lang::mock::{self, MockCall};
 use crate::lang::records::InMemoryStore;
 use crate::lang::value::{JsonStyle, Map, Value, parse_json};
 
+mod any_order;
 mod control;
 mod faults;
 mod limits;

@@ -47,8 +47,13 @@ impl Parser<'_, '_> {
     }
 
     /// `with input:`, `with text input:`, `with structured input from`
-    pub(super) fn input_mode(&mut self, after: &str) -> Parsed<AskMode> {
+    fn input_mode(&mut self, after: &str) -> Parsed<AskMode> {
         self.cursor.expect_word("with", &format!("after {after}"))?;
+        self.input_clause()
+    }
+
+    /// What stands behind `with`: `input:`, `text input:`, `structured input from`.
+    pub(super) fn input_clause(&mut self) -> Parsed<AskMode> {
         if self.cursor.eat_word("structured") {
             self.cursor.expect_word("input", "after structured")?;
             self.cursor.eat_word("from");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::ast::{AgentDecl, AskMode, MemoryDecl, Name, ProfileDecl, Program, StmtKind};
+use super::super::ast::{AgentDecl, MemoryDecl, Name, ProfileDecl, Program, StmtKind};
 use super::super::span::Span;
 use super::super::token::TokenKind;
 use super::{Parsed, Parser, guided, plain};
@@ -12,39 +12,22 @@ impl Parser<'_, '_> {
         self.cursor.next();
         self.cursor.expect_word("ai", "after ask")?;
         let profile = self.cursor.reference("AI profile name")?;
-        let mut stream = false;
-        let streaming = self.cursor.at_words(&["with", "stream"]);
-        let mode = if streaming {
-            stream = self.stream_setting()?;
-            self.input_mode_behind_stream()?
-        } else {
-            self.input_mode("AI profile name")?
-        };
+        self.cursor.expect_word("with", "in ask ai statement")?;
+        let stream = self.cursor.at_word("stream") && self.stream_setting()?;
+        let mode = self.input_clause()?;
         let input = self.expression()?;
         let target = self.result_name("ask ai")?;
         Ok(StmtKind::AskAi { profile, mode, input, stream, target })
     }
 
-    /// `with stream: true and`
+    /// `stream: true and`, at the word `stream`.
     fn stream_setting(&mut self) -> Parsed<bool> {
         self.cursor.next();
-        self.cursor.next();
         self.cursor.eat_sign(":");
+        self.cursor.eat_word("is");
         let stream = self.cursor.boolean("stream")?;
-        self.cursor.expect_word("and", "after stream")?;
+        self.cursor.eat_word("and");
         Ok(stream)
-    }
-
-    fn input_mode_behind_stream(&mut self) -> Parsed<AskMode> {
-        if self.cursor.eat_word("structured") {
-            self.cursor.expect_word("input", "after structured")?;
-            self.cursor.eat_word("from");
-            self.cursor.eat_sign(":");
-            return Ok(AskMode::Structured);
-        }
-        self.cursor.expect_word("input", "after 'and'")?;
-        self.cursor.eat_sign(":");
-        Ok(AskMode::Text)
     }
 
     /// `ai "name":`
@@ -131,7 +114,7 @@ impl Parser<'_, '_> {
                 "short_term" => memory.short_term = parser.cursor.whole_number("short_term")?.0,
                 "semantic" => memory.semantic = parser.cursor.boolean("semantic")?,
                 "profile" => memory.profile = parser.cursor.boolean("profile")?,
-                other => return plain(format!("Unknown memory setting '{other}'."), setting.span),
+                _ => return plain("Unknown memory field", setting.span),
             }
             Ok(())
         })?;

@@ -124,7 +124,7 @@ impl Parser<'_, '_> {
                 cursor.eat_word("to");
             } else if matches!(cursor.word(), Some("greater" | "less" | "at" | "between")) {
                 return guided(
-                    format!("Unexpected token '{}' in expression", cursor.peek().kind.label()),
+                    format!("Unexpected expression at token '{}'", cursor.peek().kind.label()),
                     [
                         "'is not' compares for inequality only.",
                         "Put 'not' in front of the whole comparison.",

@@ -38,18 +38,22 @@ impl Parser<'_, '_> {
             "timing" => false,
             other => return plain(format!("Unknown metric kind '{other}'."), kind.span),
         };
-        let name = self.cursor.text("metric name")?;
+        let name = self.cursor.reference("metric name")?;
         let word = self.cursor.any_word("a metric operation")?;
         let op = match (counter, word.text.as_ref()) {
             (true, "increment") => MetricOp::Increment,
             (true, "add") => MetricOp::Add,
             (true, "set") => MetricOp::Set,
             (false, "record") => MetricOp::Record,
-            (_, other) => return plain(format!("Unknown metric operation '{other}'."), word.span),
+            (_, other) => return plain(format!("Unsupported metric operation '{other}'."), word.span),
         };
-        let bare = op == MetricOp::Increment && (self.cursor.at_line_end() || self.cursor.at_word("with"));
+        let bare = self.cursor.at_line_end() || self.cursor.at_word("with");
+        if bare && op != MetricOp::Increment {
+            let text = format!("Metric operation '{}' is missing a value.", word.text);
+            return plain(text, self.cursor.span());
+        }
         let value = if bare { None } else { Some(self.expression()?) };
-        let labels = self.with_fields()?;
+        let labels = self.with_fields("Metric labels are missing.")?;
         Ok(StmtKind::Metric { name, op, value, labels })
     }
 
@@ -58,7 +62,9 @@ impl Parser<'_, '_> {
         let span = self.cursor.next().span;
         let name = self.cursor.text("job name")?;
         let when = if self.cursor.eat_word("when") { Some(self.expression()?) } else { None };
-        self.cursor.expect_sign(":", "after job name")?;
+        if !self.cursor.eat_sign(":") {
+            return plain("Job header is missing ':'.", name.span);
+        }
         let body = self.block()?;
         program.jobs.push(JobDecl { name, when, body, span });
         Ok(())

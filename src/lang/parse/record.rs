@@ -41,16 +41,16 @@ impl Parser<'_, '_> {
         } else {
             self.lines("record", |parser| parser.record_line(&mut record, &owner))?;
         }
-        Self::refuse_duplicates(&record.fields)?;
+        Self::refuse_duplicates(&record.fields, "Record")?;
         program.records.push(record);
         Ok(())
     }
 
-    fn refuse_duplicates(fields: &[RecordField]) -> Parsed<()> {
+    fn refuse_duplicates(fields: &[RecordField], owner: &str) -> Parsed<()> {
         let mut seen = HashSet::new();
         for field in fields {
             if !seen.insert(field.name.text.as_ref()) {
-                let text = format!("Record declares field '{}' more than once.", field.name.text);
+                let text = format!("{owner} declares field '{}' more than once.", field.name.text);
                 return plain(text, field.name.span);
             }
         }
@@ -229,7 +229,7 @@ impl Parser<'_, '_> {
             }
             Ok(())
         })?;
-        Self::refuse_duplicates(&fields)?;
+        Self::refuse_duplicates(&fields, "Identity")?;
         self.only_identity(program, span)?;
         program.identity = Some(IdentityDecl { name, fields, trust_levels, span });
         Ok(())
@@ -239,14 +239,32 @@ impl Parser<'_, '_> {
         if program.identity.is_some() { plain("Multiple identity declarations found.", span) } else { Ok(()) }
     }
 
+    /// Texts in a row, in brackets, or one per line behind a colon.
     fn trust_levels(&mut self) -> Parsed<Vec<Name>> {
+        let span = self.cursor.span();
+        let levels = if self.cursor.eat_sign(":") {
+            self.lines("trust levels", |parser| {
+                let level = parser.cursor.text("trust level")?;
+                parser.cursor.eat_sign(",");
+                Ok(level)
+            })?
+        } else {
+            self.trust_levels_in_a_row()?
+        };
+        if levels.is_empty() { plain("trust_level list cannot be empty.", span) } else { Ok(levels) }
+    }
+
+    fn trust_levels_in_a_row(&mut self) -> Parsed<Vec<Name>> {
         let bracketed = self.cursor.eat_sign("[");
-        let mut levels = vec![self.cursor.text("trust level")?];
-        while self.cursor.eat_sign(",") {
+        let mut levels = Vec::new();
+        while !self.cursor.at_sign("]") && !self.cursor.at_line_end() {
             levels.push(self.cursor.text("trust level")?);
+            if !self.cursor.eat_sign(",") {
+                break;
+            }
         }
         if bracketed {
-            self.cursor.expect_sign("]", "after the trust levels")?;
+            self.cursor.expect_sign("]", "after list")?;
         }
         Ok(levels)
     }

@@ -309,21 +309,30 @@ impl Parser<'_, '_> {
     fn log_statement(&mut self) -> Parsed<StmtKind> {
         self.cursor.next();
         let word = self.cursor.any_word("a log level")?;
-        let level = match word.text.as_ref() {
+        let level = match word.text.to_lowercase().as_str() {
             "debug" => LogLevel::Debug,
             "info" => LogLevel::Info,
             "warn" => LogLevel::Warn,
             "error" => LogLevel::Error,
-            other => return plain(format!("Unknown log level '{other}'."), word.span),
+            _ => return plain(format!("Unknown log level '{}'.", word.text), word.span),
         };
+        if self.cursor.at_line_end() {
+            return plain("Log statement is missing a message.", self.cursor.span());
+        }
         let message = self.expression()?;
-        let fields = self.with_fields()?;
+        let fields = self.with_fields("Log fields are missing.")?;
         Ok(StmtKind::Log { level, message, fields })
     }
 
-    /// `with MAP`, if it follows.
-    pub(super) fn with_fields(&mut self) -> Parsed<Option<Expr>> {
-        if self.cursor.eat_word("with") { self.expression().map(Some) } else { Ok(None) }
+    /// `with MAP`, if it follows; `missing` says what a bare `with` lacks.
+    pub(super) fn with_fields(&mut self, missing: &str) -> Parsed<Option<Expr>> {
+        if !self.cursor.eat_word("with") {
+            return Ok(None);
+        }
+        if self.cursor.at_line_end() {
+            return plain(missing, self.cursor.span());
+        }
+        self.expression().map(Some)
     }
 
     /// A literal, a name or a state path, as `match` takes it.

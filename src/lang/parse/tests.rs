@@ -202,7 +202,7 @@ fn statements_are_refused_with_the_words_of_the_reference() {
         ("let m is map:\nreturn m", 4, "Expected indented map entries"),
         ("let m is map:\n  text is 1", 4, "Identifier 'text' is reserved."),
         ("return 1 is at 2", 3, "Incomplete comparison after 'is at'."),
-        ("return 1 is not greater than 2", 3, "Unexpected token 'GREATER' in expression"),
+        ("return 1 is not greater than 2", 3, "Unexpected expression at token 'GREATER'"),
         ("return state", 3, "Expected a path after 'state'."),
         ("repeat while true limit 0:\n  return 1", 3, "Loop limit must be greater than zero"),
         ("repeat while true limit x:\n  return 1", 3, "Loop limit must be a whole number"),

@@ -41,7 +41,11 @@ impl Parser<'_, '_> {
     /// The fault of the token here, which cannot stand in `place`.
     pub(super) fn unexpected(&self, place: &str) -> Box<Fault> {
         let token = self.cursor.peek();
-        let what = format!("Unexpected token '{}' in {place}", token.kind.label());
+        let label = token.kind.label();
+        let what = match place {
+            "expression" => format!("Unexpected expression at token '{label}'"),
+            place => format!("Unexpected token '{label}' in {place}"),
+        };
         let (why, fix) = match &token.kind {
             TokenKind::Indent => (
                 "This line is deeper than the one before it, and nothing opened a block.",

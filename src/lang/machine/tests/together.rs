@@ -370,3 +370,24 @@ fn two_tasks_of_one_name_are_refused_before_either_runs() {
     let said = fault(source);
     assert!(said.contains("Parallel task names must be unique"), "{said}");
 }
+
+#[test]
+fn an_async_call_sees_what_the_one_before_it_gave() {
+    let source = r#"
+define function "double":
+  input:
+    n is number
+  return n * 2
+
+flow "main":
+  let a is async call function "double":
+    n is 4
+  let b is async call function "double":
+    n is a
+  await b
+  return b
+"#;
+    assert_eq!(result(source), "16");
+    let failing = source.replace("n is 4", "n is \"x\"");
+    assert_eq!(fault(&failing), "10:18 Expected number but got text");
+}
