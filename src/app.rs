@@ -21,13 +21,16 @@ use tidegate_actors::{
     SuperviseLimits, Upstream, UpstreamLimits, WorkspaceId,
 };
 
-use crate::cli::{Parts, ServeError, banner};
-use crate::config::{self, Config, LaneName, Loaded};
+use crate::cli::service::{AppService, Service};
+use crate::cli::{Parts, ServeError};
+use crate::config::{self, Config, LaneName};
 use crate::http::{self, ByteBudget, Doors, Exposition, HttpMetrics, ModelTable, Served};
 use crate::providers;
 use crate::run::{self, Asker, Speaker, Speech};
 use crate::telemetry::lag::LoopLag;
 use crate::telemetry::log;
+
+mod site;
 
 /// Silence of a connection after which the kernel probes its other end.
 const PROBE_AFTER: Duration = Duration::from_secs(30);
@@ -35,20 +38,21 @@ const PROBE_AFTER: Duration = Duration::from_secs(30);
 /// What the command line is given.
 pub const PARTS: Parts = Parts { serve, asker };
 
-/// Runs a server with `loaded` until it is told to stop.
+/// Runs a server until it is told to stop.
 ///
 /// # Errors
 /// An address that cannot be bound or a provider that cannot be made; nothing was served then.
-pub fn serve(loaded: Loaded) -> Result<(), ServeError> {
+pub fn serve(service: Service) -> Result<(), ServeError> {
+    let Service { loaded, app, spare_ports, banner } = service;
     let _log = log::init(loaded.config.log.level, loaded.config.log.format)?;
     // One TLS implementation in the process, whoever asks first.
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         tracing::debug!("a TLS provider was installed before");
     }
     actix_web::rt::System::new().block_on(async {
-        let running = start(&loaded.config)?;
-        running.engine.ready().await; // the first two equal calls after the banner are a miss and a hit
-        announce(&loaded, running.address())?;
+        let running = start_with(&loaded.config, app, spare_ports)?;
+        running.ready().await; // the first two equal calls after the banner are a miss and a hit
+        announce(&banner(&loaded, &format!("http://{}", running.address())))?;
         running.until(stop_signal()).await
     })
 }
@@ -59,6 +63,7 @@ pub struct Running {
     handles: Vec<ServerHandle>,
     serving: JoinHandle<std::io::Result<()>>,
     engine: Engine,
+    app: Option<site::Open>,
     patience: Duration,
 }
 
@@ -67,14 +72,23 @@ pub struct Running {
 /// # Errors
 /// An address that cannot be bound or a provider that cannot be made; nothing was served then.
 pub fn start(config: &Config) -> Result<Running, ServeError> {
+    start_with(config, None, 0)
+}
+
+/// As [`start`], with an app beside the gateway, and up to `spare_ports` ports above the configured one if it is taken.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_with(config: &Config, app: Option<AppService>, spare_ports: u16) -> Result<Running, ServeError> {
     let mut registry = Registry::default();
     let lag = LoopLag::register(&mut registry);
-    let doors = web::Data::new(doors(config, registry)?);
-    let (servers, address) = bind(config, &doors, &lag)?;
+    let (mounted, app) = site::open(config, app)?;
+    let doors = web::Data::new(Doors { app: mounted, ..doors(config, registry)? });
+    let (servers, address) = bind(config, &doors, &lag, spare_ports)?;
     let patience = Duration::from_millis(config.listen.shutdown_ms);
     let handles = servers.iter().map(Server::handle).collect();
     let serving = actix_web::rt::spawn(async { try_join_all(servers).await.map(drop) });
-    Ok(Running { address, handles, serving, engine: doors.engine.clone(), patience })
+    Ok(Running { address, handles, serving, engine: doors.engine.clone(), app, patience })
 }
 
 impl Running {
@@ -83,12 +97,20 @@ impl Running {
         self.address
     }
 
+    /// Waits until what can be remembered is.
+    pub async fn ready(&self) {
+        self.engine.ready().await;
+        if let Some(app) = &self.app {
+            app.ready().await;
+        }
+    }
+
     /// Serves until `stop` is ready, then lets admitted calls end for `listen.shutdown_ms`.
     ///
     /// # Errors
     /// Those of the listening sockets.
     pub async fn until(self, stop: impl Future<Output = ()> + 'static) -> Result<(), ServeError> {
-        let Self { address: _, handles, serving, engine, patience } = self;
+        let Self { address: _, handles, serving, engine, app, patience } = self;
         let stopping = actix_web::rt::spawn(async move {
             stop.await;
             tracing::info!("draining");
@@ -99,7 +121,10 @@ impl Running {
         });
         serving.await??;
         stopping.abort();
-        Ok(())
+        match app {
+            Some(app) => app.close(patience).await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -157,6 +182,7 @@ fn doors(config: &Config, mut registry: Registry) -> Result<Doors, ServeError> {
         exposition: Exposition::new(registry),
         workspace: WorkspaceId::default_workspace(),
         config: config.clone(),
+        app: None,
     })
 }
 
@@ -227,6 +253,7 @@ fn bind(
     config: &Config,
     doors: &web::Data<Doors>,
     lag: &LoopLag,
+    spare_ports: u16,
 ) -> Result<(Vec<Server>, SocketAddr), ServeError> {
     let listen = &config.listen;
     let host = listen.ip().ok_or_else(|| format!("listen.host {:?} is no address", listen.host))?;
@@ -239,9 +266,10 @@ fn bind(
     let mut made = Vec::with_capacity(servers);
     for _ in 0..servers {
         let mut sockets = Vec::with_capacity(addresses.len());
-        for address in &mut addresses {
-            let socket =
-                socket(*address, config).map_err(|error| format!("cannot listen on {address}: {error}"))?;
+        for (at, address) in addresses.iter_mut().enumerate() {
+            let spare_ports = if at == 0 { spare_ports } else { 0 };
+            let socket = free_socket(*address, config, spare_ports)
+                .map_err(|error| format!("cannot listen on {address}: {error}"))?;
             *address = socket.local_addr()?; // a free port, once taken, is everybody's
             sockets.push(socket);
         }
@@ -249,6 +277,20 @@ fn bind(
     }
     let address = addresses.first().copied().ok_or("no address was bound")?;
     Ok((made, address))
+}
+
+/// A socket at the address, or at the next of so many ports above that is not taken.
+fn free_socket(address: SocketAddr, config: &Config, spare_ports: u16) -> std::io::Result<TcpListener> {
+    let mut made = socket(address, config);
+    for port in (1..=spare_ports).map_while(|above| address.port().checked_add(above)) {
+        match &made {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                made = socket(SocketAddr::new(address.ip(), port), config);
+            }
+            _ => break,
+        }
+    }
+    made
 }
 
 fn socket(address: SocketAddr, config: &Config) -> std::io::Result<TcpListener> {
@@ -299,9 +341,9 @@ fn probe_when_silent(connection: &dyn Any, _: &mut Extensions) {
     }
 }
 
-fn announce(loaded: &Loaded, address: SocketAddr) -> Result<(), ServeError> {
+fn announce(banner: &str) -> Result<(), ServeError> {
     let mut out = std::io::stdout().lock();
-    write!(out, "{}", banner(loaded, &format!("http://{address}")))?;
+    write!(out, "{banner}")?;
     out.flush()?;
     Ok(())
 }

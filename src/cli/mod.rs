@@ -22,17 +22,19 @@ mod progress;
 mod prove;
 mod run;
 mod serve;
+pub mod service;
 mod settings;
 mod table;
 mod timeline;
 
+use self::service::Service;
 pub use serve::banner;
 
 /// What commands need from the composition, which they must not name.
 #[derive(Clone, Copy)]
 pub struct Parts {
     /// Runs a server until it is told to stop.
-    pub serve: fn(Loaded) -> Result<(), ServeError>,
+    pub serve: fn(Service) -> Result<(), ServeError>,
     /// Makes who answers the asks of a program; in a running actix `System`.
     pub asker: fn(&Config, &Performance) -> Result<Asker, ServeError>,
 }
@@ -54,6 +56,7 @@ config/tidegate.toml lists every key with its unit and reason.";
 const SERVE_EXAMPLES: &str = "\
 Examples:
   tidegate serve
+  tidegate serve app.ai                   its routes, /api/action and /api/ui beside the gateway's paths
   tidegate serve --port 0                 take a free port and print it
   TIDEGATE_GATEWAY_CACHE=off tidegate serve --config up.toml
 
@@ -116,7 +119,13 @@ struct Cli {
 enum Command {
     /// Start the server
     #[command(after_help = SERVE_EXAMPLES)]
-    Serve(SettingArgs),
+    Serve {
+        /// An app to serve beside the gateway
+        #[arg(value_name = "APP.AI")]
+        app: Option<PathBuf>,
+        #[command(flatten)]
+        settings: SettingArgs,
+    },
     /// Run one flow of an app
     #[command(after_help = RUN_EXAMPLES)]
     Run(run::RunArgs),
@@ -254,7 +263,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>, parts: Parts) -> ExitCode {
         Err(error) => return usage(&error),
     };
     let done = match cli.command {
-        Command::Serve(settings) => serve::run(&settings, parts.serve),
+        Command::Serve { app, settings } => match serve::run(app.as_deref(), &settings, parts.serve) {
+            Ok(well) => return code(well),
+            Err(text) => Err(text),
+        },
         Command::Run(args) => return code(run::run(&args, parts)),
         Command::Prove(args) => return code(prove::run(&args, parts)),
         Command::Explain(args) => return code(explain::run(&args, parts)),

@@ -12,6 +12,7 @@ use crate::lang::memory::Memory;
 use crate::lang::value::{JsonStyle, Map, Value, parse_json};
 use crate::lang::{App, load, report};
 use crate::run::capability_fault;
+use crate::run::routing::reserved_claims;
 
 /// Bytes of one app's source.
 const MOST_BYTES: u64 = 16 << 20;
@@ -48,20 +49,17 @@ impl Program {
     /// # Errors
     /// Every fault of the settings, or every independent fault of the program.
     pub fn open(path: &Path, args: LoadArgs) -> Result<Self, Refused> {
-        let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
-        let source = read(path).map_err(Refused::Settings)?;
-        let mut env = variables(&folder.join(VARIABLES)).map_err(Refused::Settings)?;
-        env.extend(args.env.clone());
-        // A file named on the command line is meant from where the command is given.
-        let file = args.file.map(|file| std::path::absolute(&file).unwrap_or(file));
-        let loaded = config::load(&LoadArgs { file, folder, env: env.clone(), ..args })
-            .map_err(|faults| Refused::Settings(faults.to_string()))?;
+        let Settings { source, env, loaded } = settings(path, args)?;
         let app = match load(&source) {
             Ok(app) => Arc::new(app),
             Err(faults) => return Err(Refused::Program(faults, source)),
         };
-        let settings = &loaded.config.performance;
-        if let Some(fault) = capability_fault(&app, settings, &enabled_by(&loaded)) {
+        let claims = reserved_claims(app.tree());
+        if !claims.is_empty() {
+            return Err(Refused::Program(claims, source));
+        }
+        let performance = &loaded.config.performance;
+        if let Some(fault) = capability_fault(&app, performance, &enabled_by(&loaded)) {
             return Err(Refused::Program(vec![fault], source));
         }
         Ok(Self { path: path.to_path_buf(), source, app, loaded, env })
@@ -128,6 +126,26 @@ impl Program {
             (None, _) => Err(format!("Multiple flows found. Name one of: {}.", listed(&names))),
         }
     }
+}
+
+/// What lies around an app, and its text.
+pub(super) struct Settings {
+    source: String,
+    env: BTreeMap<String, String>,
+    pub(super) loaded: Loaded,
+}
+
+/// Reads everything but the program.
+pub(super) fn settings(path: &Path, args: LoadArgs) -> Result<Settings, Refused> {
+    let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+    let source = read(path).map_err(Refused::Settings)?;
+    let mut env = variables(&folder.join(VARIABLES)).map_err(Refused::Settings)?;
+    env.extend(args.env.clone());
+    // A file named on the command line is meant from where the command is given.
+    let file = args.file.map(|file| std::path::absolute(&file).unwrap_or(file));
+    let loaded = config::load(&LoadArgs { file, folder, env: env.clone(), ..args })
+        .map_err(|faults| Refused::Settings(faults.to_string()))?;
+    Ok(Settings { source, env, loaded })
 }
 
 impl Refused {

@@ -2,16 +2,35 @@
 //! request. Must not know how the server works.
 
 use std::fmt::Write;
+use std::path::Path;
 
+use super::service::Service;
 use super::{ServeError, SettingArgs};
 use crate::config::{ANY_MODEL, CacheMode, Config, Loaded};
 
+/// Serves until told to stop; true if it went well.
 pub(super) fn run(
+    app: Option<&Path>,
     settings: &SettingArgs,
-    serve: impl FnOnce(Loaded) -> Result<(), ServeError>,
-) -> Result<(), String> {
-    let loaded = settings.load()?;
-    serve(loaded).map_err(|error| error.to_string())
+    serve: impl FnOnce(Service) -> Result<(), ServeError>,
+) -> Result<bool, String> {
+    let service = match app {
+        None => Service { loaded: settings.load()?, app: None, spare_ports: 0, banner },
+        Some(path) => match Service::of_app(path, settings.load_args(), 0, app_banner) {
+            Ok(service) => service,
+            Err(refused) => {
+                refused.print(path);
+                return Ok(false);
+            }
+        },
+    };
+    serve(service).map(|()| true).map_err(|error| error.to_string())
+}
+
+/// What a person should know when an app is served: as [`banner`], and where the app is.
+fn app_banner(loaded: &Loaded, url: &str) -> String {
+    let app = format!("  {:<11}{url}/api/ui lists its pages, {url}/api/health says how it is\n", "app");
+    banner(loaded, url) + &app
 }
 
 /// What a person should know when a server has started at `url`: where it is, who may use it, who answers, what is off.

@@ -11,6 +11,7 @@ use tidegate_actors::ports::provider::{Fault, FaultKind};
 use tidegate_actors::{Blame, CallError, CallId, ErrorKind, Retry, Stage};
 
 use crate::dialect::error::{self as bodies, ApiError, BadRequest, UpstreamError};
+use crate::run::routing::refused;
 
 /// Longest pause ever asked of a client: SDKs give up on or sit out longer ones.
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
@@ -21,6 +22,8 @@ pub(crate) enum Shape {
     OpenAi,
     Anthropic,
     Api,
+    /// As `.ai` apps tell theirs.
+    App,
 }
 
 impl Shape {
@@ -171,6 +174,7 @@ impl DoorError {
             (Shape::Anthropic, None) => {
                 bodies::anthropic(bodies::anthropic_type(self.status), &self.message, Some(&id))
             }
+            (Shape::App, _) => refused(self.status, &self.message, self.remedy()).json().into_bytes(),
             (Shape::Api, _) => bodies::api_v1(&ApiError {
                 message: &self.message,
                 kind: bodies::openai_type(self.status),
@@ -181,6 +185,15 @@ impl DoorError {
                 retry: self.retry.name(),
                 call_id: Some(&id),
             }),
+        }
+    }
+
+    /// What to do about it, in a sentence.
+    fn remedy(&self) -> &'static str {
+        match (self.retry, self.blame) {
+            (Retry::Safe | Retry::After(_), _) => "Ask again in a moment.",
+            (Retry::Never, Blame::Caller) => "Correct the request.",
+            (Retry::Never, _) => "Look into the log of the server.",
         }
     }
 

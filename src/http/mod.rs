@@ -4,6 +4,7 @@
 //! not decide what the engine decides.
 
 mod answer;
+mod app;
 mod budget;
 mod coding;
 mod error;
@@ -30,6 +31,7 @@ use crate::config::Config;
 
 use memo::RequestMemo;
 
+pub use app::Mounted;
 pub use budget::ByteBudget;
 pub use meter::{HttpMetrics, Metered};
 pub use metrics::Exposition;
@@ -54,6 +56,8 @@ pub struct Doors {
     pub meter: HttpMetrics,
     /// The workspace of an instance without keys.
     pub workspace: WorkspaceId,
+    /// The app served beside the gateway, if there is one.
+    pub app: Option<Mounted>,
 }
 
 /// What the doors of one worker need.
@@ -68,13 +72,14 @@ pub fn routes(doors: &web::Data<Doors>) -> impl FnOnce(&mut web::ServiceConfig) 
     move |app| {
         let metrics_endpoint = doors.config.observability.metrics_endpoint.clone();
         let desk = Desk { doors: doors.clone(), memo: RequestMemo::new(&doors.memos) };
-        app.app_data(doors)
+        app.app_data(doors.clone())
             .app_data(web::ThinData(Rc::new(desk)))
             .service(taking("/v1/chat/completions", post().to(routes::chat::completions)))
             .service(taking("/v1/embeddings", post().to(routes::embeddings::create)))
             .service(taking("/v1/messages", post().to(routes::chat::messages)))
-            .service(taking("/v1/messages/count_tokens", post().to(routes::forward::count_tokens)))
-            .service(giving("/health", get().to(routes::health::health)))
+            .service(taking("/v1/messages/count_tokens", post().to(routes::forward::count_tokens)));
+        app::mount(app, &doors);
+        app.service(giving("/health", get().to(routes::health::health)))
             .service(giving("/ready", get().to(routes::health::ready)))
             .service(giving("/metrics", get().to(routes::metrics::text)))
             .service(giving(&metrics_endpoint, get().to(routes::metrics::json)))

@@ -7,7 +7,7 @@ use futures_util::stream::FuturesUnordered;
 
 use super::ask::{Asker, Told};
 use crate::lang::Machine;
-use crate::lang::machine::{Ask, Outcome, Progress};
+use crate::lang::machine::{Ask, Outcome, Progress, Yielded};
 
 /// Instructions between two looks at what else there is to do on this thread: well under a millisecond.
 const SLICE: u64 = 20_000;
@@ -41,11 +41,22 @@ pub fn begin(mut machine: Machine) -> Begun {
 }
 
 /// Drives a run to its end. Dropping the future ends the run without a result and without committing anything.
-pub async fn drive(mut machine: Box<Machine>, first: Vec<Ask>, asker: &Asker) -> Ran {
+pub async fn drive(machine: Box<Machine>, first: Vec<Ask>, asker: &Asker) -> Ran {
+    drive_telling(machine, first, asker, |_| {}).await
+}
+
+/// As [`drive`]; messages of `yield` are told where the run pauses before its end. The outcome has all of them.
+pub async fn drive_telling(
+    mut machine: Box<Machine>,
+    first: Vec<Ask>,
+    asker: &Asker,
+    mut tell: impl FnMut(Vec<Yielded>),
+) -> Ran {
     let mut open = FuturesUnordered::new();
     let mut handles: Vec<(u64, AbortHandle)> = Vec::new();
     let mut told = Vec::new();
     let mut asks = first;
+    let mut yielded = 0;
     loop {
         for ask in asks.drain(..) {
             let (handle, registration) = AbortHandle::new_pair();
@@ -53,7 +64,13 @@ pub async fn drive(mut machine: Box<Machine>, first: Vec<Ask>, asker: &Asker) ->
             open.push(Abortable::new(asker.ask(ask), registration));
         }
         // What was answered meanwhile goes in at once; only a run that can do nothing waits.
-        match machine.advance(SLICE) {
+        let progress = machine.advance(SLICE);
+        let news = machine.yielded(yielded);
+        if !news.is_empty() {
+            yielded += news.len();
+            tell(news);
+        }
+        match progress {
             Progress::Done(outcome) => {
                 told.sort_by_key(|told: &Told| told.ask.id);
                 return Ran { outcome: *outcome, told };

@@ -10,10 +10,12 @@ mod explain;
 mod gate;
 mod host;
 mod mock;
+mod observed;
 pub mod pages;
 pub mod payload;
 pub mod prove;
 pub mod routing;
+pub mod site;
 mod speech;
 #[cfg(test)]
 mod tests;
@@ -21,10 +23,11 @@ mod trouble;
 
 pub use ask::{Asker, Speaker, Told};
 pub use counters::Counters;
-pub use drive::{Begun, Ran, begin, drive};
+pub use drive::{Begun, Ran, begin, drive, drive_telling};
 pub use explain::{Explained, explain};
 pub use gate::{capability_fault, embed_group, engine_config};
-pub use host::{Host, Lost, Question};
+pub use host::{Host, Kept, Lost, Question, Tell};
 pub use mock::Mock;
+pub use observed::Observed;
 pub use speech::Speech;
 pub use trouble::Trouble;

@@ -40,7 +40,7 @@ fn question(flow: &str, input: Value) -> Question {
     Question { flow: flow.to_owned(), input, identity: None }
 }
 
-async fn result(host: &Host, flow: &str, input: Value) -> String {
+async fn result(host: &Arc<Host>, flow: &str, input: Value) -> String {
     let ran = host.run(question(flow, input)).await.expect("nothing was torn away");
     ran.outcome.result.expect("a result").to_json(JsonStyle::Compact)
 }

@@ -6,6 +6,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -14,7 +15,8 @@ use bytes::Bytes;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value as Json;
 use tidegate::app;
-use tidegate::config::{LoadArgs, Loaded, load};
+use tidegate::cli::service::{AppService, Service};
+use tidegate::config::{Config, Flag, LoadArgs, Loaded, load};
 use tokio::sync::oneshot;
 
 use crate::upstream::Upstream;
@@ -27,6 +29,7 @@ pub(crate) struct Gateway {
     address: SocketAddr,
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
 }
 
 /// An answer that was read to its end.
@@ -73,11 +76,32 @@ impl Gateway {
     /// A server with this configuration; its port is a free one.
     pub(crate) fn start(toml: &str) -> Self {
         let loaded = loaded(toml);
+        let gateway = Self::begin(move || (loaded.config, None));
+        gateway.wait_for_cache();
+        gateway
+    }
+
+    /// A server of the app `app.ai` in `folder`, as `tidegate serve` makes it.
+    pub(crate) fn serving(folder: &Path, env: &[(&str, &str)]) -> Self {
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let flag = |path, text: &str| Flag { path, name: "--test", text: text.to_owned() };
+        let flags = vec![flag("listen.port", "0"), flag("listen.workers", "2")];
+        let (path, args) = (folder.join("app.ai"), LoadArgs { env, flags, ..LoadArgs::default() });
+        Self::begin(move || {
+            let service = Service::of_app(&path, args, 0, |_, _| String::new());
+            let service = service.unwrap_or_else(|_| panic!("{} cannot be served", path.display()));
+            (service.loaded.config, service.app)
+        })
+    }
+
+    fn begin(parts: impl FnOnce() -> (Config, Option<AppService>) + Send + 'static) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let (started, address) = mpsc::channel();
-        thread::spawn(move || {
+        let thread = thread::spawn(move || {
+            let (config, service) = parts();
             actix_rt::System::new().block_on(async move {
-                let running = app::start(&loaded.config).expect("the server starts");
+                let running = app::start_with(&config, service, 0).expect("the server starts");
+                running.ready().await;
                 started.send(running.address()).expect("the test waits for it");
                 let stop = async move { drop(stopped.await) };
                 running.until(stop).await.expect("the server ends when told");
@@ -86,9 +110,14 @@ impl Gateway {
         let address = address.recv().expect("the server said where it is");
         let client =
             reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client can be made");
-        let gateway = Self { address, client, stop: Some(stop) };
-        gateway.wait_for_cache();
-        gateway
+        Self { address, client, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Tells the server to end and waits until it has.
+    pub(crate) fn end(mut self) {
+        drop(self.stop.take());
+        let thread = self.thread.take().expect("ended once");
+        thread.join().expect("the server ends well");
     }
 
     /// A server answers before its cache actor is up, and then keeps nothing.

@@ -38,6 +38,6 @@ pub(crate) async fn page(request: HttpRequest, file: web::Path<String>) -> HttpR
             }
             response.content_type(file.content_type).body(file.bytes.into_owned())
         }
-        _ => super::fallback(request).await,
+        _ => super::not_found(&request),
     }
 }

@@ -20,6 +20,11 @@ fn accepts(headers: &HeaderMap, what: &str) -> bool {
     accepted.is_some_and(|value| value.contains(what))
 }
 
+/// Whether the path of the JSON counters is asked for text.
+pub(crate) fn wants_text(headers: &HeaderMap) -> bool {
+    accepts(headers, "text/plain") || accepts(headers, "openmetrics")
+}
+
 /// The performance counters.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Counters {
@@ -66,7 +71,7 @@ pub(crate) async fn text(request: HttpRequest, doors: web::Data<Doors>) -> HttpR
     (status = "4XX", description = "Refused", body = ApiProblem),
 ))]
 pub(crate) async fn json(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
-    if accepts(request.headers(), "text/plain") || accepts(request.headers(), "openmetrics") {
+    if wants_text(request.headers()) {
         return text(request, doors).await;
     }
     if let Err(error) = guard::admit(&request) {

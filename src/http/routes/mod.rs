@@ -13,19 +13,28 @@ pub(crate) mod purge;
 
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web};
 use tidegate_actors::CallId;
 
 use super::error::{DoorError, Shape};
-use super::guard;
+use super::{Doors, app, guard};
+use crate::run::routing::is_reserved;
 
 fn shape(request: &HttpRequest) -> Shape {
     Shape::of(request.path(), request.headers().contains_key("anthropic-version"))
 }
 
-/// Nothing else claimed the path: 404 in the shape its prefix suggests.
-pub(crate) async fn fallback(request: HttpRequest) -> HttpResponse {
-    DoorError::not_found(request.path()).respond(shape(&request), CallId::fresh())
+/// Nothing else claimed the path: 404 in the shape its prefix suggests, or in the app's words.
+pub(crate) async fn fallback(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
+    match doors.app.is_some() && !is_reserved(request.path()) {
+        true => app::missing(&request),
+        false => not_found(&request),
+    }
+}
+
+/// A path of the gateway where nothing is.
+pub(crate) fn not_found(request: &HttpRequest) -> HttpResponse {
+    DoorError::not_found(request.path()).respond(shape(request), CallId::fresh())
 }
 
 /// A known path asked with a method it does not have: 405, or for OPTIONS which it has.

@@ -125,6 +125,17 @@ impl Machine {
         self.look(strand);
     }
 
+    /// Messages of `yield` from number `from` on, counted from zero, that no other can come before any more. Nothing once
+    /// the run is over: its outcome has them.
+    #[must_use]
+    pub fn yielded(&self, from: usize) -> Vec<Yielded> {
+        let root =
+            self.strands[ROOT].as_ref().filter(|_| !matches!(self.phase, Phase::Ended(_) | Phase::Over));
+        let yields = root.and_then(|root| root.effects.yields.get(from..)).unwrap_or_default();
+        let number = |at: usize| u64::try_from(from + at + 1).unwrap_or(u64::MAX);
+        yields.iter().enumerate().map(|(at, told)| Yielded { sequence: number(at), ..told.clone() }).collect()
+    }
+
     /// Asks that nobody waits for any more since the last call of this; their answers would be ignored.
     pub fn take_cancelled(&mut self) -> Vec<u64> {
         std::mem::take(&mut self.cancelled)

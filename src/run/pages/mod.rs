@@ -13,7 +13,8 @@ use crate::lang::ast::Program;
 use crate::lang::fault::Fault;
 use crate::lang::value::Value;
 
-pub use action::{Action, Deed};
+pub use action::{Action, Deed, Form};
+pub(in crate::run) use elements::fields;
 
 /// The pages of an app, and the app with the flows its pages add.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ pub use reply::{Reply, problem, refused, status};
 /// The routes of an app.
 #[derive(Debug, Default)]
 pub struct Routes {
-    routes: Vec<Route>,
+    routes: Vec<Arc<Route>>,
 }
 
 /// One route.
@@ -44,7 +44,7 @@ enum Segment {
 #[derive(Debug)]
 pub struct Found<'r> {
     /// The route.
-    pub route: &'r Route,
+    pub route: &'r Arc<Route>,
     captures: Vec<(&'r Arc<str>, String)>,
 }
 
@@ -58,7 +58,8 @@ impl Routes {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let mut routes: Vec<Route> = tree.routes.iter().map(Route::of).collect();
+        let mut routes: Vec<Arc<Route>> =
+            tree.routes.iter().map(|route| Arc::new(Route::of(route))).collect();
         // Of several that match the last name answers: it is looked at first.
         routes.sort_by(|a, b| b.name.cmp(&a.name));
         Ok(Self { routes })
@@ -105,7 +106,7 @@ impl Route {
         self.segments.iter().all(|segment| matches!(segment, Segment::Literal(_)))
     }
 
-    fn matched(&self, parts: &[&str]) -> Option<Found<'_>> {
+    fn matched<'r>(self: &'r Arc<Self>, parts: &[&str]) -> Option<Found<'r>> {
         if parts.len() != self.segments.len() {
             return None;
         }

@@ -1,0 +1,135 @@
+//! Each door of an app: its request read, the site asked, the answer worded.
+
+use std::sync::Arc;
+
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::course::Course;
+use super::{Fixed, Mounted, admit, events, is_gateway, refuse, respond, unsupported_version, wrong_method};
+use crate::http::{Doors, intake, routes};
+use crate::lang::value::{Map, Value};
+use crate::run::Lost;
+use crate::run::routing::{Reply, body, query, refused};
+use crate::run::site::{Site, lost, no_action_id};
+
+const NOT_FOUND: &str = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Not found</title></head>\
+    <body><h1>Not found</h1><p>Nothing of this app answers here. <a href=\"/api/ui\">/api/ui</a> lists its pages, \
+    <a href=\"/docs\">/docs</a> the paths of the gateway.</p></body></html>\n";
+
+/// A request that is the app's.
+pub(crate) async fn answer(
+    request: HttpRequest,
+    payload: web::Payload,
+    doors: web::Data<Doors>,
+) -> HttpResponse {
+    if let Err(refused) = admit(&request) {
+        return refused;
+    }
+    let done = match doors.app.as_ref() {
+        Some(Mounted::Broken(reply)) => return respond(reply),
+        Some(Mounted::Site(site)) => of_site(Arc::clone(site), &request, payload, &doors).await,
+        None => return routes::fallback(request, doors).await,
+    };
+    done.unwrap_or_else(|refused| refused)
+}
+
+async fn of_site(
+    site: Arc<Site>,
+    request: &HttpRequest,
+    mut payload: web::Payload,
+    doors: &web::Data<Doors>,
+) -> Result<HttpResponse, HttpResponse> {
+    let (method, path) = (request.method(), request.path());
+    let fixed = Fixed::of(&site, path);
+    let found = site.routes().find(method.as_str(), path);
+    let route = found.filter(|found| found.route.is_literal() || fixed.is_none() && !is_gateway(path));
+    if let (None, Some(fixed)) = (&route, &fixed) {
+        return self::fixed(&site, fixed, request, payload, doors).await;
+    }
+    let Some(found) = route else { return Ok(missing(request)) };
+    let taken = intake::body(doors, request, &mut payload).await.map_err(|error| refuse(&error))?;
+    let fields = body(&taken.bytes).map_err(|reply| respond(&reply))?;
+    let input = found.input(request.query_string(), fields);
+    let wants_events = query(request.query_string()).any(|(name, value)| name == "stream" && value == "true");
+    let flow = Arc::clone(&found.route.flow);
+    let course = Course::begin(Arc::clone(&site), flow, input);
+    let clock = Arc::clone(doors.engine.clock());
+    let route = Arc::clone(found.route);
+    let shape = move |outcome: &_| route.reply(outcome);
+    Ok(events::answer(course, wants_events, shape, clock, taken.share).await)
+}
+
+async fn fixed(
+    site: &Arc<Site>,
+    fixed: &Fixed,
+    request: &HttpRequest,
+    mut payload: web::Payload,
+    doors: &web::Data<Doors>,
+) -> Result<HttpResponse, HttpResponse> {
+    if !fixed.takes(request.method()) {
+        return Err(wrong_method(request, fixed));
+    }
+    if matches!(fixed, Fixed::VersionedUi | Fixed::VersionedAction(_))
+        && !site.trusts(token(request.headers()))
+    {
+        let fix = "Send the token as X-API-Token, or as Authorization: Bearer.";
+        return Err(respond(&refused(401, "API token is missing or wrong.", fix)));
+    }
+    let told = |value: Result<Value, Lost>| value.map_or_else(lost, Reply::ok);
+    let reply = match fixed {
+        Fixed::Action | Fixed::VersionedAction(_) => {
+            let taken = intake::body(doors, request, &mut payload).await.map_err(|error| refuse(&error))?;
+            match body(&taken.bytes) {
+                Ok(fields) => action(site, fixed, &fields).await,
+                Err(reply) => reply,
+            }
+        }
+        Fixed::Ui => told(site.manifest().await),
+        Fixed::UiActions => told(site.actions().await),
+        Fixed::UiState => told(site.ui_state().await),
+        Fixed::State => told(site.state().await),
+        Fixed::VersionedUi => told(site.versioned_manifest().await),
+        Fixed::Health => Reply::ok(site.health()),
+        Fixed::Logs => Reply::ok(site.logs()),
+        Fixed::Traces => Reply::ok(site.traces()),
+        Fixed::Metrics if routes::metrics::wants_text(request.headers()) => {
+            return Ok(routes::metrics::text(request.clone(), doors.clone()).await);
+        }
+        Fixed::Metrics => Reply::ok(site.metrics()),
+    };
+    Ok(respond(&reply))
+}
+
+/// Carries out an action: its id stands in the body, or in a versioned path.
+async fn action(site: &Arc<Site>, fixed: &Fixed, fields: &Map) -> Reply {
+    let id = match fixed {
+        Fixed::VersionedAction(id) => Some(id.as_str()),
+        _ => fields.get("id").and_then(Value::as_text).map(AsRef::as_ref),
+    };
+    match id.filter(|id| !id.is_empty()) {
+        Some(id) => site.act(id, fields.get("payload")).await.unwrap_or_else(lost),
+        None => no_action_id(),
+    }
+}
+
+fn token(headers: &HeaderMap) -> Option<&str> {
+    let own = headers.get("x-api-token").and_then(|value| value.to_str().ok());
+    let bearer = || headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ");
+    own.or_else(bearer)
+}
+
+/// Nothing claimed the path, and there is an app: a page for people, as what they typed is mostly a path of an app.
+pub(crate) fn missing(request: &HttpRequest) -> HttpResponse {
+    let path = request.path();
+    if let Err(refused) = admit(request) {
+        return refused;
+    }
+    let version = path.strip_prefix("/api/v").map(|rest| rest.split('/').next().unwrap_or_default());
+    match version {
+        Some(digits) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            unsupported_version()
+        }
+        _ => HttpResponse::NotFound().content_type("text/html; charset=utf-8").body(NOT_FOUND),
+    }
+}

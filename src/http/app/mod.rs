@@ -1,0 +1,139 @@
+//! The doors of an `.ai` app that is served beside the gateway: which requests are its own, and which door takes them.
+//!
+//! Must not decide what an app answers; `run::site` does.
+
+mod course;
+mod doors;
+mod events;
+
+use actix_web::guard::GuardContext;
+use actix_web::http::Method;
+use actix_web::{HttpRequest, HttpResponse, web};
+use tidegate_actors::CallId;
+
+use super::error::{DoorError, Shape};
+use super::{Doors, guard, routes};
+use crate::run::routing::{Reply, is_reserved, problem, refused};
+use crate::run::site::Site;
+
+pub(crate) use doors::{answer, missing};
+
+/// The app of a server.
+pub enum Mounted {
+    /// One that loaded.
+    Site(std::sync::Arc<Site>),
+    /// One that did not, and what every request for it is answered.
+    Broken(Reply),
+}
+
+impl Mounted {
+    /// An app that did not load because of `fault`.
+    #[must_use]
+    pub fn broken(fault: &crate::lang::fault::Fault) -> Self {
+        Self::Broken(problem(fault))
+    }
+}
+
+/// A fixed path of an app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Fixed {
+    Action,
+    Ui,
+    UiActions,
+    UiState,
+    State,
+    Health,
+    Logs,
+    Traces,
+    Metrics,
+    VersionedUi,
+    VersionedAction(String),
+}
+
+impl Fixed {
+    fn of(site: &Site, path: &str) -> Option<Self> {
+        let path = path.trim_end_matches('/');
+        Some(match path {
+            "/api/action" => Self::Action,
+            "/api/ui" => Self::Ui,
+            "/api/ui/actions" => Self::UiActions,
+            "/api/ui/state" => Self::UiState,
+            "/api/state" => Self::State,
+            "/api/health" => Self::Health,
+            "/api/logs" => Self::Logs,
+            "/api/traces" => Self::Traces,
+            "/api/v1/ui" => Self::VersionedUi,
+            _ if site.is_metrics(path) => Self::Metrics,
+            _ => Self::VersionedAction(path.strip_prefix("/api/v1/actions/")?.to_owned()),
+        })
+    }
+
+    const fn takes_body(&self) -> bool {
+        matches!(self, Self::Action | Self::VersionedAction(_))
+    }
+
+    fn takes(&self, method: &Method) -> bool {
+        match self.takes_body() {
+            true => method == Method::POST,
+            false => method == Method::GET || method == Method::HEAD,
+        }
+    }
+}
+
+/// Whether the gateway answers this path, reserved or not.
+fn is_gateway(path: &str) -> bool {
+    matches!(path, "/health" | "/ready" | "/docs") || path.starts_with("/docs/")
+}
+
+/// Whether a request is the app's: one of its fixed paths, or a route. A path that the server has keeps its meaning
+/// unless a route names it word for word.
+fn claims(mounted: &Mounted, method: &Method, path: &str) -> bool {
+    let site = match mounted {
+        Mounted::Broken(_) => return !is_reserved(path) && !is_gateway(path),
+        Mounted::Site(site) => site,
+    };
+    if Fixed::of(site, path).is_some() {
+        return true;
+    }
+    let found = site.routes().find(method.as_str(), path);
+    found.is_some_and(|found| found.route.is_literal() || !is_gateway(path))
+}
+
+/// Adds the app's doors to the app of one worker.
+pub(super) fn mount(app: &mut web::ServiceConfig, doors: &web::Data<Doors>) {
+    if doors.app.is_none() {
+        return;
+    }
+    let doors = doors.clone();
+    let ours = move |context: &GuardContext<'_>| {
+        let head = context.head();
+        doors.app.as_ref().is_some_and(|mounted| claims(mounted, &head.method, head.uri.path()))
+    };
+    let door = web::resource("/{tail:.*}").guard(actix_web::guard::fn_guard(ours));
+    app.service(door.default_service(web::route().to(answer)));
+}
+
+fn respond(reply: &Reply) -> HttpResponse {
+    let status = actix_web::http::StatusCode::from_u16(reply.status);
+    HttpResponse::build(status.unwrap_or(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR))
+        .content_type("application/json")
+        .body(reply.json())
+}
+
+/// An answer in the shape of apps to what any door may refuse.
+fn refuse(error: &DoorError) -> HttpResponse {
+    error.respond(Shape::App, CallId::fresh())
+}
+
+fn wrong_method(request: &HttpRequest, fixed: &Fixed) -> HttpResponse {
+    let allowed = if fixed.takes_body() { "POST, OPTIONS" } else { "GET, HEAD, OPTIONS" };
+    routes::wrong_method(request, allowed)
+}
+
+fn admit(request: &HttpRequest) -> Result<(), HttpResponse> {
+    guard::admit(request).map_err(|error| refuse(&error))
+}
+
+fn unsupported_version() -> HttpResponse {
+    respond(&refused(404, "Unsupported API version.", "Use /api/v1."))
+}

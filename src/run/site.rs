@@ -1,0 +1,331 @@
+//! Owns an app as it is served: its pages, routes and records behind one host, and what each of its fixed questions is
+//! answered. Must not know HTTP beyond statuses, nor sockets.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
+
+use super::host::{Host, Kept, Lost, Question, Tell};
+use super::pages::{Page, Pages, fields};
+use super::payload;
+use super::routing::{Reply, Routes, refused};
+use super::{Asker, Ran};
+use crate::config::Performance;
+use crate::lang::ast::Program;
+use crate::lang::fault::{Fault, Guide};
+use crate::lang::records::{Schema, visible};
+use crate::lang::value::{JsonStyle, Map, Value};
+
+/// What an app is served with.
+pub struct Fittings {
+    /// Who answers its asks.
+    pub asker: Asker,
+    /// Its settings.
+    pub settings: Performance,
+    /// Whether log lines and metrics are collected.
+    pub observing: bool,
+    /// Who its callers are, as far as the environment says.
+    pub identity: Option<Map>,
+    /// What callers of `/api/v1/ui` and `/api/v1/actions` must show.
+    pub token: Option<String>,
+    /// What was kept before.
+    pub kept: Kept,
+}
+
+/// An app that is served.
+pub struct Site {
+    host: Arc<Host>,
+    pages: Pages,
+    routes: Routes,
+    tables: Vec<Table>,
+    identity: Option<Map>,
+    token: Option<String>,
+    metrics_endpoint: Option<String>,
+    /// What was wrong with the form sent last.
+    errors: Mutex<Value>,
+}
+
+/// A record as `/api/state` shows it.
+struct Table {
+    schema: Schema,
+    fields: Value,
+}
+
+impl Site {
+    /// Makes a checked program ready to be served.
+    ///
+    /// # Errors
+    /// Routes that claim paths of the server.
+    pub fn new(tree: &Program, fittings: Fittings) -> Result<Self, Vec<Fault>> {
+        let Fittings { asker, settings, observing, identity, token, kept } = fittings;
+        let routes = Routes::new(tree)?;
+        let pages = Pages::new(tree)?;
+        let host = Host::with(Arc::clone(pages.app()), asker, (&settings, observing), kept);
+        let mut names = BTreeSet::new();
+        // Of two records with one name the last counts.
+        let declared = tree.records.iter().rev().filter(|record| names.insert(Arc::clone(&record.name.text)));
+        let mut tables = declared
+            .map(|record| Ok(Table { schema: Schema::new(record)?, fields: fields(Some(record)) }))
+            .collect::<Result<Vec<_>, Fault>>()
+            .map_err(|fault| vec![fault])?;
+        tables.sort_by(|a, b| a.schema.name.cmp(&b.schema.name));
+        let metrics_endpoint = settings.metrics_endpoint;
+        let errors = Mutex::new(Value::list(Vec::new()));
+        Ok(Self { host: Arc::new(host), pages, routes, tables, identity, token, metrics_endpoint, errors })
+    }
+
+    /// What runs its flows.
+    #[must_use]
+    pub fn host(&self) -> &Arc<Host> {
+        &self.host
+    }
+
+    /// Its routes.
+    #[must_use]
+    pub fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
+    /// Whether a caller of the versioned paths showed the right token.
+    #[must_use]
+    pub fn trusts(&self, shown: Option<&str>) -> bool {
+        let digest = |text: &str| Sha256::digest(text.as_bytes());
+        // Of digests, so that the time taken tells nothing of the token.
+        self.token.as_ref().is_none_or(|token| shown.is_some_and(|shown| digest(shown) == digest(token)))
+    }
+
+    /// Whether this is a path of the metrics.
+    #[must_use]
+    pub fn is_metrics(&self, path: &str) -> bool {
+        path == "/api/metrics" || self.metrics_endpoint.as_deref() == Some(path)
+    }
+
+    /// Runs the flow of a route.
+    ///
+    /// # Errors
+    /// As [`Host::run_telling`].
+    pub async fn run(self: Arc<Self>, flow: Arc<str>, input: Value, tell: Tell) -> Result<Ran, Lost> {
+        self.host.run_telling(self.question(&flow, input), tell).await
+    }
+
+    fn question(&self, flow: &str, input: Value) -> Question {
+        Question { flow: flow.to_owned(), input, identity: self.identity.clone() }
+    }
+
+    /// Carries out the action `id`; the payload is an object or nothing.
+    ///
+    /// # Errors
+    /// As [`Host::run`].
+    pub async fn act(&self, id: &str, payload: Option<&Value>) -> Result<Reply, Lost> {
+        let Some(action) = self.pages.action(id) else { return Ok(unknown_action(id)) };
+        let input = match payload {
+            None | Some(Value::Null) => action.input(Map::default()),
+            Some(Value::Map(payload)) => action.input(payload.clone()),
+            Some(other) => return Ok(bad_payload(other)),
+        };
+        if let Some(guard) = action.deed.guard() {
+            let ran = self.host.run_alone(self.question(guard, Value::fields([])), Box::new(|_| {})).await?;
+            if ran.outcome.result.is_err() {
+                let reply = action.reply(ran.outcome, &input, self.manifest().await?);
+                return Ok(self.acted(reply));
+            }
+        }
+        let question = self.question(action.deed.flow(), input.clone());
+        let ran = self.host.run_alone(question, Box::new(|_| {})).await?;
+        let manifest = self.manifest().await?;
+        Ok(self.acted(action.reply(ran.outcome, &input, manifest)))
+    }
+
+    /// Remembers what was wrong with a form for `/api/ui/state`.
+    fn acted(&self, reply: Reply) -> Reply {
+        let errors = reply.body.as_map().and_then(|body| body.get("errors"));
+        let of_form = errors.filter(|_| reply.status == 400).cloned();
+        *self.errors.lock() = of_form.unwrap_or_else(|| Value::list(Vec::new()));
+        reply
+    }
+
+    /// The pages the caller may see.
+    ///
+    /// # Errors
+    /// As [`Host::run`].
+    pub async fn manifest(&self) -> Result<Value, Lost> {
+        let mut hidden = Vec::new();
+        for page in self.pages.pages() {
+            let Some(guard) = &page.guard else { continue };
+            let ran = self.host.run(self.question(guard, Value::fields([]))).await?;
+            if ran.outcome.result.is_err() {
+                hidden.push(Arc::clone(&page.name));
+            }
+        }
+        Ok(self.pages.manifest(|page: &Page| !hidden.contains(&page.name)))
+    }
+
+    /// `GET /api/v1/ui`: the manifest, and a hash that changes with it.
+    ///
+    /// # Errors
+    /// As [`Host::run`].
+    pub async fn versioned_manifest(&self) -> Result<Value, Lost> {
+        let manifest = self.manifest().await?;
+        let hash = hash(&manifest);
+        Ok(Value::fields([
+            ("api_version", "v1".into()),
+            ("hash", Value::text(hash)),
+            ("manifest", manifest),
+            ("ok", true.into()),
+        ]))
+    }
+
+    /// `GET /api/ui/actions`.
+    ///
+    /// # Errors
+    /// As [`Host::run`].
+    pub async fn actions(&self) -> Result<Value, Lost> {
+        let manifest = self.manifest().await?;
+        let actions = manifest.as_map().and_then(|manifest| manifest.get("actions")).and_then(Value::as_map);
+        let actions = actions.into_iter().flat_map(|actions| actions.values().cloned());
+        Ok(Value::fields([("actions", Value::list(actions.collect())), ("ok", true.into())]))
+    }
+
+    /// `GET /api/ui/state`.
+    ///
+    /// # Errors
+    /// As [`Host::run`].
+    pub async fn ui_state(&self) -> Result<Value, Lost> {
+        let values = self.host.look(|kept| Value::Map(kept.state.clone())).await?;
+        let errors = self.errors.lock().clone();
+        let state = Value::fields([("current_page", Value::Null), ("errors", errors), ("values", values)]);
+        Ok(Value::fields([("ok", true.into()), ("state", state)]))
+    }
+
+    /// `GET /api/state`: the state, and the records the caller may see.
+    ///
+    /// # Errors
+    /// As [`Host::run`].
+    pub async fn state(&self) -> Result<Value, Lost> {
+        let now_ms = self.host.now_ms();
+        let (state, records) = self
+            .host
+            .look(|kept| {
+                let records =
+                    self.tables.iter().map(|table| table.told(kept, self.identity.as_ref(), now_ms));
+                (Value::Map(kept.state.clone()), Value::list(records.collect()))
+            })
+            .await?;
+        let revision = hash(&Value::list(vec![state.clone(), records.clone()]));
+        Ok(Value::fields([
+            ("ok", true.into()),
+            ("records", records),
+            ("revision", Value::text(revision)),
+            ("state", state),
+        ]))
+    }
+
+    /// `GET /api/logs`.
+    #[must_use]
+    pub fn logs(&self) -> Value {
+        listed("logs", self.host.observed().logs())
+    }
+
+    /// `GET /api/traces`.
+    #[must_use]
+    pub fn traces(&self) -> Value {
+        listed("spans", self.host.observed().spans())
+    }
+
+    /// `GET /api/metrics`.
+    #[must_use]
+    pub fn metrics(&self) -> Value {
+        self.host.observed().metrics(self.host.counters())
+    }
+
+    /// `GET /api/health`.
+    #[must_use]
+    pub fn health(&self) -> Value {
+        let count = |count: usize| Value::int(i64::try_from(count).unwrap_or(i64::MAX));
+        Value::fields([
+            ("actions", count(self.pages.actions().len())),
+            ("mode", "run".into()),
+            ("ok", true.into()),
+            ("pages", count(self.pages.pages().len())),
+            ("routes", count(self.routes.len())),
+            ("status", "ready".into()),
+        ])
+    }
+}
+
+impl Table {
+    fn told(&self, kept: &Kept, identity: Option<&Map>, now_ms: i64) -> Value {
+        let identity = identity.cloned().map(Value::Map).unwrap_or_default();
+        let scope = self.schema.scope(&identity, Some(now_ms));
+        // Who has no tenant sees no tenant's records.
+        let rows = scope.and_then(|scope| visible(&*kept.store, &self.schema, &scope)).unwrap_or_default();
+        let rows: Vec<Value> = rows.into_iter().map(|row| Value::Map(row.fields)).collect();
+        Value::fields([
+            ("count", Value::Number(rows.len().into())),
+            ("fields", self.fields.clone()),
+            ("id_field", Value::Text(Arc::clone(&self.schema.id_field))),
+            ("name", Value::Text(Arc::clone(&self.schema.name))),
+            ("rows", Value::list(rows)),
+        ])
+    }
+}
+
+fn listed(name: &str, lines: Vec<Value>) -> Value {
+    Value::fields([
+        ("count", Value::Number(lines.len().into())),
+        (name, Value::list(lines)),
+        ("ok", true.into()),
+    ])
+}
+
+fn hash(value: &Value) -> String {
+    let digest = Sha256::digest(value.to_json(JsonStyle::Canonical).as_bytes());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The answer to an action that says too little to be one.
+#[must_use]
+pub fn no_action_id() -> Reply {
+    failed(
+        "Action id is required.",
+        "The body names no action.",
+        "Send {\"id\": .., \"payload\": {..}}; GET /api/ui/actions lists the ids.",
+    )
+}
+
+fn unknown_action(id: &str) -> Reply {
+    failed(
+        &format!("Unknown action '{}'.", crate::lang::report::cut(id, 100)),
+        "No page of the app has it.",
+        "Use an id that GET /api/ui/actions lists.",
+    )
+}
+
+fn bad_payload(payload: &Value) -> Reply {
+    failed(
+        "Action payload must be an object.",
+        &format!("It is {}.", payload.type_name()),
+        "Send the input of the flow, or the values of the form, as an object.",
+    )
+}
+
+/// The payload of an action that never ran.
+fn failed(what: &str, why: &str, fix: &str) -> Reply {
+    let example = "{\"id\": \"page.home.button.go\", \"payload\": {}}".to_owned();
+    let guide = Guide { what: what.to_owned(), why: why.to_owned(), fix: fix.to_owned(), example };
+    let mut body = match payload::failure(&[Fault::run_guided(guide, None)]) {
+        Value::Map(body) => body,
+        _ => Map::default(),
+    };
+    body.insert("error".into(), what.into());
+    body.insert("result".into(), Value::Null);
+    Reply { status: 400, body: Value::Map(body) }
+}
+
+/// The answer where an app's records were torn away.
+#[must_use]
+pub fn lost(lost: Lost) -> Reply {
+    refused(503, &lost.to_string(), "Restart the server.")
+}
