@@ -7,5 +7,6 @@ pub mod cli;
 pub mod config;
 pub mod dialect;
 pub mod http;
+pub mod lang;
 pub mod providers;
 pub mod telemetry;

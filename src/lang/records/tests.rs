@@ -1,3 +1,5 @@
+//! Behaviour of records: ids, constraints, uniqueness, tenants, lifetimes and rollback.
+
 use std::sync::Arc;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Behaviour of values: equality, JSON, what is stored, and what holds for every value.
+
 use super::*;
 
 fn number(text: &str) -> Value {

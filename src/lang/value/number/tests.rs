@@ -1,3 +1,5 @@
+//! Behaviour of numbers, with the examples of the reference; `python_tests` rolls the rest.
+
 use super::*;
 
 fn number(text: &str) -> Number {

@@ -1,3 +1,5 @@
+//! Behaviour of the operations on values, with the sentences they fail with.
+
 use super::*;
 use crate::lang::value::{Number, Value};
 
