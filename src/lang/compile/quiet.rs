@@ -19,8 +19,18 @@ pub(super) fn task_is_apart(body: &Block) -> bool {
     apart
 }
 
-/// Flows that write neither state nor records and start nothing, nor do the flows they call.
+/// Flows that write neither state nor records and start nothing, nor do the flows they call: branches beside each other
+/// cannot tell.
 pub(super) fn quiet_flows(tree: &Program) -> Vec<Arc<str>> {
+    flows_that(tree, |kind| leaves_records(kind) && leaves_state(kind))
+}
+
+/// As [`quiet_flows`], but they may write state: async calls have copies of it.
+pub(super) fn calm_flows(tree: &Program) -> Vec<Arc<str>> {
+    flows_that(tree, leaves_records)
+}
+
+fn flows_that(tree: &Program, leaves: fn(&StmtKind) -> bool) -> Vec<Arc<str>> {
     let mut calls: HashMap<&Arc<str>, Vec<&Arc<str>>> = HashMap::new();
     let mut quiet: HashSet<&Arc<str>> = HashSet::new();
     for flow in &tree.flows {
@@ -28,7 +38,7 @@ pub(super) fn quiet_flows(tree: &Program) -> Vec<Arc<str>> {
         let mut called = Vec::new();
         let mut still = task_is_apart(body);
         visit::block(body, &mut |met| match met {
-            Met::Stmt(stmt) => still &= writes_nothing(&stmt.kind),
+            Met::Stmt(stmt) => still &= leaves(&stmt.kind),
             Met::Expr(expr) => {
                 if let ExprKind::CallFlow { flow, .. } = &expr.kind {
                     called.push(&flow.text);
@@ -59,18 +69,24 @@ pub(super) fn quiet_flows(tree: &Program) -> Vec<Arc<str>> {
     }
 }
 
-fn writes_nothing(kind: &StmtKind) -> bool {
+fn leaves_state(kind: &StmtKind) -> bool {
     !matches!(
         kind,
         StmtKind::Set { target: Target::State(_), .. }
             | StmtKind::Order { target: Target::State(_), .. }
             | StmtKind::Keep(_)
-            | StmtKind::Save { .. }
+            | StmtKind::RequireLatest { .. }
+            | StmtKind::Notice(_)
+    )
+}
+
+fn leaves_records(kind: &StmtKind) -> bool {
+    !matches!(
+        kind,
+        StmtKind::Save { .. }
             | StmtKind::Create { .. }
             | StmtKind::Update { .. }
             | StmtKind::Delete { .. }
             | StmtKind::Clear(_)
-            | StmtKind::RequireLatest { .. }
-            | StmtKind::Notice(_)
     )
 }
