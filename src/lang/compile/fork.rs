@@ -111,13 +111,34 @@ impl Body<'_> {
         self.close_fork(fork);
     }
 
-    /// Writes `let name is async call`.
-    pub(super) fn async_let(&mut self, name: &Name, call: &Expr, constant: bool, span: Span) {
-        let into = self.slot(&name.text);
-        let fork = self.open_fork(Join::Async { into, constant }, false, span);
-        self.part(fork, &name.text, call.span, None);
-        self.expr(call);
-        self.emit(Op::PartEnd, call.span);
+    /// How many statements from here on are async flow calls that may be under way together.
+    pub(super) fn async_group(&self, block: &[Stmt]) -> usize {
+        let mut launched: Vec<&Arc<str>> = Vec::new();
+        for stmt in block {
+            let Some((name, call, _)) = async_call(stmt) else { break };
+            let ExprKind::CallFlow { flow, inputs, .. } = &call.kind else { break };
+            let free = inputs.iter().all(|(_, value)| plain(value) && !mentions_any(value, &launched));
+            if !free || !self.index.is_calm(&flow.text) {
+                break;
+            }
+            launched.push(&name.text);
+        }
+        launched.len()
+    }
+
+    /// Writes `let name is async call`, one or a group of them.
+    pub(super) fn async_lets(&mut self, group: &[Stmt]) {
+        let lets: Vec<_> = group.iter().filter_map(async_call).collect();
+        let into = lets.iter().map(|(name, _, constant)| (self.slot(&name.text), *constant)).collect();
+        group.iter().for_each(|stmt| self.count(stmt.kind_name(), stmt.span));
+        let span = group.last().map(|stmt| stmt.span).unwrap_or_default();
+        let join = Join::Async { into, counted: self.level == 1 };
+        let fork = self.open_fork(join, true, span);
+        for (name, call, _) in lets {
+            self.part(fork, &name.text, call.span, None);
+            self.expr(call);
+            self.emit(Op::PartEnd, call.span);
+        }
         self.close_fork(fork);
     }
 
@@ -141,6 +162,23 @@ impl Body<'_> {
             form.end = end;
         }
     }
+}
+
+/// The parts of `let name is async call`.
+fn async_call(stmt: &Stmt) -> Option<(&Name, &Expr, bool)> {
+    let StmtKind::Let { name, value, constant } = &stmt.kind else { return None };
+    let ExprKind::Async(call) = &value.kind else { return None };
+    Some((name, call, *constant))
+}
+
+fn mentions_any(expr: &Expr, names: &[&Arc<str>]) -> bool {
+    let mut found = false;
+    super::visit::expression(expr, &mut |met| {
+        if let super::visit::Met::Expr(Expr { kind: ExprKind::Name { root, .. }, .. }) = met {
+            found |= names.contains(&root);
+        }
+    });
+    found
 }
 
 /// Whether an expression calls no flow.

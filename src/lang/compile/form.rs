@@ -87,10 +87,12 @@ pub(crate) enum Join {
         merge: BranchMerge,
         into: Slot,
     },
-    /// One part on copies of locals and state; its failure waits for the `await`.
+    /// Calls on copies of locals and state; the failure of one waits for its `await`, or for the launch of the next.
     Async {
-        into: Slot,
-        constant: bool,
+        /// Per part the local, and whether it is a constant.
+        into: Vec<(Slot, bool)>,
+        /// Whether each part is a statement that counts for the error id.
+        counted: bool,
     },
 }
 

@@ -26,6 +26,8 @@ pub(super) struct Index {
     agent_profiles: HashMap<Arc<str>, Arc<str>>,
     /// Flows that change nothing another branch could see.
     quiet: Vec<Arc<str>>,
+    /// Flows that change nothing but state.
+    calm: Vec<Arc<str>>,
 }
 
 fn positions<'a>(names: impl Iterator<Item = &'a Arc<str>>) -> HashMap<Arc<str>, u32> {
@@ -61,6 +63,7 @@ impl Index {
                 .filter_map(|agent| Some((agent.name.text.clone(), agent.profile.as_ref()?.text.clone())))
                 .collect(),
             quiet: quiet::quiet_flows(tree),
+            calm: quiet::calm_flows(tree),
         }
     }
 
@@ -91,6 +94,11 @@ impl Index {
     /// Whether the flow changes nothing that a branch beside it could see.
     pub(super) fn is_quiet(&self, flow: &str) -> bool {
         self.quiet.iter().any(|name| &**name == flow)
+    }
+
+    /// Whether the flow changes nothing but state.
+    pub(super) fn is_calm(&self, flow: &str) -> bool {
+        self.calm.iter().any(|name| &**name == flow)
     }
 
     /// Whether a task may call the tool.

@@ -19,10 +19,19 @@ pub(super) fn task_is_apart(body: &Block) -> bool {
     apart
 }
 
-/// Flows that write neither state nor records and start nothing, nor do the flows they call.
+/// Flows that write neither state nor records and start nothing, nor do the flows they call: branches beside each other
+/// cannot tell.
 pub(super) fn quiet_flows(tree: &Program) -> Vec<Arc<str>> {
     flows_that(tree, |met| match met {
-        Met::Stmt(stmt) => writes_nothing(&stmt.kind),
+        Met::Stmt(stmt) => leaves_records(&stmt.kind) && leaves_state(&stmt.kind),
+        Met::Expr(_) => true,
+    })
+}
+
+/// As [`quiet_flows`], but they may write state: async calls have copies of it.
+pub(super) fn calm_flows(tree: &Program) -> Vec<Arc<str>> {
+    flows_that(tree, |met| match met {
+        Met::Stmt(stmt) => leaves_records(&stmt.kind),
         Met::Expr(_) => true,
     })
 }
@@ -40,7 +49,10 @@ pub(crate) fn solitary_flows(tree: &Program) -> Vec<Arc<str>> {
                 stmt.kind,
                 StmtKind::AskAi { .. } | StmtKind::RunAgent { .. } | StmtKind::RunAgents { .. }
             );
-            writes_nothing(&stmt.kind) && !matches!(stmt.kind, StmtKind::Find { .. }) && !(asks && recalls)
+            leaves_records(&stmt.kind)
+                && leaves_state(&stmt.kind)
+                && !matches!(stmt.kind, StmtKind::Find { .. })
+                && !(asks && recalls)
         }
         Met::Expr(expr) => !matches!(expr.kind, ExprKind::State(_) | ExprKind::Latest(_)),
     })
@@ -88,18 +100,24 @@ fn flows_that(tree: &Program, fine: impl Fn(&Met<'_>) -> bool) -> Vec<Arc<str>> 
     }
 }
 
-fn writes_nothing(kind: &StmtKind) -> bool {
+fn leaves_state(kind: &StmtKind) -> bool {
     !matches!(
         kind,
         StmtKind::Set { target: Target::State(_), .. }
             | StmtKind::Order { target: Target::State(_), .. }
             | StmtKind::Keep(_)
-            | StmtKind::Save { .. }
+            | StmtKind::RequireLatest { .. }
+            | StmtKind::Notice(_)
+    )
+}
+
+fn leaves_records(kind: &StmtKind) -> bool {
+    !matches!(
+        kind,
+        StmtKind::Save { .. }
             | StmtKind::Create { .. }
             | StmtKind::Update { .. }
             | StmtKind::Delete { .. }
             | StmtKind::Clear(_)
-            | StmtKind::RequireLatest { .. }
-            | StmtKind::Notice(_)
     )
 }

@@ -25,9 +25,17 @@ impl Body<'_> {
     /// Writes statements one after the other.
     pub(super) fn block(&mut self, block: &Block) {
         self.level += 1;
-        for stmt in block {
+        let mut rest = block.as_slice();
+        while let Some((stmt, after)) = rest.split_first() {
+            if matches!(&stmt.kind, StmtKind::Let { value, .. } if matches!(value.kind, ExprKind::Async(_))) {
+                let (group, after) = rest.split_at(self.async_group(rest).max(1));
+                self.async_lets(group);
+                rest = after;
+                continue;
+            }
             self.count(stmt.kind_name(), stmt.span);
             self.stmt(stmt);
+            rest = after;
         }
         self.level -= 1;
     }
@@ -86,9 +94,6 @@ impl Body<'_> {
     }
 
     fn let_(&mut self, name: &Name, value: &Expr, constant: bool, span: Span) {
-        if let ExprKind::Async(call) = &value.kind {
-            return self.async_let(name, call, constant, span);
-        }
         if !constant && self.moved(&Target::Local(name.clone()), Store::Let, value) {
             return;
         }

@@ -18,6 +18,7 @@ use super::shared::AGENTS_PER_RUN;
 use super::strand::{Ended, Fork, Status, Strand};
 use crate::lang::ast::LocalMerge;
 use crate::lang::compile::form::{ForkForm, Join, Part};
+use crate::lang::compile::op::Slot;
 use crate::lang::fault::{Fault, FaultKind};
 use crate::lang::span::Span;
 use crate::lang::value::Value;
@@ -37,8 +38,13 @@ impl Ctx<'_> {
         if let (Join::Tasks(_), Some(twins)) = (&form.join, twins) {
             return Err(Box::new(Fault::run("Parallel task names must be unique", Some(twins[1].span))));
         }
-        if matches!(form.join, Join::Async { .. }) {
-            self.no_failed_locals()?;
+        if let Join::Async { into, counted } = &form.join
+            && let Err(fault) = self.no_failed_locals()
+        {
+            // It fails at the first launch of the group.
+            let behind = if *counted { into.len().saturating_sub(1) } else { 0 };
+            self.frame().back_by(behind);
+            return Err(fault);
         }
         self.settle_last();
         self.strand.fork = Some(Fork { form: at, parts: Vec::new(), ended: Vec::new() });
@@ -130,9 +136,8 @@ impl Machine {
         }
         if copied {
             part.frames.iter_mut().flat_map(|frame| &mut frame.cells).for_each(see_what_it_gave);
-            let copy = self.shared.states[part.state].clone();
-            part.state = self.shared.states.len();
-            self.shared.states.push(copy);
+            part.state = self.shared.copy_state(part.state);
+            part.copied = true;
         }
         let new = self.add(part);
         if let Some(fork) = &mut self.strand_mut(id).fork {
@@ -193,6 +198,10 @@ impl Machine {
     /// Takes in what a finished part did. Gives a fault that ends the fork at once.
     fn join_part(&mut self, id: usize, part: usize) -> Option<Box<Fault>> {
         let mut done = self.strands[part].take()?;
+        let copied = done.copied;
+        if copied {
+            self.shared.free_state(done.state);
+        }
         let at = done.parent.map_or(0, |(_, at)| at);
         let form = self.form(id);
         let Part { name, span, .. } = form.parts[at].clone();
@@ -215,11 +224,16 @@ impl Machine {
                 Ended { outcome, cells, constants, yields }
             }
         };
+        let last = at + 1 == self.form(id).parts.len();
+        let failed = fault.outcome.as_ref().err().filter(|_| copied && !last).cloned();
         if let Some(fork) = &mut self.strand_mut(id).fork {
             fork.ended.push(fault);
             fork.parts[at] = None;
         }
-        None
+        if failed.is_some() {
+            self.launch_fails(id);
+        }
+        failed
     }
 
     fn drop_parts(&mut self, id: usize) {
@@ -231,6 +245,9 @@ impl Machine {
         let mut doomed = vec![id];
         while let Some(id) = doomed.pop() {
             let Some(strand) = self.strands[id].take() else { continue };
+            if strand.copied {
+                self.shared.free_state(strand.state);
+            }
             if let Status::Asking(ask) = strand.status {
                 self.open.remove(&ask);
                 self.asks.retain(|new| new.id != ask);
@@ -265,8 +282,8 @@ impl Machine {
                 let ended = names.zip(fork.ended.into_iter().map(|ended| ended.outcome)).collect();
                 merge::branches(ended, merge).map(|value| frame.give(*into, value))
             }
-            Join::Async { into, constant } => {
-                self.launch(id, *into, *constant, fork.ended);
+            Join::Async { into, .. } => {
+                self.launch(id, into, fork.ended);
                 Ok(())
             }
         };
@@ -283,23 +300,36 @@ impl Machine {
         }
     }
 
-    /// An async call is over; what it came to waits in the local.
-    fn launch(&mut self, id: usize, into: u32, constant: bool, ended: Vec<Ended>) {
-        self.shared.launches += 1;
-        let number = self.shared.launches;
+    /// Async calls are over; what each came to waits in its local.
+    fn launch(&mut self, id: usize, into: &[(Slot, bool)], ended: Vec<Ended>) {
         let flow = Arc::clone(&self.program().flows[self.main].name);
         let body = self.top(id).body;
-        let name = Arc::clone(&code_of(self.program(), body).names[into as usize]);
-        let Some(frame) = self.strand_mut(id).frames.last_mut() else { return };
-        for ended in ended {
+        let app = Arc::clone(&self.app);
+        let names = &code_of(app.program(), body).names;
+        for ((slot, constant), ended) in into.iter().zip(ended) {
+            self.shared.launches += 1;
+            let number = self.shared.launches;
+            let Some(frame) = self.strand_mut(id).frames.last_mut() else { return };
             let outcome = ended.outcome.map_err(|fault| *fault);
-            frame.cells[into as usize] = Cell::Pending(Box::new(outcome));
+            frame.cells[*slot as usize] = Cell::Pending(Box::new(outcome));
+            frame.constants[*slot as usize] |= constant;
+            frame.hold(Value::fields([
+                ("task_id", Value::text(format!("{flow}:{number:04}:{}", names[*slot as usize]))),
+                ("status", Value::from("pending")),
+            ]));
         }
-        frame.constants[into as usize] |= constant;
-        frame.hold(Value::fields([
-            ("task_id", Value::text(format!("{flow}:{number:04}:{name}"))),
-            ("status", Value::from("pending")),
-        ]));
+    }
+
+    /// An async call of a group failed before another was launched, which therefore fails: what was launched stays.
+    fn launch_fails(&mut self, id: usize) {
+        let Join::Async { into, counted } = self.form(id).join.clone() else { return };
+        let Some(fork) = &mut self.strand_mut(id).fork else { return };
+        let ended = std::mem::take(&mut fork.ended);
+        let behind = if counted { into.len().saturating_sub(ended.len() + 1) } else { 0 };
+        self.launch(id, &into, ended);
+        if let Some(frame) = self.strand_mut(id).frames.last_mut() {
+            frame.back_by(behind);
+        }
     }
 
     fn raise_in(&mut self, id: usize, fault: Box<Fault>) {

@@ -112,6 +112,12 @@ impl Frame {
         self.held = value;
     }
 
+    /// Goes back to an earlier statement at the top of the body, for the place of a fault.
+    pub(super) fn back_by(&mut self, statements: usize) {
+        let back = u32::try_from(statements).unwrap_or(u32::MAX);
+        self.statement = self.statement.saturating_sub(back);
+    }
+
     /// Gives a local a value that is also the last value.
     pub(super) fn give(&mut self, slot: Slot, value: Value) {
         self.cells[slot as usize] = Cell::Held(value);

@@ -46,6 +46,7 @@ impl Shared {
             known: world.identity.is_some(),
             identity: Value::Map(world.identity.unwrap_or_default()),
             states: vec![world.state],
+            free_states: Vec::new(),
             store: world.store,
             memory: world.memory,
             limits: world.limits,

@@ -29,6 +29,8 @@ pub(super) struct Shared {
     pub(super) known: bool,
     /// The state of the run, then copies that async calls see.
     pub(super) states: Vec<Map>,
+    /// Places of copies that are no longer seen.
+    pub(super) free_states: Vec<usize>,
     pub(super) store: Box<dyn Store>,
     pub(super) memory: Memory,
     pub(super) limits: Limits,
@@ -52,6 +54,27 @@ impl Shared {
     /// What the caller may see of a record.
     pub(super) fn scope(&self, schema: &Schema) -> Result<Scope, Fault> {
         schema.scope(&self.identity, self.now_ms)
+    }
+
+    /// Makes a copy of a state.
+    pub(super) fn copy_state(&mut self, state: usize) -> usize {
+        let copy = self.states[state].clone();
+        match self.free_states.pop() {
+            Some(free) => {
+                self.states[free] = copy;
+                free
+            }
+            None => {
+                self.states.push(copy);
+                self.states.len() - 1
+            }
+        }
+    }
+
+    /// Lets go of a copy.
+    pub(super) fn free_state(&mut self, state: usize) {
+        self.states[state] = Map::default();
+        self.free_states.push(state);
     }
 
     /// Counts bytes that are kept outside locals and state.

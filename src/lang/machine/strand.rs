@@ -60,6 +60,8 @@ pub(super) struct Strand {
     pub(super) effects: Effects,
     /// Which state it sees.
     pub(super) state: usize,
+    /// Whether that state is a copy of its own.
+    pub(super) copied: bool,
     /// Whether every part before it is done, up to the root.
     pub(super) head: bool,
     /// Whether it is a task of `parallel:` or called by one.
@@ -84,6 +86,7 @@ impl Strand {
             fell_at: 0,
             effects: Effects::default(),
             state,
+            copied: false,
             head: true,
             task: false,
             ahead_steps: 0,

@@ -1,4 +1,4 @@
-//! Tests of records: validation, ids, uniqueness, tenants, rollback. Must not test the machine.
+//! Behaviour of records: ids, constraints, uniqueness, tenants, lifetimes and rollback.
 
 use std::sync::Arc;
 

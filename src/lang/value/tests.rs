@@ -1,4 +1,4 @@
-//! Tests of values: equality, JSON both ways, text.
+//! Behaviour of values: equality, JSON, what is stored, and what holds for every value.
 
 use super::*;
 

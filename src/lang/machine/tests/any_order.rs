@@ -29,6 +29,19 @@ agent "one":
 agent "friend":
   ai is "pal"
 
+contract flow "loud":
+  input:
+    q is text
+  output:
+    a is text
+
+flow "loud":
+  ask ai "plain" with input: input.q as r
+  set state.log is r
+  ask ai "plain" with input: state.log as r2
+  return map:
+    "a" is r2
+
 contract flow "quiet":
   input:
     q is text
@@ -67,7 +80,7 @@ fn statement(dice: &mut Dice, out: &mut String, indent: usize, name: &str) {
 }
 
 fn block(dice: &mut Dice, out: &mut String, at: u64) {
-    match dice.below(4) {
+    match dice.below(5) {
         0 | 1 => {
             out.push_str("    parallel:\n");
             for task in 0..=dice.below(3) {
@@ -75,6 +88,20 @@ fn block(dice: &mut Dice, out: &mut String, at: u64) {
                 for line in 0..=dice.below(3) {
                     statement(dice, out, 8, &format!("b{at}t{task}l{line}"));
                 }
+            }
+        }
+        4 => {
+            let count = dice.below(4);
+            for task in 0..=count {
+                let word = if dice.below(6) == 0 { "FAIL" } else { "run" };
+                let flow = if dice.below(2) == 0 { "loud" } else { "quiet" };
+                let _ = writeln!(
+                    out,
+                    "    let f{at}{task} is async call flow \"{flow}\":\n      input:\n        q is \"{word} {at}{task}\"\n      output:\n        a"
+                );
+            }
+            for task in 0..=count {
+                let _ = writeln!(out, "    await f{at}{task}\n    yield f{at}{task}.a");
             }
         }
         2 => {

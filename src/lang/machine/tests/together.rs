@@ -391,3 +391,61 @@ flow "main":
     let failing = source.replace("n is 4", "n is \"x\"");
     assert_eq!(fault(&failing), "10:18 Expected number but got text");
 }
+
+#[test]
+fn async_flows_launched_one_after_the_other_are_under_way_together() {
+    let main = r#"
+flow "main":
+  set state.log is "mine"
+  let a is async call flow "loud":
+    input:
+      q is "1"
+    output:
+      a
+  let b is async call flow "loud":
+    input:
+      q is "2"
+    output:
+      a
+  let c is async call flow "quiet":
+    input:
+      q is "FAIL"
+    output:
+      a
+  await a
+  await b
+  try:
+    await c
+  with catch e:
+    return list: a.a, b.a, e.message, state.log
+"#;
+    let (result, most) = both_orders(main);
+    assert_eq!(result, r#"["[m] 1 | mem:st=0","[m] 2 | mem:st=0","the model is down","mine"]"#);
+    assert_eq!(most, 3);
+    let source = format!("{MODELS}\n{}", main.replace("\"1\"", "\"FAIL\""));
+    let fault = run(&source).result.expect_err("the second launch fails with the first");
+    assert_eq!(fault.message(), "the model is down");
+    assert_eq!(fault.place.map(|place| (place.statement, place.index)), Some(("let", 3)));
+}
+
+#[test]
+fn an_async_flow_that_needs_another_waits_for_it() {
+    let main = r#"
+flow "main":
+  let a is async call flow "quiet":
+    input:
+      q is "1"
+    output:
+      a
+  let b is async call flow "quiet":
+    input:
+      q is a.a
+    output:
+      a
+  await b
+  return b.a
+"#;
+    let (result, most) = both_orders(main);
+    assert_eq!(result, r#""[m] [m] 1 | mem:st=0 | mem:st=0""#);
+    assert_eq!(most, 1);
+}

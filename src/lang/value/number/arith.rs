@@ -203,15 +203,17 @@ fn divide_parts(a: Parts, b: Parts) -> Option<Parts> {
     Some(Parts { negative, coef, exp }.rounded_with(more))
 }
 
-/// The quotient if nothing is left, within one word where possible.
+/// The quotient of long numbers if nothing is left. Two numbers of one word have been tried before, and zero has no
+/// digits to look for.
 fn whole_quotient(a: u128, b: u128) -> Option<u128> {
-    match (u64::try_from(a), u64::try_from(b)) {
-        (Ok(a), Ok(b)) => a.is_multiple_of(b).then(|| u128::from(a / b)),
-        _ => {
-            let quotient = a / b;
-            (quotient * b == a).then_some(quotient)
-        }
+    if a == 0 {
+        return Some(0);
     }
+    if (a | b) >> 64 == 0 {
+        return None;
+    }
+    let quotient = a / b;
+    (quotient * b == a).then_some(quotient)
 }
 
 fn remainder_parts(a: Parts, b: Parts) -> Option<Parts> {

@@ -1,4 +1,4 @@
-//! Tests of numbers: rounding, signs, powers, limits. Must not test expressions.
+//! Behaviour of numbers, with the examples of the reference; `python_tests` rolls the rest.
 
 use super::*;
 

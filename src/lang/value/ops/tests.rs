@@ -1,4 +1,4 @@
-//! Tests of what can be done with values, and of the words of each refusal.
+//! Behaviour of the operations on values, with the sentences they fail with.
 
 use super::*;
 use crate::lang::value::{Number, Value};
