@@ -15,6 +15,7 @@ use crate::run::Asker;
 mod check;
 mod explain;
 mod health;
+mod ingest;
 mod listing;
 mod n3;
 pub mod program;
@@ -99,6 +100,21 @@ with answers late and in another order, and with the cache killed around them. R
 memory, records and logs must be those of a plain serial run, byte for byte. Each question is put to a real provider
 once; all runs get that answer. Nothing the app keeps is changed. Exit code 0: proved; 1: not.";
 
+const INGEST_EXAMPLES: &str = "\
+Examples:
+  tidegate ingest app.ai notes/*.txt      embed the texts; a second time only what is new
+  tidegate ingest app.ai book.txt --chunk-chars 400
+  tidegate ingest app.ai book.txt --enable-batching true --max-concurrency 32
+  tidegate ingest app.ai book.txt --model openai/text-embedding-3-small
+
+The app needs the capabilities uploads and embedding. A text is cut into chunks of at most 800 characters, at the last
+empty line in the second half of a chunk, else at a line end, else at the end of a sentence, else between words. With
+--enable-batching a request carries as many chunks as --max-concurrency says, at most 64; else one. A chunk that is
+refused is marked unavailable, the others are embedded; the exit code is 1 then, and the next run tries it again.
+
+The index is .namel3ss/embeddings.jsonl beside the app: a line of JSON for each chunk, with document, chunk, text, model,
+status (ready, unavailable), vector. Known chunks (same text, same model) are not embedded again.";
+
 const CONFIG_EXAMPLES: &str = "\
 Examples:
   tidegate config                         a table
@@ -135,6 +151,9 @@ enum Command {
     /// Prove that no setting changes what a flow gives
     #[command(after_help = PROVE_EXAMPLES)]
     Prove(prove::ProveArgs),
+    /// Cut texts into chunks and embed them, into the index beside an app
+    #[command(after_help = INGEST_EXAMPLES)]
+    Ingest(ingest::IngestArgs),
     /// Check an app without running it
     Check {
         /// The app
@@ -268,6 +287,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, parts: Parts) -> ExitCode {
             Err(text) => Err(text),
         },
         Command::Run(args) => return code(run::run(&args, parts)),
+        Command::Ingest(args) => return code(ingest::run(&args, parts)),
         Command::Prove(args) => return code(prove::run(&args, parts)),
         Command::Explain(args) => return code(explain::run(&args, parts)),
         Command::Check { app, json, settings } => return code(check::run(&app, json, &settings)),

@@ -108,7 +108,8 @@ impl Program {
         written.map_err(|error| format!("cannot write {}: {error}", path.display()))
     }
 
-    fn beside(&self, name: &str) -> PathBuf {
+    /// The path of something in the app's folder.
+    pub(super) fn beside(&self, name: &str) -> PathBuf {
         self.path.parent().map_or_else(|| PathBuf::from(name), |folder| folder.join(name))
     }
 

@@ -75,6 +75,12 @@ impl Asker {
         self
     }
 
+    /// The provider programs mean by this name.
+    #[must_use]
+    pub fn speaker(&self, provider: &str) -> Option<&Speaker> {
+        self.speakers.get(provider)
+    }
+
     /// The engine behind.
     #[must_use]
     pub fn engine(&self) -> &Engine {

@@ -33,6 +33,24 @@ pub fn capability_fault(app: &App, settings: &Performance, source: &str) -> Opti
     Some(Fault::run_guided(guide, None))
 }
 
+/// The fault of an app that is given texts to embed and does not ask for that.
+#[must_use]
+pub fn ingestion_fault(app: &App) -> Option<Fault> {
+    let given = |wanted: &str| app.tree().capabilities.iter().any(|name| &*name.text == wanted);
+    let missing: Vec<&str> = ["embedding", "uploads"].into_iter().filter(|name| !given(name)).collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let guide = Guide {
+        what: format!("Missing capabilities: {}.", missing.join(", ")),
+        why: "Ingestion takes files in (uploads) and makes vectors of them (embedding), and the app asks for less."
+            .to_owned(),
+        fix: "Name them in the capabilities block.".to_owned(),
+        example: format!("capabilities:\n  {}", missing.join("\n  ")),
+    };
+    Some(Fault::load_guided(guide, None))
+}
+
 /// The engine of one app: lanes and a cache of its own.
 #[must_use]
 pub fn engine_config(settings: &Performance, placement: Placement) -> EngineConfig {

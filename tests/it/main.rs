@@ -11,6 +11,7 @@ mod dependencies;
 mod doors;
 mod explain;
 mod faults;
+mod ingest;
 mod layers;
 mod prove;
 mod providers;
