@@ -13,6 +13,7 @@ mod explain;
 mod faults;
 mod ingest;
 mod layers;
+mod n3;
 mod prove;
 mod providers;
 mod server;
