@@ -11,7 +11,7 @@ use actix_web::dev::{Extensions, Server, ServerHandle};
 use actix_web::rt::net::TcpStream;
 use actix_web::rt::task::JoinHandle;
 use actix_web::{App, HttpServer, web};
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::{OptionFuture, join_all, try_join_all};
 use prometheus_client::registry::Registry;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tidegate_actors::engine::{Placement, RunOn};
@@ -111,11 +111,12 @@ impl Running {
     /// Those of the listening sockets.
     pub async fn until(self, stop: impl Future<Output = ()> + 'static) -> Result<(), ServeError> {
         let Self { address: _, handles, serving, engine, app, patience } = self;
+        let settled = app.as_ref().map(|app| app.settled(patience));
         let stopping = actix_web::rt::spawn(async move {
             stop.await;
             tracing::info!("draining");
             // New connections are still taken, so that newcomers are told 503 instead of being cut off.
-            let left = engine.drain(patience).await;
+            let (left, _) = tokio::join!(engine.drain(patience), OptionFuture::from(settled));
             tracing::info!(abandoned = left, "drained");
             join_all(handles.iter().map(|handle| handle.stop(true))).await;
         });

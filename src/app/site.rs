@@ -48,13 +48,26 @@ impl Open {
         self.site.host().asker().engine().ready().await;
     }
 
-    /// Lets a run that nobody listens to any more end, at most for `patience`, and keeps what was said.
+    /// Waits, at most for `patience`, until the runs that began before have ended, also those nobody listens to any
+    /// more: workers take what they are doing with them.
+    pub(super) fn settled(&self, patience: Duration) -> impl Future<Output = ()> + use<> {
+        let site = Arc::clone(&self.site);
+        async move {
+            if tokio::time::timeout(patience, site.host().look(|_| ())).await.is_err() {
+                tracing::warn!("a run of the app did not end in time (listen.shutdown_ms)");
+            }
+        }
+    }
+
+    /// Keeps what was said, when nothing runs any more.
     pub(super) async fn close(self, patience: Duration) -> Result<(), ServeError> {
         let Self { site, remember } = self;
         match tokio::time::timeout(patience, site.host().look(|kept| kept.memory.clone())).await {
-            Ok(Ok(memory)) => Ok(remember(&memory)?),
-            Ok(Err(lost)) => Err(lost.into()),
-            Err(_) => Err("a run did not end in time, so the short-term memory was not kept".into()),
+            Ok(Ok(memory)) => remember(&memory)?,
+            Ok(Err(_)) | Err(_) => {
+                tracing::warn!("a run of the app was cut off, so what its models said is not kept");
+            }
         }
+        Ok(())
     }
 }

@@ -14,7 +14,7 @@ use super::table::Table;
 use super::{Parts, SettingArgs};
 use crate::lang::value::{JsonStyle, Value};
 use crate::run::ingest::{CHUNK_CHARS, CHUNK_SIZES, Embedder, HASH, Index, Ingested, Pace, Work};
-use crate::run::{embed_group, ingestion_fault};
+use crate::run::ingestion_fault;
 
 /// The index, and the lock of who writes it, below the app's folder.
 const INDEX: &str = ".namel3ss/embeddings.jsonl";
@@ -72,17 +72,13 @@ fn go(args: &IngestArgs, program: &Program, parts: Parts) -> Result<(Arc<str>, V
         let (least, most) = (CHUNK_SIZES.start(), CHUNK_SIZES.end());
         return Err(format!("--chunk-chars must be from {least} to {most}, got {}", args.chunk_chars));
     }
-    let documents = documents(args, program)?;
+    let documents = documents(&args.files, program)?;
     let path = program.beside(INDEX);
     let _lock = lock(&program.beside(LOCK))?;
     let index = read(&path)?;
     let config = &program.loaded.config;
     let settings = &config.performance;
-    let pace = Pace {
-        group: embed_group(settings),
-        at_once: if settings.async_runtime { settings.max_concurrency } else { 1 },
-        patience_ms: config.gateway.deadline_ms,
-    };
+    let pace = Pace::of(settings, config.gateway.deadline_ms);
     actix_web::rt::System::new().block_on(async {
         let asker = (parts.asker)(config, settings).map_err(|error| error.to_string())?;
         asker.engine().ready().await;
@@ -121,10 +117,10 @@ async fn embed(
 
 /// The files with the names they have in the index: from the app's folder where they lie in it. A file given twice
 /// counts once.
-fn documents(args: &IngestArgs, program: &Program) -> Result<Vec<(Arc<str>, String)>, String> {
+pub(super) fn documents(files: &[PathBuf], program: &Program) -> Result<Vec<(Arc<str>, String)>, String> {
     let home = program.beside(".").canonicalize().ok();
     let mut documents: Vec<(Arc<str>, String)> = Vec::new();
-    for file in &args.files {
+    for file in files {
         let wrong = |error: std::io::Error| format!("cannot read {}: {error}", file.display());
         let about = std::fs::metadata(file).map_err(wrong)?;
         if about.is_dir() {

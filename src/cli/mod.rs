@@ -93,11 +93,12 @@ const PROVE_EXAMPLES: &str = "\
 Examples:
   tidegate prove app.ai                   does any setting change what the only flow gives?
   tidegate prove app.ai --flow greet --input '{\"name\": \"Ann\"}'
+  tidegate prove app.ai --texts notes/*.txt   do batches change a vector or its place?
   tidegate prove app.ai --seed 7 --json   other delays and deaths; the same seed draws the same
 
 48 runs, each in a world of its own: cache on and off, batching on and off, 1, 2, 8 and 32 slots, and ports as they are,
 with answers late and in another order, and with the cache killed around them. Result, fault, state, yields, steps,
-memory, records and logs must be those of a plain serial run, byte for byte. Each question is put to a real provider
+memory, records, logs and vectors must be those of a plain serial run, byte for byte. Each question is put to a real provider
 once; all runs get that answer. Nothing the app keeps is changed. Exit code 0: proved; 1: not.";
 
 const INGEST_EXAMPLES: &str = "\

@@ -1,15 +1,19 @@
 //! Owns `tidegate prove`: the grid of a proof on its way, its table, its verdict. What is proved is decided in `run`.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
 use super::Parts;
+use super::ingest::documents;
 use super::program::Program;
 use super::progress::Progress;
 use super::run::{RunArgs, failed, ready, refuse, say};
 use super::table::Table;
 use crate::lang::value::{JsonStyle, Value};
+use crate::run::ingest::{CHUNK_CHARS, HASH, chunks};
 use crate::run::prove::{Cell, Claim, Difference, Given, Tried, Verdict, prove};
 
 /// A run whose result must not depend on settings.
@@ -20,16 +24,22 @@ pub(super) struct ProveArgs {
     /// Of everything that is drawn: how late each answer comes, where the cache dies
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Prove the vectors of these texts too, embedded as `tidegate ingest` does
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    texts: Vec<PathBuf>,
+    /// Who embeds them: `hash`, or PROVIDER/MODEL
+    #[arg(long, value_name = "MODEL", default_value = HASH)]
+    model: String,
 }
 
 /// Proves the run. The exit code is the verdict.
 pub(super) fn run(args: &ProveArgs, parts: Parts) -> bool {
-    let ProveArgs { run, seed } = args;
+    let ProveArgs { run, seed, .. } = args;
     let program = match Program::open(&run.app, run.settings.load_args()) {
         Ok(program) => program,
         Err(refused) => return refuse(&refused, &run.app, run.json),
     };
-    match claim(run, &program).and_then(|claim| go(&claim, *seed, &program, parts)) {
+    match claim(args, &program).and_then(|claim| go(&claim, *seed, &program, parts)) {
         Ok(verdict) => {
             match run.json {
                 true => say(&as_json(&verdict).to_json(JsonStyle::Pretty)),
@@ -41,8 +51,10 @@ pub(super) fn run(args: &ProveArgs, parts: Parts) -> bool {
     }
 }
 
-fn claim(run: &RunArgs, program: &Program) -> Result<Claim, String> {
-    let (flow, input, identity) = ready(run, program)?;
+fn claim(args: &ProveArgs, program: &Program) -> Result<Claim, String> {
+    let (flow, input, identity) = ready(&args.run, program)?;
+    let documents = documents(&args.texts, program)?;
+    let texts = documents.iter().flat_map(|(_, text)| chunks(text, CHUNK_CHARS)).map(Arc::from).collect();
     Ok(Claim {
         app: program.app.clone(),
         flow,
@@ -50,6 +62,8 @@ fn claim(run: &RunArgs, program: &Program) -> Result<Claim, String> {
         identity,
         memory: program.memory()?,
         observing: program.observing(),
+        texts,
+        embedding: args.model.clone(),
     })
 }
 

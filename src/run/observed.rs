@@ -57,6 +57,13 @@ impl Lines {
         }
     }
 
+    /// Those of `lines` that will be kept; the others are numbered, and no more work is done for them.
+    fn latest<'l, T>(&mut self, lines: &'l [T]) -> &'l [T] {
+        let skipped = lines.len().saturating_sub(KEPT_LINES);
+        self.written += skipped as u64;
+        &lines[skipped..]
+    }
+
     fn read(&self) -> Vec<Value> {
         self.lines.iter().map(|(_, line)| line.clone()).collect()
     }
@@ -79,10 +86,10 @@ impl Observed {
             return;
         }
         let mut book = self.book.lock();
-        for line in &outcome.logs {
+        for line in book.logs.latest(&outcome.logs) {
             book.logs.push("log", log(outcome, line));
         }
-        for step in &outcome.steps {
+        for step in book.spans.latest(&outcome.steps) {
             book.spans.push("span", span(outcome, step));
         }
         for point in &outcome.metrics {

@@ -8,8 +8,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tidegate_actors::Engine;
+use tidegate_actors::call::EmbedItem;
 use tidegate_actors::ports::clock::ClockRef;
-use tidegate_actors::ports::provider::{Answer, Fault, Finish, Order, Provider, ProviderFuture, Task};
+use tidegate_actors::ports::provider::{
+    Answer, Fault, Finish, Order, Provider, ProviderFuture, Rows, Task, Vector,
+};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::ask::Asker;
@@ -54,11 +57,14 @@ impl Trouble {
 
 /// A number that looks random, the same for the same seed and question.
 fn draw(seed: u64, order: &Order) -> u64 {
-    let question = match &order.task {
-        Task::Generate { document, .. } | Task::Embed { document, .. } => document.raw(),
-        Task::Forward(work) => &work.body,
+    let draw = match &order.task {
+        Task::Generate { document, .. } => xxh3_64_with_seed(document.raw(), seed),
+        Task::Embed { items, .. } => {
+            items.iter().fold(seed, |so_far, item| xxh3_64_with_seed(&item.json, so_far))
+        }
+        Task::Forward(work) => xxh3_64_with_seed(&work.body, seed),
     };
-    fastrand::Rng::with_seed(xxh3_64_with_seed(question, seed)).u64(..)
+    fastrand::Rng::with_seed(draw).u64(..)
 }
 
 /// Holds each answer back for a while.
@@ -113,7 +119,11 @@ type Said = Result<(Bytes, Finish), Fault>;
 
 /// Answers given so far; shared by all worlds of one proof.
 #[derive(Clone, Default)]
-pub struct Given(Arc<Mutex<HashMap<Put, Said>>>);
+pub struct Given {
+    said: Arc<Mutex<HashMap<Put, Said>>>,
+    /// Vectors, by model and text.
+    vectors: Arc<Mutex<HashMap<Bytes, Vector>>>,
+}
 
 impl Given {
     /// Fixes what is answered: each question is put to a provider once, and has that answer ever after. A model that
@@ -121,6 +131,13 @@ impl Given {
     #[must_use]
     pub fn fix(&self, asker: Asker) -> Asker {
         asker.decorated(|provider| Arc::new(Fixed { provider, given: self.clone() }))
+    }
+
+    /// The vectors of all items, if all are known.
+    fn rows(&self, model: &Arc<str>, items: &[EmbedItem]) -> Option<Rows> {
+        let vectors = self.vectors.lock();
+        let known = items.iter().map(|item| vectors.get(&named(model, &item.json)).cloned());
+        Some(Rows { vectors: known.collect::<Option<_>>()?, usage: None, model: Arc::clone(model) })
     }
 }
 
@@ -131,10 +148,25 @@ struct Fixed {
 
 impl Provider for Fixed {
     fn ask(&self, order: Order) -> ProviderFuture<Result<Answer, Fault>> {
-        let Task::Generate { document, .. } = &order.task else { return self.provider.ask(order) };
-        let question = (Bytes::from([order.model.as_bytes(), b"\n", document.raw()].concat()), order.attempt);
+        match &order.task {
+            Task::Generate { document, .. } => {
+                let question = (named(&order.model, document.raw()), order.attempt);
+                self.generate(question, order)
+            }
+            Task::Embed { items, .. } => {
+                let items = items.clone();
+                self.embed(items, order)
+            }
+            Task::Forward(_) => self.provider.ask(order),
+        }
+    }
+}
+
+impl Fixed {
+    fn generate(&self, question: Put, order: Order) -> ProviderFuture<Result<Answer, Fault>> {
         let whole = |(body, finish)| Answer::Whole { body, finish };
-        if let Some(known) = self.given.0.lock().get(&question).cloned() {
+        let known = self.given.said.lock().get(&question).cloned();
+        if let Some(known) = known {
             return Box::pin(async move { known.map(whole) });
         }
         let (given, asked) = (self.given.clone(), self.provider.ask(order));
@@ -145,7 +177,33 @@ impl Provider for Fixed {
                 Ok(other) => return Ok(other), // asks are answered in one piece; nothing else comes here
             };
             // Whoever was first counts.
-            given.0.lock().entry(question).or_insert(answer).clone().map(whole)
+            given.said.lock().entry(question).or_insert(answer).clone().map(whole)
         })
     }
+
+    fn embed(&self, items: Vec<EmbedItem>, order: Order) -> ProviderFuture<Result<Answer, Fault>> {
+        let model = Arc::clone(&order.model);
+        if let Some(rows) = self.given.rows(&model, &items) {
+            return Box::pin(async move { Ok(Answer::Rows(rows)) });
+        }
+        let (given, asked) = (self.given.clone(), self.provider.ask(order));
+        Box::pin(async move {
+            let answer = asked.await?;
+            if let Answer::Rows(rows) = &answer
+                && rows.vectors.len() == items.len()
+            {
+                let mut vectors = given.vectors.lock();
+                for (item, vector) in items.iter().zip(&rows.vectors) {
+                    vectors.entry(named(&model, &item.json)).or_insert_with(|| vector.clone());
+                }
+            }
+            // The first vector of each counts; an answer that makes no sense goes on as it is.
+            Ok(given.rows(&model, &items).map_or(answer, Answer::Rows))
+        })
+    }
+}
+
+/// A question to a model.
+fn named(model: &str, question: &[u8]) -> Bytes {
+    [model.as_bytes(), b"\n", question].concat().into()
 }

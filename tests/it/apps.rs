@@ -3,8 +3,10 @@
 //! Owns the folder and the words of small apps; each part is a subject.
 
 mod conformance;
+mod examples;
 mod paths;
 mod races;
+mod start;
 mod streams;
 
 use reqwest::Method;

@@ -10,6 +10,7 @@ use tidegate::config::{Config, Performance};
 use tidegate::lang::load;
 use tidegate::lang::memory::Memory;
 use tidegate::lang::value::{Value, parse_json};
+use tidegate::run::ingest::HASH;
 use tidegate::run::prove::{Cell, Claim, Given, Verdict, prove};
 
 fn tidegate(folder: &Path, args: &[&str]) -> Output {
@@ -50,6 +51,8 @@ fn conformance_claim(path: &Path) -> Option<Claim> {
         identity: promise.get("identity").and_then(Value::as_map).cloned(),
         memory: Memory::new(),
         observing,
+        texts: Vec::new(),
+        embedding: HASH.into(),
     })
 }
 
@@ -97,6 +100,8 @@ fn every_example_gives_the_same_in_every_cell_whatever_the_seed() {
                     identity: None,
                     memory: Memory::new(),
                     observing: true,
+                    texts: (0..9).map(|n| Arc::from(format!("text {n} of {}", flow.name.text))).collect(),
+                    embedding: HASH.into(),
                 };
                 let verdict = proved(&claim, seed);
                 assert!(verdict.holds(), "{}: {:#?}", path.display(), verdict.tried);
@@ -123,6 +128,10 @@ fn the_command_prints_the_grid_and_its_exit_code_is_the_verdict() {
     let json: serde_json::Value = serde_json::from_slice(&json.stdout).expect("standard output is JSON");
     assert_eq!((&json["proved"], &json["seed"], &json["asks"]), (&true.into(), &1.into(), &2.into()));
     assert!(!folder.path().join(".namel3ss").exists(), "a proof leaves nothing behind");
+
+    let vectors = tidegate(folder.path(), &["prove", "app.ai", "--texts", "app.ai"]);
+    assert!(vectors.status.success(), "{}", String::from_utf8_lossy(&vectors.stderr));
+    assert!(!folder.path().join(".namel3ss").exists(), "nor does one of texts");
 
     let unknown = tidegate(folder.path(), &["prove", "app.ai", "--flow", "other"]);
     assert_eq!(unknown.status.code(), Some(1));

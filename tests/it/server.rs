@@ -83,6 +83,15 @@ impl Gateway {
 
     /// A server of the app `app.ai` in `folder`, as `tidegate serve` makes it.
     pub(crate) fn serving(folder: &Path, env: &[(&str, &str)]) -> Self {
+        Self::serving_with_token(folder, env, None)
+    }
+
+    /// As [`Gateway::serving`]; callers of the versioned paths must show `token`.
+    pub(crate) fn serving_with_token(
+        folder: &Path,
+        env: &[(&str, &str)],
+        token: Option<&'static str>,
+    ) -> Self {
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let flag = |path, text: &str| Flag { path, name: "--test", text: text.to_owned() };
         let flags = vec![flag("listen.port", "0"), flag("listen.workers", "2")];
@@ -90,7 +99,8 @@ impl Gateway {
         Self::begin(move || {
             let service = Service::of_app(&path, args, 0, |_, _| String::new());
             let service = service.unwrap_or_else(|_| panic!("{} cannot be served", path.display()));
-            (service.loaded.config, service.app)
+            let app = service.app.map(|app| AppService { token: token.map(str::to_owned), ..app });
+            (service.loaded.config, app)
         })
     }
 

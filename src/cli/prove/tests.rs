@@ -12,6 +12,7 @@ use super::*;
 use crate::config::Performance;
 use crate::lang::load;
 use crate::lang::memory::Memory;
+use crate::run::ingest::Hash;
 use crate::run::{Asker, Mock, Speaker, Speech, engine_config};
 
 const APP: &str = r#"spec is "1.0"
@@ -35,10 +36,29 @@ impl Provider for Swapping {
     fn ask(&self, order: Order) -> ProviderFuture<Result<Answer, Fault>> {
         let asked = self.0.ask(order);
         Box::pin(async move {
-            let Answer::Whole { body, finish } = asked.await? else { panic!("asks are answered whole") };
+            let (body, finish) = match asked.await? {
+                Answer::Whole { body, finish } => (body, finish),
+                other => return Ok(other),
+            };
             let text = String::from_utf8_lossy(&body).into_owned();
             let text = text.replace("one", "\0").replace("two", "one").replace('\0', "two");
             Ok(Answer::Whole { body: Bytes::from(text), finish })
+        })
+    }
+}
+
+/// Gives the vectors of a batch in the wrong order, as a batcher would that goes by arrival.
+struct Turning(Arc<dyn Provider>);
+
+impl Provider for Turning {
+    fn ask(&self, order: Order) -> ProviderFuture<Result<Answer, Fault>> {
+        let asked = self.0.ask(order);
+        Box::pin(async move {
+            let mut answer = asked.await?;
+            if let Answer::Rows(rows) = &mut answer {
+                rows.vectors.reverse();
+            }
+            Ok(answer)
         })
     }
 }
@@ -51,11 +71,18 @@ fn asker(settings: &Performance) -> Asker {
     );
     let mock = Arc::new(Mock::new(Arc::clone(engine.clock()), 0));
     let upstream = Upstream::new("mock", mock, UpstreamLimits::default());
-    let speakers = BTreeMap::from([("mock".to_owned(), Speaker { speech: Speech::Mock, upstream })]);
+    let vectors = Upstream::new("vectors", Arc::new(Hash), UpstreamLimits::default());
+    let speakers = BTreeMap::from([
+        ("mock".to_owned(), Speaker { speech: Speech::Mock, upstream }),
+        ("vectors".to_owned(), Speaker { speech: Speech::OpenAi, upstream: vectors }),
+    ]);
     Asker::new(engine, speakers, settings.cache_size > 0, 10_000)
 }
 
-fn verdict(seed: u64, planted_at: Option<usize>) -> Verdict {
+type Plant = fn(Arc<dyn Provider>) -> Arc<dyn Provider>;
+
+/// A proof with `plant` before the providers of the worlds `planted` picks; those of the plain run are left alone.
+fn verdict(seed: u64, planted: fn(&Performance) -> bool, plant: Plant) -> Verdict {
     let claim = Claim {
         app: Arc::new(load(APP).expect("the program is right")),
         flow: "main".into(),
@@ -63,26 +90,30 @@ fn verdict(seed: u64, planted_at: Option<usize>) -> Verdict {
         identity: None,
         memory: Memory::new(),
         observing: false,
+        texts: ["a", "b", "c", "d", "e"].map(Arc::from).to_vec(),
+        embedding: "vectors/m".into(),
     };
     let make = |settings: &Performance, given: &Given| {
         let asker = given.fix(asker(settings));
-        Ok(match planted_at == Some(settings.max_concurrency) && settings.async_runtime {
-            true => asker.decorated(|provider| Arc::new(Swapping(provider))),
-            false => asker,
-        })
+        let here = settings.async_runtime && planted(settings);
+        Ok(if here { asker.decorated(plant) } else { asker })
     };
     prove(&claim, &Cell::all(), seed, &make, &mut |_| {}).expect("the worlds can be made")
 }
 
+fn differing(tried: &Tried) -> Vec<&'static str> {
+    tried.differences.iter().map(|difference| difference.what).collect()
+}
+
 #[test]
 fn two_answers_that_change_places_are_found_and_the_seed_is_named() {
-    let verdict = verdict(7, Some(8));
+    let verdict =
+        verdict(7, |settings| settings.max_concurrency == 8, |provider| Arc::new(Swapping(provider)));
 
     assert!(!verdict.holds());
     for tried in &verdict.tried {
-        let what: Vec<_> = tried.differences.iter().map(|difference| difference.what).collect();
         let wanted: &[&str] = if tried.cell.concurrency == 8 { &["result", "steps", "memory"] } else { &[] };
-        assert_eq!(what, wanted, "{:?}", tried.cell);
+        assert_eq!(differing(tried), wanted, "{:?}", tried.cell);
     }
     let text = as_text(&verdict, true);
     let red = "\u{1b}[31mNOT PROVED: 12 of 48 cells differ with seed 7. See it again with --seed 7.\u{1b}[0m";
@@ -98,8 +129,23 @@ fn two_answers_that_change_places_are_found_and_the_seed_is_named() {
 }
 
 #[test]
+fn a_batch_in_the_wrong_order_is_found_wherever_there_are_batches() {
+    let verdict = verdict(11, |settings| settings.enable_batching, |provider| Arc::new(Turning(provider)));
+
+    for tried in &verdict.tried {
+        let grouped = tried.cell.batching && tried.cell.concurrency > 1;
+        let wanted: &[&str] = if grouped { &["vectors"] } else { &[] };
+        assert_eq!(differing(tried), wanted, "{:?}", tried.cell);
+    }
+    assert!(
+        as_text(&verdict, false)
+            .ends_with("18 of 48 cells differ with seed 11. See it again with --seed 11.")
+    );
+}
+
+#[test]
 fn what_holds_is_said_in_green_and_only_on_a_terminal() {
-    let verdict = verdict(3, None);
+    let verdict = verdict(3, |_| false, |provider| provider);
     assert!(verdict.holds());
     let sentence = "PROVED: 48 of 48 cells are the same, byte for byte (seed 3).";
     assert!(as_text(&verdict, true).ends_with(&format!("\u{1b}[32m{sentence}\u{1b}[0m")));

@@ -9,6 +9,7 @@ mod events;
 use actix_web::guard::GuardContext;
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
+use percent_encoding::percent_decode_str;
 use tidegate_actors::CallId;
 
 use super::error::{DoorError, Shape};
@@ -64,7 +65,10 @@ impl Fixed {
             "/api/traces" => Self::Traces,
             "/api/v1/ui" => Self::VersionedUi,
             _ if site.is_metrics(path) => Self::Metrics,
-            _ => Self::VersionedAction(path.strip_prefix("/api/v1/actions/")?.to_owned()),
+            _ => {
+                let id = percent_decode_str(path.strip_prefix("/api/v1/actions/")?);
+                Self::VersionedAction(id.decode_utf8_lossy().into_owned())
+            }
         })
     }
 

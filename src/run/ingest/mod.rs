@@ -21,8 +21,9 @@ use tidegate_actors::{
     Call, CallError, CallId, Engine, Entry, ErrorKind, Form, Kept, Upstream, UpstreamLimits, WorkspaceId,
 };
 
-use super::Asker;
 use super::speech::Speech;
+use super::{Asker, embed_group};
+use crate::config::Performance;
 use crate::lang::embed::HASH_MODEL;
 use crate::lang::value::{JsonStyle, Value, parse_json};
 
@@ -56,6 +57,15 @@ pub struct Pace {
     pub at_once: usize,
     /// Patience of each, milliseconds.
     pub patience_ms: u64,
+}
+
+impl Pace {
+    /// What the settings mean: with lanes as many requests at once as there are slots, else one after the other.
+    #[must_use]
+    pub fn of(settings: &Performance, patience_ms: u64) -> Self {
+        let at_once = if settings.async_runtime { settings.max_concurrency } else { 1 };
+        Self { group: embed_group(settings), at_once, patience_ms }
+    }
 }
 
 impl Embedder {

@@ -11,7 +11,8 @@ use tidegate_actors::ports::clock::{Clock, SystemClock};
 use tidegate_actors::ports::provider::Provider;
 
 use super::ask::{Asker, Told};
-use super::drive::{Begun, begin, drive};
+use super::drive::{Begun, Ran, begin, drive};
+use super::ingest::{Embedder, Embedding, HASH, Pace};
 use super::trouble::Trouble;
 use crate::config::Performance;
 use crate::lang::machine::{Ask, Limits, Outcome, Progress, World};
@@ -22,6 +23,9 @@ use crate::lang::{App, Machine};
 
 pub use super::trouble::Given;
 pub use trace::{Difference, Trace};
+
+/// Patience with one request for vectors, milliseconds.
+const PATIENCE_MS: u64 = 600_000;
 
 /// Slots the grid tries.
 const CONCURRENCY: [usize; 4] = [1, 2, 8, 32];
@@ -40,6 +44,10 @@ pub struct Claim {
     pub memory: Memory,
     /// Whether log lines and metric points are compared too.
     pub observing: bool,
+    /// Texts whose vectors must be the same too, and who embeds them.
+    pub texts: Vec<Arc<str>>,
+    /// As `tidegate ingest` takes it: `hash`, or `PROVIDER/MODEL`.
+    pub embedding: String,
 }
 
 /// One cell of the grid.
@@ -144,25 +152,71 @@ pub fn prove(
     let given = Given::default();
     let world = |settings: &Performance| make(settings, &given).map_err(|error| error.to_string());
     let mut asks = 0;
-    let plain = in_world(claim, |machine, first| async {
-        let outcome = serially(machine, first, &world(&Performance::default())?, &mut asks).await;
-        Ok((outcome, Vec::new()))
+    let plain = in_world(claim, async |begun| {
+        let settings = Performance::default();
+        let asker = world(&settings)?;
+        let outcome = match begun {
+            Begun::Done(outcome) => *outcome,
+            Begun::Waits(machine, first) => serially(machine, first, &asker, &mut asks).await,
+        };
+        let vectors = vectors(claim, &asker, &settings, Trouble::None, seed).await?;
+        Ok(Ended { outcome, told: Vec::new(), vectors })
     })?;
-    let plain = Trace::of(&claim.app, &plain.0);
+    let plain = plain.trace(&claim.app);
     let mut tried = Vec::with_capacity(cells.len());
     for cell in cells {
         let clock = Stopwatch::start();
-        let (outcome, told) = in_world(claim, |machine, first| async {
-            let asker = troubled(world(&cell.settings())?, cell.trouble, seed);
+        let ended = in_world(claim, async |begun| {
+            let settings = cell.settings();
+            let asker = troubled(world(&settings)?, cell.trouble, seed);
             asker.engine().ready().await;
-            let ran = drive(machine, first, &asker).await;
-            Ok((ran.outcome, ran.told))
+            let ran = match begun {
+                Begun::Done(outcome) => Ran { outcome: *outcome, told: Vec::new() },
+                Begun::Waits(machine, first) => drive(machine, first, &asker).await,
+            };
+            let vectors = vectors(claim, &asker, &settings, cell.trouble, seed).await?;
+            Ok(Ended { outcome: ran.outcome, told: ran.told, vectors })
         })?;
-        let differences = plain.differences(&Trace::of(&claim.app, &outcome));
-        tried.push(Tried { cell: *cell, differences, came: came(&told), took: clock.read() });
+        let differences = plain.differences(&ended.trace(&claim.app));
+        tried.push(Tried { cell: *cell, differences, came: came(&ended.told), took: clock.read() });
         done(tried.len());
     }
     Ok(Verdict { seed, asks, plain, tried })
+}
+
+/// What one world came to.
+struct Ended {
+    outcome: Outcome,
+    told: Vec<Told>,
+    vectors: Vec<Embedding>,
+}
+
+impl Ended {
+    fn trace(&self, app: &App) -> Trace {
+        Trace::of(app, &self.outcome, &self.vectors)
+    }
+}
+
+/// The vectors of the claim's texts, in groups as the settings say.
+async fn vectors(
+    claim: &Claim,
+    asker: &Asker,
+    settings: &Performance,
+    trouble: Trouble,
+    seed: u64,
+) -> Result<Vec<Embedding>, String> {
+    let mut all = Vec::with_capacity(claim.texts.len());
+    if claim.texts.is_empty() {
+        return Ok(all);
+    }
+    let embedder = Embedder::new(asker, &claim.embedding, Pace::of(settings, PATIENCE_MS))?;
+    // Providers of the asker have their trouble already; the hash embedding is not among them.
+    let embedder = match claim.embedding.as_str() {
+        HASH => embedder.decorated(|provider| trouble.before(provider, seed, asker.engine())),
+        _ => embedder,
+    };
+    embedder.embed(&claim.texts, |group| all.extend(group)).await;
+    Ok(all)
 }
 
 /// Puts a trouble before everybody an asker asks.
@@ -171,14 +225,8 @@ fn troubled(asker: Asker, trouble: Trouble, seed: u64) -> Asker {
     asker.decorated(|provider: Arc<dyn Provider>| trouble.before(provider, seed, &engine))
 }
 
-/// Runs until the flow asks, then makes a `System` for `go`, which ends with it.
-fn in_world<F>(
-    claim: &Claim,
-    go: impl FnOnce(Box<Machine>, Vec<Ask>) -> F,
-) -> Result<(Outcome, Vec<Told>), String>
-where
-    F: Future<Output = Result<(Outcome, Vec<Told>), String>>,
-{
+/// Runs until the flow asks; for what comes then, if anything, makes a `System` that ends with it.
+fn in_world(claim: &Claim, go: impl AsyncFnOnce(Begun) -> Result<Ended, String>) -> Result<Ended, String> {
     let world = World {
         identity: claim.identity.clone(),
         state: Map::default(),
@@ -190,8 +238,10 @@ where
     };
     let machine = Machine::start(Arc::clone(&claim.app), &claim.flow, claim.input.clone(), world);
     match begin(machine) {
-        Begun::Done(outcome) => Ok((*outcome, Vec::new())),
-        Begun::Waits(machine, asks) => actix_rt::System::new().block_on(go(machine, asks)),
+        Begun::Done(outcome) if claim.texts.is_empty() => {
+            Ok(Ended { outcome: *outcome, told: Vec::new(), vectors: Vec::new() })
+        }
+        begun => actix_rt::System::new().block_on(go(begun)),
     }
 }
 

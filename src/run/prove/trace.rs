@@ -6,6 +6,7 @@ use crate::lang::App;
 use crate::lang::machine::Outcome;
 use crate::lang::report;
 use crate::lang::value::{JsonStyle, Value};
+use crate::run::ingest::Embedding;
 use crate::run::payload::yielded;
 
 /// Characters shown around the first difference.
@@ -18,7 +19,7 @@ pub struct Trace(Vec<(&'static str, String)>);
 /// Where two runs differ first in one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// `result`, `fault`, `state`, `yields`, `steps`, `memory`, `records` or `logs`.
+    /// `result`, `fault`, `state`, `yields`, `steps`, `memory`, `records`, `logs` or `vectors`.
     pub what: &'static str,
     /// The plain serial run there.
     pub plain: String,
@@ -29,7 +30,7 @@ pub struct Difference {
 impl Trace {
     /// The trace of a run.
     #[must_use]
-    pub fn of(app: &App, outcome: &Outcome) -> Self {
+    pub fn of(app: &App, outcome: &Outcome, vectors: &[Embedding]) -> Self {
         let (result, fault) = match &outcome.result {
             Ok(result) => (json(result), String::new()),
             Err(fault) => (String::new(), report::failure(std::slice::from_ref(fault)).to_string()),
@@ -44,6 +45,7 @@ impl Trace {
             ("memory", json(&outcome.memory.to_value())),
             ("records", records(app, outcome)),
             ("logs", format!("{:?}{:?}", outcome.logs, outcome.metrics)),
+            ("vectors", vectors.iter().map(|vector| shown(vector) + "\n").collect()),
         ])
     }
 
@@ -68,6 +70,10 @@ impl Trace {
 
 fn json(value: &Value) -> String {
     value.to_json(JsonStyle::Compact)
+}
+
+fn shown(vector: &Embedding) -> String {
+    vector.as_ref().map_or_else(|reason| format!("unavailable: {reason}"), json)
 }
 
 /// What the run did, in the order in which a serial run does it.

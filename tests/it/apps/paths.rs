@@ -6,10 +6,10 @@ const PLAIN: &str = "flow \"hi\":\n  return \"hi \" + input.who\n";
 
 #[actix_rt::test]
 async fn the_gateway_answers_its_own_paths_beside_an_app() {
-    let all = format!("{PLAIN}{}{}", route("hi", "GET", "/{a}/{who}"), "");
-    let site = Site::of(&all);
+    let site = Site::of(&format!("{PLAIN}{}", route("hi", "GET", "/{a}/{who}")));
     assert_eq!(site.get("/x/Ann").await.json(), json!({"value": "hi Ann"}));
     assert_eq!(site.get("/v1/models").await.status, 200);
+    assert_eq!(site.get("/x/a%20b+c").await.json(), json!({"value": "hi a%20b+c"}), "as it was sent");
     assert_eq!(site.get("/api/state").await.json()["ok"], true, "a path of the server keeps its meaning");
     assert_eq!(site.get("/api/v1/engine").await.status, 200);
     assert_eq!(site.get("/health").await.json(), json!({"status": "ok"}));

@@ -135,3 +135,14 @@ async fn what_was_said_is_kept_beside_the_app_when_the_server_ends() {
     gateway.end();
     assert!(folder.path().join(".namel3ss/memory/short_term.json").exists());
 }
+
+/// Workers take what they are doing with them: a run whose caller had left was cut off when the server was told to end.
+#[actix_rt::test]
+async fn a_run_nobody_listens_to_ends_before_the_server_does() {
+    let site = slow(50);
+    drop(begun(&site));
+    let Site { gateway, folder } = site;
+    gateway.end();
+    let kept = std::fs::read_to_string(folder.path().join(".namel3ss/memory/short_term.json"));
+    assert!(kept.expect("what was said is kept").contains("think"));
+}
