@@ -17,7 +17,6 @@ use super::merge;
 use super::shared::AGENTS_PER_RUN;
 use super::strand::{Ended, Fork, Status, Strand};
 use super::tasks::{self, Changes};
-use crate::lang::ast::LocalMerge;
 use crate::lang::compile::form::{ForkForm, Join, Part};
 use crate::lang::compile::op::Slot;
 use crate::lang::fault::{Fault, FaultKind};
