@@ -128,25 +128,20 @@ impl Ctx<'_> {
     /// `call function`
     pub(super) fn call_function(&mut self, at: u32, span: Span) -> Done {
         let form = &self.code().calls[at as usize];
-        let mut given = self.arguments(form, "function argument")?;
         let callee = form.callee as usize;
-        let function = &self.program.functions[callee];
-        let mut cells = Vec::with_capacity(function.contract.inputs.len());
-        for input in &function.contract.inputs {
-            match given.remove(&input.name.text) {
-                Some(value) => {
-                    check_type(&value, &input.ty)?;
-                    cells.push(Cell::Held(value));
-                }
-                None if input.optional => cells.push(Cell::Unset),
-                None => {
-                    return Err(Fault::run(format!("Missing function input '{}'", input.name.text), None));
-                }
+        let inputs = &self.program.functions[callee].contract.inputs;
+        let in_order = form.arguments.len() == inputs.len()
+            && form.arguments.iter().zip(inputs).all(|((name, _), input)| *name == input.name.text);
+        let cells = if in_order {
+            let values = self.pop_many(inputs.len());
+            for (value, input) in values.iter().zip(inputs) {
+                check_type(value, &input.ty)?;
             }
-        }
-        if let Some(name) = given.keys().next() {
-            return Err(Fault::run(format!("Unknown function input '{name}'"), None));
-        }
+            values.into_iter().map(Cell::Held).collect()
+        } else {
+            let given = self.arguments(form, "function argument")?;
+            function_cells(inputs, given)?
+        };
         self.settle_last();
         self.enter(Body::Function(callee), Role::Function { call: at, span }, cells)
     }
@@ -234,6 +229,25 @@ impl Ctx<'_> {
             check_type(value, &field.ty).map_err(|fault| fault.at(field.name.span))?;
         }
         Ok(())
+    }
+}
+
+/// The first locals of a function, from arguments in any order.
+fn function_cells(inputs: &[FieldDecl], mut given: Arguments) -> Result<Vec<Cell>, Fault> {
+    let mut cells = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        match given.remove(&input.name.text) {
+            Some(value) => {
+                check_type(&value, &input.ty)?;
+                cells.push(Cell::Held(value));
+            }
+            None if input.optional => cells.push(Cell::Unset),
+            None => return Err(Fault::run(format!("Missing function input '{}'", input.name.text), None)),
+        }
+    }
+    match given.keys().next() {
+        Some(name) => Err(Fault::run(format!("Unknown function input '{name}'"), None)),
+        None => Ok(cells),
     }
 }
 

@@ -41,7 +41,7 @@ fn roots(strands: &[Option<Strand>], states: &[Map], mut of: impl FnMut(&Value) 
         strand.effects.yields.iter().for_each(|message| add(&message.output));
         strand.effects.logs.iter().for_each(|line| add(&line.message));
         for ended in strand.fork.iter().flat_map(|fork| &fork.ended) {
-            ended.cells.iter().for_each(|cell| add_cell(cell, &mut add));
+            ended.changes.cells.iter().for_each(|(_, cell)| add_cell(cell, &mut add));
             ended.outcome.iter().for_each(&mut add);
         }
     }

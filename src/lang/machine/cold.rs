@@ -130,9 +130,6 @@ impl Ctx<'_> {
             ));
         };
         let list = self.target_value(&target)?;
-        if list.as_list().is_none() && count.as_number().is_some_and(|count| count.is_integral()) {
-            return Err(Fault::run(format!("keep first needs a list but got {}", list.type_name()), None));
-        }
         let kept = ops::keep_first(list, &count)?;
         self.assign(&target, kept)
     }

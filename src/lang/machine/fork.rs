@@ -16,7 +16,7 @@ use super::hot::Raised;
 use super::merge;
 use super::shared::AGENTS_PER_RUN;
 use super::strand::{Ended, Fork, Status, Strand};
-use crate::lang::ast::LocalMerge;
+use super::tasks::{self, Changes};
 use crate::lang::compile::form::{ForkForm, Join, Part};
 use crate::lang::compile::op::Slot;
 use crate::lang::fault::{Fault, FaultKind};
@@ -37,6 +37,11 @@ impl Ctx<'_> {
         let twins = form.parts.windows(2).find(|pair| pair[0].name == pair[1].name);
         if let (Join::Tasks(_), Some(twins)) = (&form.join, twins) {
             return Err(Box::new(Fault::run("Parallel task names must be unique", Some(twins[1].span))));
+        }
+        let most = self.shared.limits.parts;
+        if form.parts.len() > most {
+            let fault = super::limits::hit(format!("A block may have at most {most} parts."));
+            return Err(Box::new(fault.at(self.span())));
         }
         if let Join::Async { into, counted } = &form.join
             && let Err(fault) = self.no_failed_locals()
@@ -211,23 +216,23 @@ impl Machine {
         let yields = if tasks { std::mem::take(&mut done.effects.yields) } else { Vec::new() };
         let ended_steps = done.ahead_steps;
         let frame = done.frames.into_iter().next();
+        let changes = match (tasks, frame) {
+            (true, Some(frame)) => tasks::changes(self.top(id), frame),
+            _ => Changes::default(),
+        };
         let parent = self.strand_mut(id);
         parent.effects.join(done.effects, true);
         parent.ahead_steps += ended_steps;
         let limit = matches!(&outcome, Err(fault) if fault.kind == FaultKind::Limit);
-        let fault = match (outcome, frame) {
-            (Err(fault), _) if tasks || limit => return Some(fault),
-            (Err(fault), _) if agents => return Some(Box::new(agent_failed(&name, &fault, span))),
-            (outcome, frame) => {
-                let (cells, constants) =
-                    frame.map(|frame| (frame.cells, frame.constants)).unwrap_or_default();
-                Ended { outcome, cells, constants, yields }
-            }
+        let ended = match outcome {
+            Err(fault) if tasks || limit => return Some(fault),
+            Err(fault) if agents => return Some(Box::new(agent_failed(&name, &fault, span))),
+            outcome => Ended { outcome, changes, yields },
         };
         let last = at + 1 == self.form(id).parts.len();
-        let failed = fault.outcome.as_ref().err().filter(|_| copied && !last).cloned();
+        let failed = ended.outcome.as_ref().err().filter(|_| copied && !last).cloned();
         if let Some(fork) = &mut self.strand_mut(id).fork {
-            fork.ended.push(fault);
+            fork.ended.push(ended);
             fork.parts[at] = None;
         }
         if failed.is_some() {
@@ -269,7 +274,7 @@ impl Machine {
         strand.status = Status::Ready;
         let Some(frame) = strand.frames.last_mut() else { return };
         let outcome = match &form.join {
-            Join::Tasks(merge) => join_tasks(frame, form, *merge, &code.names, &fork.ended).map(|()| {
+            Join::Tasks(merge) => tasks::join(frame, form, *merge, &code.names, &fork.ended).map(|()| {
                 let yields = fork.ended.into_iter().flat_map(|task| task.yields);
                 strand.effects.yields.extend(yields);
             }),
@@ -349,50 +354,4 @@ fn see_what_it_gave(cell: &mut Cell) {
 
 fn agent_failed(name: &str, fault: &Fault, span: Span) -> Fault {
     Fault::run(format!("Agent '{name}' failed: {}", fault.located()), Some(span)).of_kind(fault.kind)
-}
-
-/// Brings the locals that tasks changed into the body they were forked from.
-fn join_tasks(
-    frame: &mut Frame,
-    form: &ForkForm,
-    merge: LocalMerge,
-    names: &[Arc<str>],
-    ended: &[Ended],
-) -> Result<(), Fault> {
-    let base = frame.cells.clone();
-    let mut written = vec![false; base.len()];
-    for (task, part) in ended.iter().zip(&form.parts) {
-        let mut changed: Vec<usize> =
-            (0..base.len()).filter(|at| differs(&base[*at], task.cells.get(*at))).collect();
-        changed.sort_by(|a, b| names[*a].cmp(&names[*b]));
-        for at in changed {
-            if std::mem::replace(&mut written[at], true) {
-                match merge {
-                    LocalMerge::Conflict => {
-                        let text = format!("Parallel tasks cannot write the same local: {}", names[at]);
-                        return Err(Fault::run(text, Some(part.span)));
-                    }
-                    LocalMerge::Precedence => continue,
-                    LocalMerge::Override => {}
-                }
-            }
-            frame.cells[at] = task.cells[at].clone();
-        }
-        for (mine, theirs) in frame.constants.iter_mut().zip(&task.constants) {
-            *mine |= theirs;
-        }
-    }
-    let values = ended.iter().filter_map(|task| task.outcome.as_ref().ok().cloned()).collect();
-    frame.hold(Value::list(values));
-    Ok(())
-}
-
-/// Whether a task changed a local. A name cannot be taken away, so what is unset afterwards was so before.
-fn differs(before: &Cell, after: Option<&Cell>) -> bool {
-    match (before, after) {
-        (_, None | Some(Cell::Unset)) => false,
-        (Cell::Held(before), Some(Cell::Held(after))) => !before.equals(after),
-        (Cell::Pending(_), Some(Cell::Pending(_))) => false,
-        _ => true,
-    }
 }

@@ -23,6 +23,8 @@ pub struct Limits {
     pub messages: usize,
     /// Jobs that wait at once.
     pub jobs: usize,
+    /// Parts one block may have: tasks, branches, async calls launched together.
+    pub parts: usize,
     /// Parts of one fork that may be under way at once; with 1 they run one after the other.
     pub parts_at_once: usize,
 }
@@ -37,7 +39,8 @@ impl Default for Limits {
             memory_bytes: 1 << 30,
             messages: 100_000,
             jobs: 10_000,
-            parts_at_once: 256,
+            parts: 1_000,
+            parts_at_once: 64,
         }
     }
 }

@@ -23,6 +23,7 @@ mod records;
 mod shared;
 mod state;
 mod strand;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -96,7 +97,7 @@ impl Machine {
 
     /// Runs until every strand waits, the run is over, or `budget` instructions are carried out.
     ///
-    /// After [`Progress::Done`] the machine is empty and must not be advanced again; it then says `Spent`.
+    /// After [`Progress::Done`] the machine is empty: it then says `Blocked` without asks.
     pub fn advance(&mut self, mut budget: u64) -> Progress {
         loop {
             if let Some(outcome) = self.take_outcome() {
@@ -204,7 +205,9 @@ impl Machine {
             let Some(strand) = &self.strands[id] else { continue };
             match (&strand.status, &strand.fork) {
                 (Status::Ready, _) => return Some(id),
-                (Status::Forked, Some(fork)) => seen.extend(fork.parts.iter().rev().flatten()),
+                (Status::Forked, Some(fork)) => {
+                    seen.extend(fork.parts[fork.ended.len()..].iter().rev().flatten())
+                }
                 _ => {}
             }
         }

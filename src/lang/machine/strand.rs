@@ -3,8 +3,9 @@
 
 use super::asking::Waiting;
 use super::effects::Effects;
-use super::frame::{Body, Cell, Frame, Handler, Role, Walker, caught};
+use super::frame::{Body, Frame, Handler, Role, Walker, caught};
 use super::hot::{floor, unwind_walks};
+use super::tasks::Changes;
 use crate::lang::compile::op::Pc;
 use crate::lang::fault::{Fault, FaultKind};
 use crate::lang::value::Value;
@@ -40,8 +41,7 @@ pub(super) struct Fork {
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) outcome: Outcome,
-    pub(super) cells: Vec<Cell>,
-    pub(super) constants: Vec<bool>,
+    pub(super) changes: Changes,
     pub(super) yields: Vec<super::effects::Yielded>,
 }
 

@@ -9,6 +9,7 @@ use crate::lang::records::InMemoryStore;
 use crate::lang::value::{JsonStyle, Map, Value, parse_json};
 
 mod any_order;
+mod async_calls;
 mod control;
 mod faults;
 mod limits;

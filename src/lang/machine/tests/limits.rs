@@ -140,3 +140,14 @@ fn functions_may_call_functions_as_deep_as_the_limit_says() {
     let limits = Limits { depth: 20, ..Limits::default() };
     assert_eq!(limit(limits, &source), "Calls are nested more than 20 deep.");
 }
+
+#[test]
+fn a_block_of_too_many_parts_is_refused_and_the_most_allowed_runs_soon() {
+    let source = |tasks: usize| {
+        let mut source = "flow \"main\":\n  parallel:\n".to_owned();
+        (0..tasks).for_each(|at| source.push_str(&format!("    let a{at} is {at}\n")));
+        source + "  return a0\n"
+    };
+    assert_eq!(limit(Limits::default(), &source(1_001)), "A block may have at most 1000 parts.");
+    assert_eq!(result(&source(1_000)), "0");
+}
