@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::effects::StepKind;
 use super::frame::{Body, Cell, Frame, Role};
-use super::hot::{Exit, Hot, Raised, last_value};
+use super::hot::{Exit, Hot, Raised, WORK_PER_STEP, last_value};
 use super::shared::Shared;
 use super::strand::{Status, Strand, as_ai_fault};
 use super::world::Ask;
@@ -96,10 +96,14 @@ impl<'m> Ctx<'m> {
             identity: &self.shared.identity,
             limits: &self.shared.limits,
             made: &mut self.shared.made,
+            work: &mut self.strand.work,
         }
         .run(&mut left);
-        *budget -= most - left;
-        self.count(most - left)?;
+        let worked = self.strand.work / WORK_PER_STEP;
+        self.strand.work %= WORK_PER_STEP;
+        let steps = (most - left).saturating_add(worked);
+        *budget = budget.saturating_sub(steps);
+        self.count(steps)?;
         match exit? {
             Exit::Spent | Exit::Audit => Ok(false),
             Exit::Cold(op) => {

@@ -14,6 +14,10 @@ use crate::lang::value::{Map, Value};
 pub(super) const CELL: usize = size_of::<Value>();
 pub(super) const ENTRY: usize = 4 * CELL;
 
+/// Bytes of work that count as one instruction, and after which the loop stops to count them.
+pub(super) const WORK_PER_STEP: u64 = 1 << 10;
+pub(super) const WORK_SLICE: u64 = 4 << 20;
+
 /// A fault on its way up; boxed, because almost nothing raises one.
 pub(super) type Raised<T> = Result<T, Box<Fault>>;
 
@@ -21,7 +25,7 @@ pub(super) type Raised<T> = Result<T, Box<Fault>>;
 pub(super) enum Exit {
     /// The budget is used up.
     Spent,
-    /// So much was made that what is held should be counted.
+    /// So much was made or done that it should be counted.
     Audit,
     /// An instruction that needs more than this loop has.
     Cold(Op),
@@ -38,6 +42,8 @@ pub(super) struct Hot<'r> {
     pub(super) limits: &'r Limits,
     /// Bytes made since what is held was last counted.
     pub(super) made: &'r mut u64,
+    /// Bytes copied or compared that no instruction was counted for yet.
+    pub(super) work: &'r mut u64,
 }
 
 impl Hot<'_> {
@@ -55,7 +61,9 @@ impl Hot<'_> {
             pc += 1;
             match self.step(op, &mut pc) {
                 Ok(true) => {}
-                Ok(false) if *self.made >= self.limits.audit_bytes() => break Ok(Exit::Audit),
+                Ok(false) if *self.made >= self.limits.audit_bytes() || *self.work >= WORK_SLICE => {
+                    break Ok(Exit::Audit);
+                }
                 Ok(false) => break Ok(Exit::Cold(*op)),
                 Err(fault) => break Err(placed(fault, self.code.spans[pc - 1])),
             }
@@ -70,6 +78,13 @@ impl Hot<'_> {
     pub(super) fn made(&mut self, bytes: usize) -> bool {
         *self.made += bytes as u64;
         *self.made < self.limits.audit_bytes()
+    }
+
+    /// Notes bytes that were copied or compared; false when they should be counted.
+    #[inline(always)]
+    pub(super) fn worked(&mut self, bytes: u64) -> bool {
+        *self.work = self.work.saturating_add(bytes);
+        *self.work < WORK_SLICE
     }
 
     /// Carries out one instruction; false when it is not one of these, or has been carried out and made so much that
@@ -95,11 +110,13 @@ impl Hot<'_> {
             Op::Compare { relation, left, right } => {
                 let truth = self.compare(relation, left, right, *pc)?;
                 self.push_with(|| Value::Bool(truth));
+                return Ok(*self.work < WORK_SLICE);
             }
             Op::CompareUnless { relation, left, right, out } => {
                 if !self.compare(relation, left, right, *pc)? {
                     *pc = out as usize;
                 }
+                return Ok(*self.work < WORK_SLICE);
             }
             Op::Let(slot) => self.bind(slot, false),
             Op::LetConstant(slot) => self.bind(slot, true),

@@ -49,7 +49,7 @@ impl Hot<'_> {
         let bytes = text_bytes(&result);
         self.consume(left, right);
         self.values.push(result);
-        Ok(self.made(bytes))
+        Ok(self.made(bytes) & self.worked(bytes as u64))
     }
 
     #[inline(always)]
@@ -77,7 +77,7 @@ impl Hot<'_> {
         self.consume(left, right);
         self.frame.cells[slot as usize] = Cell::Held(result);
         self.frame.last_is(Last::Slot(slot));
-        Ok(self.made(bytes))
+        Ok(self.made(bytes) & self.worked(bytes as u64))
     }
 
     /// Pushes what `make` gives, made where it will stand. Made elsewhere and copied as a whole, it would be read
@@ -117,7 +117,11 @@ impl Hot<'_> {
             (Relation::IsNot, None) => !a.equals(b),
             (Relation::Ordered(comparison), None) => ops::compare(comparison, a, b)?,
         };
+        let bytes = if order.is_some() { 0 } else { bulk_of_both(a, b) };
         self.consume(left, right);
+        if bytes > 0 {
+            self.worked(bytes);
+        }
         Ok(truth)
     }
 
@@ -155,6 +159,17 @@ impl Hot<'_> {
             *pc = out as usize;
         }
         Ok(())
+    }
+}
+
+/// Bytes a comparison of two values looks at, at most.
+#[inline]
+pub(super) fn bulk_of_both(left: &Value, right: &Value) -> u64 {
+    match (left, right) {
+        (Value::Text(_), Value::Text(_))
+        | (Value::List(_), Value::List(_))
+        | (Value::Map(_), Value::Map(_)) => left.bulk().min(right.bulk()),
+        _ => 0,
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::frame::{Cell, Walker};
 use super::hot::{CELL, ENTRY, Hot, Raised};
+use super::hot_arith::bulk_of_both;
 use super::{state, walk};
 use crate::lang::compile::op::{Op, Slot};
 use crate::lang::fault::{Fault, FaultKind};
@@ -31,6 +32,7 @@ impl Hot<'_> {
                 if !left.equals(&right) {
                     *pc = to as usize;
                 }
+                return Ok(self.worked(bulk_of_both(&left, &right)));
             }
             Op::NeedState(at) => {
                 state::get(self.state, &self.code.states[at as usize])?;
@@ -93,23 +95,13 @@ impl Hot<'_> {
                 let length = self.top().as_list().map_or(0, |list| list.len());
                 return Ok(self.made(CELL * length));
             }
-            Op::ListAppend => {
-                let (item, list) = (self.pop(), self.pop());
-                let length = list.as_list().map_or(0, |list| list.len());
-                self.limits.grow(length)?;
-                self.values.push(ops::list_append(list, item)?);
-                return Ok(self.made(CELL * (length + 1)));
-            }
-            Op::MapSet => {
-                let (entry, key, map) = (self.pop(), self.pop(), self.pop());
-                let length = map.as_map().map_or(0, |map| map.len());
-                self.limits.grow(length)?;
-                self.values.push(ops::map_set(map, &key, entry)?);
-                return Ok(self.made(ENTRY * (length + 1)));
-            }
+            Op::ListAppend => return self.list_append(),
+            Op::MapSet => return self.map_set(),
             Op::Aggregate(function) => {
                 let list = self.top();
+                let bytes = list.bulk();
                 *list = ops::aggregate(function, list)?;
+                return Ok(self.worked(bytes));
             }
             Op::AppendState(at) => return self.append_state(at),
             Op::PutLocal { slot, mode } => return self.put_local(slot, mode),
@@ -127,6 +119,24 @@ impl Hot<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    fn list_append(&mut self) -> Raised<bool> {
+        let (item, list) = (self.pop(), self.pop());
+        let length = list.as_list().map_or(0, |list| list.len());
+        self.limits.grow(length)?;
+        self.values.push(ops::list_append(list, item)?);
+        let bytes = CELL * (length + 1);
+        Ok(self.made(bytes) & self.worked(bytes as u64))
+    }
+
+    fn map_set(&mut self) -> Raised<bool> {
+        let (entry, key, map) = (self.pop(), self.pop(), self.pop());
+        let length = map.as_map().map_or(0, |map| map.len());
+        self.limits.grow(length)?;
+        self.values.push(ops::map_set(map, &key, entry)?);
+        let bytes = ENTRY * (length + 1);
+        Ok(self.made(bytes) & self.worked(bytes as u64))
     }
 
     fn map_put(&mut self, at: u32) -> Raised<bool> {

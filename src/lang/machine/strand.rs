@@ -68,6 +68,8 @@ pub(super) struct Strand {
     pub(super) task: bool,
     /// Instructions it carried out while it was not the head.
     pub(super) ahead_steps: u64,
+    /// Bytes copied or compared that are less than an instruction.
+    pub(super) work: u64,
     /// Statement of the bottom body that an uncaught fault came out of, plus one.
     pub(super) fell_at: u32,
 }
@@ -84,6 +86,7 @@ impl Strand {
             waiting: None,
             fork: None,
             fell_at: 0,
+            work: 0,
             effects: Effects::default(),
             state,
             copied: false,

@@ -151,3 +151,17 @@ fn a_block_of_too_many_parts_is_refused_and_the_most_allowed_runs_soon() {
     assert_eq!(limit(Limits::default(), &source(1_001)), "A block may have at most 1000 parts.");
     assert_eq!(result(&source(1_000)), "0");
 }
+
+#[test]
+fn instructions_that_copy_or_compare_much_count_as_many() {
+    let source = "flow \"main\":\n  let s is \"0123456789\"\n  repeat up to 20 times:\n    set s is s + s\n  let n is 0\n  repeat up to 10 times:\n    if s + \"a\" is s + \"b\":\n      set n is n + 1\n  return n\n";
+    let outcome = run(source);
+    assert!(outcome.instructions > 3 * 10 * (10 << 20) / 1024, "{}", outcome.instructions);
+    assert_eq!(json(&outcome.result.expect("it compares")), "0");
+    let mut machine = machine(source, "{}", world());
+    let mut slices = 0;
+    while matches!(machine.advance(1_000), Progress::Spent) {
+        slices += 1;
+    }
+    assert!(slices > 30, "a slice ends after a bounded amount of work: {slices}");
+}
