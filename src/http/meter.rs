@@ -82,7 +82,7 @@ fn known(method: &Method) -> &'static str {
 
 /// The route a path belongs to: a label must not grow with what clients type.
 fn endpoint(path: &str) -> &'static str {
-    const FIXED: [&str; 9] = [
+    const FIXED: [&str; 18] = [
         "/v1/chat/completions",
         "/v1/embeddings",
         "/v1/messages",
@@ -92,6 +92,15 @@ fn endpoint(path: &str) -> &'static str {
         "/metrics",
         "/api/v1/engine",
         "/api/v1/cache/purge",
+        "/api/action",
+        "/api/ui",
+        "/api/ui/actions",
+        "/api/ui/state",
+        "/api/state",
+        "/api/health",
+        "/api/logs",
+        "/api/traces",
+        "/api/v1/ui",
     ];
     if let Some(fixed) = FIXED.into_iter().find(|fixed| *fixed == path) {
         return fixed;
@@ -100,6 +109,7 @@ fn endpoint(path: &str) -> &'static str {
         _ if path.starts_with("/v1/models/") => "/v1/models/{id}",
         _ if path.starts_with("/v1/") => "/v1/{tail}",
         _ if path.starts_with("/api/v1/calls/") => "/api/v1/calls/{id}/explain",
+        _ if path.starts_with("/api/v1/actions/") => "/api/v1/actions/{id}",
         _ if path.starts_with("/docs") => "/docs",
         _ => "other",
     }

@@ -150,3 +150,36 @@ fn a_flow_that_asks_nobody_needs_no_runtime() {
     assert_eq!(outcome.result.expect("a result"), Value::int(3));
     assert!(actix_rt::System::try_current().is_none());
 }
+
+const COUNTS: &str = r#"spec is "1.0"
+
+ai "helper":
+  model is "m"
+
+flow "counts":
+  try:
+    let n is state.n
+  with catch e:
+    let n is 0
+  ask ai "helper" with input: "x" as answer
+  set state.n is n + 1
+  return state.n
+"#;
+
+/// A caller that leaves the line must not count, and one that leaves in the middle must.
+#[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
+async fn who_leaves_while_waiting_gives_up_the_place_and_who_leaves_in_the_middle_does_not_stop_the_run() {
+    let host = host(COUNTS, &Performance::default(), 100);
+    let run = || {
+        let host = Arc::clone(&host);
+        async move { result(&host, "counts", Value::fields([])).await }
+    };
+    {
+        let (mut first, mut second) = (Box::pin(run()), Box::pin(run()));
+        assert!(futures_util::poll!(&mut first).is_pending(), "it has the turn");
+        assert!(futures_util::poll!(&mut second).is_pending(), "it waits");
+        tokio::time::advance(Duration::from_millis(10)).await; // the first asks by now; then both leave
+    }
+    assert_eq!(run().await, "2", "the first ended unheard, the second never began");
+    assert_eq!(host.look(|kept| kept.memory.clone()).await.map(|_| ()), Ok(()), "nothing is lost");
+}

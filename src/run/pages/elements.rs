@@ -52,8 +52,9 @@ impl Walk<'_> {
         let deed = Deed::CallFlow { flow: Arc::clone(&flow.text), guard: self.guard.cloned() };
         let id = self.offer("button", &label.text, deed);
         Value::fields([
+            ("action", self.action(&id)),
             ("action_id", Value::text(id.as_str())),
-            ("flow", Value::Text(Arc::clone(&flow.text))),
+            ("id", Value::text(id.as_str())),
             ("label", Value::Text(Arc::clone(&label.text))),
             ("type", "button".into()),
         ])
@@ -74,8 +75,10 @@ impl Walk<'_> {
             }
         };
         Value::fields([
+            ("action", self.action(&id)),
             ("action_id", Value::text(id.as_str())),
             ("fields", fields(self.declared(record))),
+            ("id", Value::text(id.as_str())),
             ("record", Value::Text(Arc::clone(&record.text))),
             ("type", "form".into()),
         ])
@@ -89,6 +92,11 @@ impl Walk<'_> {
             ("record", Value::Text(Arc::clone(&record.text))),
             ("type", "table".into()),
         ])
+    }
+
+    /// The action as the manifest tells it.
+    fn action(&self, id: &str) -> Value {
+        self.actions.get(id).map(Action::told).unwrap_or_default()
     }
 
     /// Of two records with one name the last counts.

@@ -82,7 +82,9 @@ fn the_manifest_tells_only_pages_that_are_shown_and_their_actions() {
     assert!(manifest.contains(r#""slug":"open""#) && manifest.contains("page.open.form.guest"), "{manifest}");
     assert!(!manifest.contains("lobby"), "{manifest}");
     let all = pages(APP).manifest(|_| true).to_json(JsonStyle::Compact);
-    assert!(all.contains(r#""children":[{"action_id":"page.the_lobby.button.say_hi""#), "{all}");
+    let action = r#"{"flow":"greet","id":"page.the_lobby.button.say_hi","type":"call_flow"}"#;
+    let button = format!(r#""children":[{{"action":{action},"action_id":"page.the_lobby.button.say_hi""#);
+    assert!(all.contains(&button), "{all}");
 }
 
 #[test]

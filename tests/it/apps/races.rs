@@ -49,6 +49,41 @@ async fn fifty_requests_at_once_count_to_fifty() {
     assert_eq!((&state["state"]["n"], &state["records"][0]["count"]), (&json!(50), &json!(50)));
 }
 
+const BANK: &str = r#"flow "open": requires true
+  set state.a is 100
+  set state.b is 100
+  return true
+
+flow "move": requires true
+  set state.a is state.a - 1
+  if input.late:
+    let nothing is 1 / 0
+  set state.b is state.b + 1
+  return true
+
+flow "sum":
+  return state.a + state.b
+"#;
+
+/// Every third transfer fails in the middle and must leave no trace.
+#[actix_rt::test]
+async fn nobody_sees_half_of_a_run_nor_anything_of_one_that_failed() {
+    let routes = [("open", "POST"), ("move", "POST"), ("sum", "GET")];
+    let routes = routes.map(|(flow, method)| route(flow, method, &format!("/{flow}"))).concat();
+    let site = Site::of(&format!("{BANK}{routes}"));
+    site.post("/open", &json!({})).await;
+    let site = &site;
+    let asks = (0..60).map(|n| async move {
+        match n % 3 {
+            0 => assert_eq!(site.get("/sum").await.json(), json!({"value": 200})),
+            1 => assert_eq!(site.post("/move", &json!({"late": false})).await.status, 200),
+            _ => assert_eq!(site.post("/move", &json!({"late": true})).await.status, 400),
+        }
+    });
+    join_all(asks.collect::<Vec<_>>()).await;
+    assert_eq!(site.get("/api/state").await.json()["state"], json!({"a": 80, "b": 120}));
+}
+
 const SLOW: &str = r#"ai "slow":
   model is "m"
 
