@@ -68,9 +68,15 @@ impl Asker {
 
     /// The same, with every provider behind a decorator.
     #[must_use]
-    pub fn decorated(mut self, wrap: impl Fn(Arc<dyn Provider>) -> Arc<dyn Provider>) -> Self {
+    pub fn decorated(self, wrap: impl Fn(Arc<dyn Provider>) -> Arc<dyn Provider>) -> Self {
+        self.with_upstreams(|upstream| upstream.decorated(&wrap))
+    }
+
+    /// The same, asking what `change` makes of each upstream.
+    #[must_use]
+    pub fn with_upstreams(mut self, change: impl Fn(&Upstream) -> Arc<Upstream>) -> Self {
         for speaker in self.speakers.values_mut() {
-            speaker.upstream = speaker.upstream.decorated(&wrap);
+            speaker.upstream = change(&speaker.upstream);
         }
         self
     }

@@ -4,15 +4,16 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tidegate_actors::Engine;
 use tidegate_actors::call::EmbedItem;
 use tidegate_actors::ports::clock::ClockRef;
 use tidegate_actors::ports::provider::{
     Answer, Fault, Finish, Order, Provider, ProviderFuture, Rows, Task, Vector,
 };
+use tidegate_actors::{BreakerRules, Engine, RetryRules, Upstream, UpstreamLimits};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::ask::Asker;
@@ -112,17 +113,19 @@ impl Provider for Killing {
     }
 }
 
-/// A question, and which attempt at it.
-type Put = (Bytes, u32);
 /// A whole answer, or why there is none.
 type Said = Result<(Bytes, Finish), Fault>;
 
 /// Answers given so far; shared by all worlds of one proof.
+///
+/// In the first of them questions are put to the providers as always, retries and all. Then it is sealed: what was said
+/// last is what is said ever after, failures too.
 #[derive(Clone, Default)]
 pub struct Given {
-    said: Arc<Mutex<HashMap<Put, Said>>>,
+    said: Arc<Mutex<HashMap<Bytes, Said>>>,
     /// Vectors, by model and text.
     vectors: Arc<Mutex<HashMap<Bytes, Vector>>>,
+    sealed: Arc<AtomicBool>,
 }
 
 impl Given {
@@ -130,7 +133,17 @@ impl Given {
     /// answers differently each time would otherwise be blamed on the cache.
     #[must_use]
     pub fn fix(&self, asker: Asker) -> Asker {
-        asker.decorated(|provider| Arc::new(Fixed { provider, given: self.clone() }))
+        let asker = asker.decorated(|provider| Arc::new(Fixed { provider, given: self.clone() }));
+        if self.is_sealed() { asker.with_upstreams(calm) } else { asker }
+    }
+
+    /// From here on, what was said is what is said.
+    pub(super) fn seal(&self) {
+        self.sealed.store(true, Ordering::Release);
+    }
+
+    fn is_sealed(&self) -> bool {
+        self.sealed.load(Ordering::Acquire)
     }
 
     /// The vectors of all items, if all are known.
@@ -139,6 +152,16 @@ impl Given {
         let known = items.iter().map(|item| vectors.get(&named(model, &item.json)).cloned());
         Some(Rows { vectors: known.collect::<Option<_>>()?, usage: None, model: Arc::clone(model) })
     }
+}
+
+/// Asks once and is never given up: how often a failure was repeated, and when a breaker opens, hangs on time.
+fn calm(upstream: &Upstream) -> Arc<Upstream> {
+    let limits = upstream.limits();
+    upstream.limited(UpstreamLimits {
+        retry: RetryRules { retries: 0, ..limits.retry },
+        breaker: BreakerRules { failures: u32::MAX, ..limits.breaker },
+        ..limits
+    })
 }
 
 struct Fixed {
@@ -150,7 +173,7 @@ impl Provider for Fixed {
     fn ask(&self, order: Order) -> ProviderFuture<Result<Answer, Fault>> {
         match &order.task {
             Task::Generate { document, .. } => {
-                let question = (named(&order.model, document.raw()), order.attempt);
+                let question = named(&order.model, document.raw());
                 self.generate(question, order)
             }
             Task::Embed { items, .. } => {
@@ -163,10 +186,10 @@ impl Provider for Fixed {
 }
 
 impl Fixed {
-    fn generate(&self, question: Put, order: Order) -> ProviderFuture<Result<Answer, Fault>> {
+    fn generate(&self, question: Bytes, order: Order) -> ProviderFuture<Result<Answer, Fault>> {
         let whole = |(body, finish)| Answer::Whole { body, finish };
         let known = self.given.said.lock().get(&question).cloned();
-        if let Some(known) = known {
+        if let Some(known) = known.filter(|known| known.is_ok() || self.given.is_sealed()) {
             return Box::pin(async move { known.map(whole) });
         }
         let (given, asked) = (self.given.clone(), self.provider.ask(order));
@@ -176,8 +199,13 @@ impl Fixed {
                 Err(fault) => Err(fault),
                 Ok(other) => return Ok(other), // asks are answered in one piece; nothing else comes here
             };
-            // Whoever was first counts.
-            given.said.lock().entry(question).or_insert(answer).clone().map(whole)
+            let mut said = given.said.lock();
+            let kept = said.entry(question).or_insert_with(|| answer.clone());
+            // The first answer counts; a failure only until there is one.
+            if kept.is_err() {
+                *kept = answer;
+            }
+            kept.clone().map(whole)
         })
     }
 

@@ -136,3 +136,34 @@ fn the_command_prints_the_grid_and_its_exit_code_is_the_verdict() {
     let unknown = tidegate(folder.path(), &["prove", "app.ai", "--flow", "other"]);
     assert_eq!(unknown.status.code(), Some(1));
 }
+
+/// When a breaker opens and how often a call was repeated hang on time and order; neither is the work of a setting.
+#[test]
+fn a_provider_that_is_down_fails_the_same_everywhere() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|bound| bound.local_addr());
+    let part = |name: &str| {
+        format!(
+            "    run \"{name}\":\n      attempt:\n        ask ai \"p\" with input: \"{name}\" as {name}\n      \
+                 otherwise:\n        let {name} is \"none\"\n"
+        )
+    };
+    let app = format!(
+        "spec is \"1.0\"\nai \"p\":\n  provider is \"openai\"\n  model is \"m\"\nflow \"main\":\n  parallel:\n{}  \
+         ask ai \"p\" with input: \"again\" as last\n  return last\n",
+        ["a", "b", "c", "d"].map(part).concat()
+    );
+    let settings = format!(
+        "[providers.openai]\nkind = \"openai\"\nbase_url = \"http://{}/v1\"\napi_key_env = \"KEY\"\nretries = 0\n",
+        free.expect("loopback has a free port")
+    );
+    std::fs::write(folder.path().join("app.ai"), app).expect("the app can be written");
+    std::fs::write(folder.path().join("tidegate.toml"), settings).expect("the settings can be written");
+    std::fs::write(folder.path().join(".env"), "KEY=x\n").expect("the variables can be written");
+
+    let output = tidegate(folder.path(), &["prove", "app.ai"]);
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("The plain serial run fails after 5 AI calls."), "{text}");
+    assert!(output.status.success(), "{text}");
+}

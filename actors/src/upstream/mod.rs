@@ -91,6 +91,16 @@ impl Upstream {
         Self::new(Arc::clone(&self.name), wrap(Arc::clone(&self.provider)), self.limits)
     }
 
+    /// The same provider under other limits; what was learned of it begins anew.
+    pub fn limited(&self, limits: UpstreamLimits) -> Arc<Self> {
+        Self::new(Arc::clone(&self.name), Arc::clone(&self.provider), limits)
+    }
+
+    /// What is granted and demanded of it.
+    pub fn limits(&self) -> UpstreamLimits {
+        self.limits
+    }
+
     /// What is counted of it; resolved once, by the engine that asks it first.
     fn metrics(&self, all: &UpstreamMetrics) -> &ProviderMetrics {
         self.metrics.get_or_init(|| all.of(&self.name))

@@ -151,18 +151,23 @@ pub fn prove(
 ) -> Result<Verdict, String> {
     let given = Given::default();
     let world = |settings: &Performance| make(settings, &given).map_err(|error| error.to_string());
-    let mut asks = 0;
-    let plain = in_world(claim, async |begun| {
-        let settings = Performance::default();
-        let asker = world(&settings)?;
-        let outcome = match begun {
-            Begun::Done(outcome) => *outcome,
-            Begun::Waits(machine, first) => serially(machine, first, &asker, &mut asks).await,
-        };
-        let vectors = vectors(claim, &asker, &settings, Trouble::None, seed).await?;
-        Ok(Ended { outcome, told: Vec::new(), vectors })
-    })?;
-    let plain = plain.trace(&claim.app);
+    let plain = || {
+        let mut asks = 0;
+        let ended = in_world(claim, async |begun| {
+            let settings = Performance::default();
+            let asker = world(&settings)?;
+            let outcome = match begun {
+                Begun::Done(outcome) => *outcome,
+                Begun::Waits(machine, first) => serially(machine, first, &asker, &mut asks).await,
+            };
+            let vectors = vectors(claim, &asker, &settings, Trouble::None, seed).await?;
+            Ok(Ended { outcome, told: Vec::new(), vectors })
+        })?;
+        Ok::<_, String>((asks, ended.trace(&claim.app)))
+    };
+    plain()?; // hears what the providers say
+    given.seal();
+    let (asks, plain) = plain()?;
     let mut tried = Vec::with_capacity(cells.len());
     for cell in cells {
         let clock = Stopwatch::start();
