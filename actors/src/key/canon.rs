@@ -46,7 +46,7 @@ impl Sink for Xxh3Default {
 }
 
 /// Bytes gathered before a hash is updated.
-const HELD: usize = 512;
+pub(super) const HELD: usize = 512;
 
 /// Gathers small pieces on the stack: a hash update costs more than a copy.
 pub(super) struct Buffered<S: Sink> {

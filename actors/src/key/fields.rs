@@ -8,8 +8,8 @@
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
-use super::{Deny, canon};
-use crate::json::{Kind, Node, quote};
+use super::{Deny, Sink, canon};
+use crate::json::{Kind, Member, Node, quote_into};
 
 /// Entries of one sketch.
 pub const MAX_FIELDS: usize = 64;
@@ -29,10 +29,13 @@ pub struct Fields {
 }
 
 /// A part of the request that becomes one entry, or is opened into several.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 struct Part<'a> {
-    path: String,
+    /// Where its path stands in [`Opening::names`].
+    path: (usize, usize),
     what: What<'a>,
+    /// It did not fit, or holds nothing: room only shrinks, so it is not looked at again.
+    shut: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -46,11 +49,14 @@ impl Fields {
     /// The sketch of `body` without what `deny` excuses. `salt` is one per process (or per
     /// workspace): sketches under different salts cannot be compared.
     pub fn of(body: Node<'_>, deny: Deny, salt: u64) -> Self {
-        let mut parts = first_level(body, deny);
-        while open_one_level(&mut parts) {}
-        let mut fields = Fields::default();
+        let mut opening = Opening::of(body, deny);
+        while opening.open_one_level() {}
+        let Opening { names, parts, .. } = opening;
+        let text = parts.iter().map(|part| part.path.1 - part.path.0).sum();
+        let mut fields =
+            Fields { paths: String::with_capacity(text), entries: Vec::with_capacity(parts.len()) };
         for part in &parts {
-            fields.paths.push_str(&part.path);
+            fields.paths.push_str(&names[part.path.0..part.path.1]);
             fields.entries.push((fields.paths.len() as u32, hash(part.what, salt)));
         }
         fields
@@ -103,75 +109,132 @@ fn covers(outer: &str, inner: &str) -> bool {
     rest.is_some_and(|rest| rest.starts_with(['.', '[']))
 }
 
-fn first_level<'a>(body: Node<'a>, deny: Deny) -> Vec<Part<'a>> {
-    if body.kind() != Kind::Object {
-        return vec![Part { path: String::new(), what: What::Whole(body) }];
-    }
-    let members = body.sorted_members().filter(|member| !deny.excuses(member.key));
-    let mut parts: Vec<_> = members.map(|member| child("", member.key, member.value)).collect();
-    if parts.len() > MAX_FIELDS {
-        // Nobody sends this in earnest: the rest is covered, under one path.
-        parts = vec![Part { path: String::new(), what: What::Whole(body) }];
-    }
-    parts
+/// A request being opened level by level. Every path ever made lies in one text, every level in one of two lists.
+struct Opening<'a> {
+    names: String,
+    parts: Vec<Part<'a>>,
+    /// The level being made; its room is used again.
+    next: Vec<Part<'a>>,
 }
 
-/// Replaces every container that fits by its content, first come first served. False if none did.
-fn open_one_level(parts: &mut Vec<Part<'_>>) -> bool {
-    let mut opened = false;
-    let mut at = 0;
-    while at < parts.len() {
-        let room = MAX_FIELDS - parts.len() + 1;
-        let content = open(&parts[at], room);
-        let step = content.len().max(1);
-        if !content.is_empty() {
-            opened = true;
-            parts.splice(at..=at, content);
+impl<'a> Opening<'a> {
+    fn of(body: Node<'a>, deny: Deny) -> Self {
+        let names = String::with_capacity(512);
+        let parts = Vec::with_capacity(MAX_FIELDS / 2);
+        let mut opening = Self { names, parts, next: Vec::with_capacity(MAX_FIELDS / 2) };
+        for member in body.sorted_members().filter(|member| !deny.excuses(member.key)) {
+            opening.member((0, 0), member);
         }
-        at += step;
-    }
-    opened
-}
-
-/// The content of a part, at most `room` parts of it; empty if it stays as it is.
-fn open<'a>(part: &Part<'a>, room: usize) -> Vec<Part<'a>> {
-    let What::Whole(node) = part.what else {
-        return Vec::new();
-    };
-    let path = &part.path;
-    match node.kind() {
-        Kind::Object if node.len() <= room => {
-            node.sorted_members().map(|member| child(path, member.key, member.value)).collect()
+        if body.kind() != Kind::Object || opening.next.len() > MAX_FIELDS {
+            // Nobody sends this in earnest: the rest is covered, under one path.
+            opening.next.clear();
+            opening.names.clear();
+            opening.push(0, What::Whole(body));
         }
-        Kind::Array if !node.is_all_numbers() => open_array(path, node, room),
-        _ => Vec::new(),
+        std::mem::swap(&mut opening.parts, &mut opening.next);
+        opening
+    }
+
+    /// Replaces every container that fits by its content, first come first served. False if none did.
+    fn open_one_level(&mut self) -> bool {
+        let mut held = self.parts.len();
+        let mut opened = false;
+        self.next.clear();
+        for at in 0..self.parts.len() {
+            let part = self.parts[at];
+            let before = self.next.len();
+            if !part.shut {
+                self.open(&part, MAX_FIELDS - held + 1);
+            }
+            match self.next.len() - before {
+                0 => self.next.push(Part { shut: true, ..part }),
+                content => {
+                    opened = true;
+                    held += content - 1;
+                }
+            }
+        }
+        std::mem::swap(&mut self.parts, &mut self.next);
+        opened
+    }
+
+    /// Adds the content of a part, at most `room` parts of it; nothing if it stays as it is.
+    fn open(&mut self, part: &Part<'a>, room: usize) {
+        let What::Whole(node) = part.what else {
+            return;
+        };
+        match node.kind() {
+            Kind::Object if node.len() <= room => {
+                node.sorted_members().for_each(|member| self.member(part.path, member));
+            }
+            Kind::Array if !node.is_all_numbers() => self.open_array(part.path, node, room),
+            _ => {}
+        }
+    }
+
+    fn open_array(&mut self, path: (usize, usize), node: Node<'a>, room: usize) {
+        let shown = if node.len() <= room { node.len() } else { TAIL.min(room.saturating_sub(1)) };
+        let hidden = node.len() - shown;
+        if shown == 0 {
+            return;
+        }
+        if hidden > 0 {
+            let from = self.path_below(path);
+            self.names.push_str("[0..");
+            push_number(&mut self.names, hidden);
+            self.names.push(']');
+            self.push(from, What::Head(node, hidden));
+        }
+        for (at, element) in node.elements().enumerate().skip(hidden) {
+            let from = self.path_below(path);
+            self.names.push('[');
+            push_number(&mut self.names, at);
+            self.names.push(']');
+            self.push(from, What::Whole(element));
+        }
+    }
+
+    /// `.name`, or `["odd name"]` where a plain name could be mistaken.
+    fn member(&mut self, path: (usize, usize), member: Member<'a>) {
+        let name = member.key.as_str().unwrap_or_default();
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'$');
+        let plain = !name.is_empty() && name.bytes().all(is_plain);
+        let from = self.path_below(path);
+        if plain {
+            if path.0 < path.1 {
+                self.names.push('.');
+            }
+            self.names.push_str(&name);
+        } else {
+            self.names.push('[');
+            quote_into(&name, &mut self.names);
+            self.names.push(']');
+        }
+        self.push(from, What::Whole(member.value));
+    }
+
+    /// Begins a path with another one; gives where it begins.
+    fn path_below(&mut self, path: (usize, usize)) -> usize {
+        let from = self.names.len();
+        self.names.extend_from_within(path.0..path.1);
+        from
+    }
+
+    /// Adds what has the path from `from` to the end of the names.
+    fn push(&mut self, from: usize, what: What<'a>) {
+        let shut = match what {
+            What::Whole(node) => !matches!(node.kind(), Kind::Object | Kind::Array),
+            What::Head(..) => true,
+        };
+        self.next.push(Part { path: (from, self.names.len()), what, shut });
     }
 }
 
-fn open_array<'a>(path: &str, node: Node<'a>, room: usize) -> Vec<Part<'a>> {
-    let shown = if node.len() <= room { node.len() } else { TAIL.min(room.saturating_sub(1)) };
-    let hidden = node.len() - shown;
-    if shown == 0 {
-        return Vec::new();
+fn push_number(out: &mut String, number: usize) {
+    if number >= 10 {
+        push_number(out, number / 10);
     }
-    let head =
-        (hidden > 0).then(|| Part { path: format!("{path}[0..{hidden}]"), what: What::Head(node, hidden) });
-    let tail = node.elements().enumerate().skip(hidden);
-    let tail = tail.map(|(at, element)| Part { path: format!("{path}[{at}]"), what: What::Whole(element) });
-    head.into_iter().chain(tail).collect()
-}
-
-/// `.name`, or `["odd name"]` where a plain name could be mistaken.
-fn child<'a>(path: &str, key: Node<'a>, value: Node<'a>) -> Part<'a> {
-    let name = key.as_str().unwrap_or_default();
-    let plain =
-        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-$".contains(&byte));
-    let path = match (plain, path.is_empty()) {
-        (true, true) => name.into_owned(),
-        (true, false) => format!("{path}.{name}"),
-        (false, _) => format!("{path}[{}]", quote(&name)),
-    };
-    Part { path, what: What::Whole(value) }
+    out.push(char::from(b'0' + (number % 10) as u8));
 }
 
 fn hash(what: What<'_>, salt: u64) -> u64 {
@@ -185,15 +248,27 @@ fn hash(what: What<'_>, salt: u64) -> u64 {
             node.unescape(|run| state.update(run));
             state.digest()
         }
-        What::Whole(node) => digest(salt, |out| canon::write(node, Deny::NONE, out)),
-        What::Head(node, count) => digest(salt, |out| {
-            node.elements().take(count).for_each(|element| canon::write(element, Deny::NONE, out));
-        }),
+        What::Whole(node) | What::Head(node, _) => {
+            // Mostly it fits on the stack: a running hash is larger than what it hashes here.
+            let mut short = canon::Short::new();
+            if node.raw().len() <= canon::HELD {
+                put(what, &mut short);
+                if let Some(bytes) = short.bytes() {
+                    return xxh3_64_with_seed(bytes, salt);
+                }
+            }
+            let mut out = canon::Buffered::new(Xxh3::with_seed(salt));
+            put(what, &mut out);
+            out.into_inner().digest()
+        }
     }
 }
 
-fn digest(salt: u64, write: impl FnOnce(&mut canon::Buffered<Xxh3>)) -> u64 {
-    let mut out = canon::Buffered::new(Xxh3::with_seed(salt));
-    write(&mut out);
-    out.into_inner().digest()
+fn put(what: What<'_>, out: &mut impl Sink) {
+    match what {
+        What::Whole(node) => canon::write(node, Deny::NONE, out),
+        What::Head(node, count) => {
+            node.elements().take(count).for_each(|element| canon::write(element, Deny::NONE, out));
+        }
+    }
 }
