@@ -1,14 +1,18 @@
 //! The outbound HTTP client: one exchange, its limits, and the answer as it comes.
 //!
-//! Owns connections (kept alive, HTTP/1.1 or h2 by ALPN), size and time limits. It follows no
-//! redirect, decompresses nothing, reads no proxy from the environment, and knows no vendor.
+//! Owns connections (kept alive), size and time limits. It follows no redirect, decompresses nothing,
+//! reads no proxy from the environment, and knows no vendor.
+//!
+//! A plain `http` upstream is HTTP/1.1 and is spoken to on [`lines`] of our own, without a task per
+//! connection; over TLS, where ALPN may choose h2, and through a proxy it is hyper-util's client.
 
 mod body;
 mod connect;
+mod line;
+mod lines;
 mod patience;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -16,9 +20,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
-use hyper::{Request, StatusCode, Uri};
-use hyper_util::client::legacy::{self, ResponseFuture};
+use hyper::body::Incoming;
+use hyper::header::{ACCEPT_ENCODING, HOST, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::{Request, Response, StatusCode, Uri};
+use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 use tidegate_actors::ports::clock::ClockRef;
@@ -26,10 +31,16 @@ use tidegate_actors::ports::provider::{Fault, Phase};
 
 pub(super) use body::Body;
 use connect::{ConnectTimedOut, Connector, Proxy};
+use lines::{Lines, Taken, Unanswered};
 pub(super) use patience::Patience;
 use patience::{Watch, timed_out};
 
-type Client = legacy::Client<Connector, Full<Bytes>>;
+/// How one thread reaches an upstream.
+#[derive(Clone)]
+enum Client {
+    Plain(Arc<Lines>),
+    Any(legacy::Client<Connector, Full<Bytes>>),
+}
 
 /// What the client of one provider is made from.
 pub(super) struct HttpSettings {
@@ -58,6 +69,8 @@ pub(super) struct Outbound {
 
 struct Shared {
     host: String,
+    /// Where a plain upstream listens and what it is called in `host`; `None` over TLS or through a proxy.
+    plain: Option<(Uri, HeaderValue)>,
     patience: Patience,
     max_answer_bytes: usize,
     keep_alive: Duration,
@@ -75,7 +88,7 @@ pub(super) struct Reply {
 
 thread_local! {
     /// This thread's clients; those of providers that are gone are dropped when one is added.
-    static CLIENTS: RefCell<HashMap<u64, (Weak<Shared>, Client)>> = RefCell::default();
+    static CLIENTS: RefCell<Vec<(u64, Weak<Shared>, Client)>> = RefCell::default();
 }
 
 impl Outbound {
@@ -86,6 +99,7 @@ impl Outbound {
     pub(super) fn new(settings: HttpSettings, clock: ClockRef) -> Result<Self, String> {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         let shared = Shared {
+            plain: plain(&settings),
             host: settings.base.authority().map(|host| host.as_str().to_owned()).unwrap_or_default(),
             patience: settings.patience,
             max_answer_bytes: settings.max_answer_bytes,
@@ -105,23 +119,47 @@ impl Outbound {
     /// No connection, no HTTP, or a time limit.
     pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Reply, Fault> {
         let mut watch = Watch::start(self.shared.clock.clone(), self.shared.patience);
-        let answer =
-            watch.over(self.start(request)).await?.map_err(|error| self.shared.unanswered(&error))?;
+        let (answer, taken) = match self.client() {
+            Client::Plain(lines) => self.on_a_line(lines, request, &mut watch).await?,
+            Client::Any(client) => {
+                let answer = watch.over(client.request(request)).await?;
+                (answer.map_err(|error| self.shared.refused(error.is_connect(), &error))?, None)
+            }
+        };
         let (head, incoming) = answer.into_parts();
-        let body = Body::new(incoming, watch, self.shared.max_answer_bytes);
+        let body = Body::new(incoming, taken, watch, self.shared.max_answer_bytes);
         Ok(Reply { status: head.status, fields: head.headers, body })
     }
 
-    fn start(&self, request: Request<Full<Bytes>>) -> ResponseFuture {
+    async fn on_a_line(
+        &self,
+        lines: Arc<Lines>,
+        mut request: Request<Full<Bytes>>,
+        watch: &mut Watch,
+    ) -> Result<(Response<Incoming>, Option<Taken>), Fault> {
+        if let Some(path) = request.uri().path_and_query().cloned() {
+            *request.uri_mut() = path.into();
+        }
+        if let Some((_, host)) = &self.shared.plain {
+            request.headers_mut().entry(HOST).or_insert_with(|| host.clone());
+        }
+        let exchange = lines.exchange(request, watch.last_heard());
+        match watch.over(exchange).await? {
+            Ok((answer, taken)) => Ok((answer, Some(taken))),
+            Err(Unanswered::Connect(error)) => Err(self.shared.refused(true, &*error)),
+            Err(Unanswered::Exchange(error)) => Err(self.shared.refused(false, &error)),
+        }
+    }
+
+    fn client(&self) -> Client {
         CLIENTS.with_borrow_mut(|clients| {
-            if let Some((_, client)) = clients.get(&self.number) {
-                return client.request(request);
+            if let Some((.., client)) = clients.iter().find(|(number, ..)| *number == self.number) {
+                return client.clone();
             }
-            clients.retain(|_, (provider, _)| provider.strong_count() > 0);
+            clients.retain(|(_, provider, _)| provider.strong_count() > 0);
             let client = self.shared.client();
-            let started = client.request(request);
-            clients.insert(self.number, (Arc::downgrade(&self.shared), client));
-            started
+            clients.push((self.number, Arc::downgrade(&self.shared), client.clone()));
+            client
         })
     }
 }
@@ -130,27 +168,44 @@ impl Shared {
     fn client(&self) -> Client {
         let connector =
             Connector::new(&self.tls, self.proxy.as_ref(), self.clock.clone(), self.patience.connect);
-        legacy::Client::builder(TokioExecutor::new())
+        if let Some((to, _)) = &self.plain {
+            return Client::Plain(Lines::new(connector, to.clone(), self.clock.clone(), self.keep_alive));
+        }
+        let client = legacy::Client::builder(TokioExecutor::new())
             .pool_idle_timeout(self.keep_alive)
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .http2_keep_alive_interval(Duration::from_secs(30))
             .http2_adaptive_window(true)
-            .build(connector)
+            .build(connector);
+        Client::Any(client)
     }
 
-    /// Why there is no head of an answer.
-    fn unanswered(&self, error: &legacy::Error) -> Fault {
+    /// Why there is no head of an answer; `unconnected` if there was no connection either.
+    fn refused(&self, unconnected: bool, error: &(dyn Error + 'static)) -> Fault {
         let host = &self.host;
         let cause = innermost(error);
         if cause.is::<ConnectTimedOut>() {
             return timed_out(Phase::Connect, self.patience.connect);
         }
-        if error.is_connect() {
+        if unconnected {
             return Fault::broken(None, format!("cannot connect to {host}: {cause}"));
         }
         Fault::broken(None, format!("{host} gave no answer: {cause}"))
     }
+}
+
+/// Where `settings` lead if that is plain HTTP without a proxy, and the `host` to say there.
+fn plain(settings: &HttpSettings) -> Option<(Uri, HeaderValue)> {
+    let base = &settings.base;
+    if base.scheme_str() != Some("http") || settings.proxy.is_some() {
+        return None;
+    }
+    let host = match base.port_u16() {
+        Some(port) if port != 80 => format!("{}:{port}", base.host()?),
+        _ => base.host()?.to_owned(),
+    };
+    Some((base.clone(), HeaderValue::try_from(host).ok()?))
 }
 
 /// The error at the bottom of a chain: the layers above it only say that they failed.

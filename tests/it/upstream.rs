@@ -146,6 +146,8 @@ struct State {
     answered: watch::Sender<usize>,
     /// Requests whose client left before the answer was whole.
     left: watch::Sender<usize>,
+    /// Connections that have ended, from whichever side.
+    ended: watch::Sender<usize>,
 }
 
 /// A listener and those it serves; dropping it closes everything.
@@ -167,6 +169,7 @@ impl Upstream {
             accepted: watch::Sender::new(0),
             answered: watch::Sender::new(0),
             left: watch::Sender::new(0),
+            ended: watch::Sender::new(0),
         });
         let task = tokio::spawn(accept(listener, Arc::clone(&state)));
         Self { port, state, task }
@@ -232,6 +235,11 @@ impl Upstream {
     pub(crate) fn left(&self, count: usize) -> impl Future<Output = ()> + use<> {
         reached(&self.state.left, count)
     }
+
+    /// Ready once `count` connections have ended.
+    pub(crate) fn ended(&self, count: usize) -> impl Future<Output = ()> + use<> {
+        reached(&self.state.ended, count)
+    }
 }
 
 impl Drop for Upstream {
@@ -254,7 +262,11 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
         let _ = socket.set_nodelay(true);
         state.accepted.send_modify(|count| *count += 1);
         let connection = *state.accepted.borrow();
-        serving.spawn(serve(socket, connection, Arc::clone(&state)));
+        let state = Arc::clone(&state);
+        serving.spawn(async move {
+            serve(socket, connection, Arc::clone(&state)).await;
+            state.ended.send_modify(|count| *count += 1);
+        });
     }
 }
 

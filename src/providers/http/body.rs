@@ -11,19 +11,22 @@ use hyper::body::{Body as _, Incoming};
 use tidegate_actors::ports::provider::{Fault, FaultKind};
 
 use super::innermost;
+use super::lines::Taken;
 use super::patience::Watch;
 
 /// Reads one body. Dropping it stops the exchange.
 pub(crate) struct Body {
     incoming: Incoming,
+    /// The connection it comes on, if nobody else drives that; given back behind the last piece.
+    taken: Option<Taken>,
     watch: Watch,
     max_bytes: usize,
     read: usize,
 }
 
 impl Body {
-    pub(super) fn new(incoming: Incoming, watch: Watch, max_bytes: usize) -> Self {
-        Self { incoming, watch, max_bytes, read: 0 }
+    pub(super) fn new(incoming: Incoming, taken: Option<Taken>, watch: Watch, max_bytes: usize) -> Self {
+        Self { incoming, taken, watch, max_bytes, read: 0 }
     }
 
     /// The next piece, as soon as it is there; `None` after the last.
@@ -33,9 +36,19 @@ impl Body {
     /// beyond the limit. Nothing follows a fault.
     pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Fault>>> {
         loop {
-            match Pin::new(&mut self.incoming).poll_frame(cx) {
+            let incoming = &mut self.incoming;
+            let frame = match &mut self.taken {
+                Some(taken) => taken.line.drive(cx, |cx| Pin::new(&mut *incoming).poll_frame(cx)),
+                None => Pin::new(incoming).poll_frame(cx),
+            };
+            match frame {
                 Poll::Pending => return self.watch.poll_expired(cx).map(|fault| Some(Err(fault))),
-                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Ready(None) => {
+                    if let Some(taken) = self.taken.take() {
+                        taken.give_back(self.watch.last_heard());
+                    }
+                    return Poll::Ready(None);
+                }
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(self.cut(&error)))),
                 Poll::Ready(Some(Ok(frame))) => {
                     if let Ok(piece) = frame.into_data()

@@ -34,6 +34,7 @@ pub(crate) struct Watch {
     phase: Phase,
     phase_ends: Tick,
     total_ends: Tick,
+    last_heard: Tick,
     armed: Option<(Tick, Sleep)>,
 }
 
@@ -45,6 +46,7 @@ impl Watch {
             phase: Phase::FirstToken,
             phase_ends: now.plus(patience.first_token),
             total_ends: now.plus(patience.total),
+            last_heard: now,
             clock,
             patience,
             armed: None,
@@ -54,7 +56,13 @@ impl Watch {
     /// A piece of the body arrived.
     pub(crate) fn heard(&mut self) {
         self.phase = Phase::Idle;
-        self.phase_ends = self.clock.now().plus(self.patience.idle);
+        self.last_heard = self.clock.now();
+        self.phase_ends = self.last_heard.plus(self.patience.idle);
+    }
+
+    /// When the last piece arrived; before the first, when the exchange began.
+    pub(crate) fn last_heard(&self) -> Tick {
+        self.last_heard
     }
 
     /// Nobody waits for the rest any more: it may take a second.

@@ -53,6 +53,54 @@ async fn threads_share_no_connection_and_do_not_outlive_each_other() {
     assert_eq!((upstream.seen().len(), upstream.connections()), (6, 3));
 }
 
+/// An answer in full, after which the upstream closes the connection without having said so.
+fn last_words() -> Script {
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", COMPLETION.len());
+    Script::raw([head.as_bytes(), COMPLETION.as_bytes()].concat())
+}
+
+#[tokio::test]
+async fn connections_that_ended_while_unused_are_passed_over_and_nothing_is_asked_twice() {
+    let upstream = Upstream::always(last_words()).await;
+    let provider = openai(&upstream);
+    for round in 0..3 {
+        let both = (whole(&provider, hello(Form::Whole)), whole(&provider, hello(Form::Whole)));
+        futures_util::join!(both.0, both.1);
+        upstream.ended(2 * (round + 1)).await;
+        // The upstream has closed both; our end hears of it when the sockets next say so.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!((upstream.seen().len(), upstream.connections()), (6, 6));
+}
+
+#[tokio::test]
+async fn a_connection_nobody_uses_is_closed_in_time() {
+    let upstream = Upstream::always(Script::json(200, COMPLETION)).await;
+    let clock = HandClock::new();
+    let provider = build(&config(ProviderKind::Openai, &upstream.url()), clock.clone());
+    whole(&provider, hello(Form::Whole)).await;
+    for _ in 0..10 {
+        // The sweep sets its next alarm when it has run.
+        tokio::task::yield_now().await;
+        clock.advance(Duration::from_secs(5));
+    }
+    upstream.ended(1).await;
+    whole(&provider, hello(Form::Whole)).await;
+    assert_eq!(upstream.connections(), 2);
+}
+
+#[tokio::test]
+async fn an_answer_that_says_it_is_the_last_is_followed_by_a_new_connection() {
+    let upstream = Upstream::always(Script::json(200, COMPLETION).field("connection", "close")).await;
+    let provider = openai(&upstream);
+    for _ in 0..3 {
+        whole(&provider, hello(Form::Whole)).await;
+    }
+    assert_eq!(upstream.connections(), 3);
+}
+
 #[tokio::test]
 async fn dropping_a_waiting_call_stops_the_upstream() {
     let upstream = Upstream::always(Script::json(200, "").hang()).await;
