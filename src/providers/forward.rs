@@ -87,7 +87,8 @@ pub(super) async fn forward(
         }
     }
     let path = if work.path.starts_with('/') { work.path.to_string() } else { format!("/{}", work.path) };
-    let sending = Sending { method, path: &path, model, fields, body: work.body.clone() };
+    let uri = remote.uri(&path, model)?;
+    let sending = Sending { method, uri, fields, body: work.body.clone() };
     let reply = remote.send(sending, is_answer).await?;
     Ok(Answer::Passed {
         status: reply.status.as_u16(),

@@ -11,6 +11,7 @@ use hyper::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
 use hyper::{Method, Request, StatusCode, Uri};
+use parking_lot::Mutex;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tidegate_actors::Form;
 use tidegate_actors::ports::clock::ClockRef;
@@ -35,6 +36,8 @@ pub(super) struct Remote {
     http: Outbound,
     root: String,
     query: String,
+    /// Addresses that were asked before, where the model is not in them.
+    known: Mutex<Vec<(&'static str, Uri)>>,
     fields: HeaderMap,
     auth: Option<HeaderName>,
     keys: Keys,
@@ -44,12 +47,9 @@ pub(super) struct Remote {
 }
 
 /// One request, before it carries what the provider adds.
-pub(super) struct Sending<'a> {
+pub(super) struct Sending {
     pub(super) method: Method,
-    /// Below the root, with a slash before it; may have a query.
-    pub(super) path: &'a str,
-    /// The model's name there, for roots that hold it.
-    pub(super) model: &'a str,
+    pub(super) uri: Uri,
     pub(super) fields: HeaderMap,
     pub(super) body: Bytes,
 }
@@ -73,6 +73,7 @@ impl Remote {
         Ok(Self {
             http: Outbound::new(settings, clock.clone())?,
             query: query(address),
+            known: Mutex::default(),
             fields: fields(address)?,
             auth: auth_field(config.auth()),
             keys: Keys::new(prefix, keys)
@@ -89,12 +90,13 @@ impl Remote {
     /// What went wrong on the way, or what a status other than 2xx means.
     pub(super) async fn post(
         &self,
-        path: &str,
+        path: &'static str,
         model: &str,
         fields: HeaderMap,
         body: Bytes,
     ) -> Result<Reply, Fault> {
-        let mut sending = Sending { method: Method::POST, path, model, fields, body };
+        let uri = self.known(path, model)?;
+        let mut sending = Sending { method: Method::POST, uri, fields, body };
         sending.fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let reply = self.send(sending, |status| status.is_success()).await?;
         match reply.fields.get(CONTENT_ENCODING).filter(|coding| *coding != "identity") {
@@ -113,11 +115,11 @@ impl Remote {
     /// What went wrong on the way, or what the status means.
     pub(super) async fn send(
         &self,
-        sending: Sending<'_>,
+        sending: Sending,
         passes: fn(StatusCode) -> bool,
     ) -> Result<Reply, Fault> {
         let chosen = self.keys.next(self.clock.now());
-        let request = self.request(sending, chosen.map(|(_, key)| key))?;
+        let request = self.request(sending, chosen.map(|(_, key)| key));
         let reply = self.http.send(request).await?;
         if reply.status.is_success() {
             return Ok(reply);
@@ -140,15 +142,10 @@ impl Remote {
         }
     }
 
-    fn request(
-        &self,
-        sending: Sending<'_>,
-        key: Option<&HeaderValue>,
-    ) -> Result<Request<Full<Bytes>>, Fault> {
-        let uri = self.uri(sending.path, sending.model)?;
+    fn request(&self, sending: Sending, key: Option<&HeaderValue>) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(sending.body));
         *request.method_mut() = sending.method;
-        *request.uri_mut() = uri;
+        *request.uri_mut() = sending.uri;
         let fields = request.headers_mut();
         *fields = sending.fields;
         for (name, value) in &self.fields {
@@ -157,10 +154,29 @@ impl Remote {
         if let (Some(name), Some(key)) = (&self.auth, key) {
             fields.insert(name.clone(), key.clone());
         }
-        Ok(request)
+        request
     }
 
-    fn uri(&self, path: &str, model: &str) -> Result<Uri, Fault> {
+    /// The address of `path`, put together once.
+    fn known(&self, path: &'static str, model: &str) -> Result<Uri, Fault> {
+        if self.root.contains(MODEL) {
+            return self.uri(path, model);
+        }
+        let mut known = self.known.lock();
+        if let Some((_, uri)) = known.iter().find(|(known, _)| *known == path) {
+            return Ok(uri.clone());
+        }
+        let uri = self.uri(path, model)?;
+        known.push((path, uri.clone()));
+        Ok(uri)
+    }
+
+    /// The address of `path`, which is below the root, has a slash before it and may have a query; `model` is for
+    /// roots that hold it.
+    ///
+    /// # Errors
+    /// A path that cannot be part of one, which the caller sent.
+    pub(super) fn uri(&self, path: &str, model: &str) -> Result<Uri, Fault> {
         let mut uri = if self.root.contains(MODEL) {
             self.root.replace(MODEL, &utf8_percent_encode(model, &PLAIN).to_string())
         } else {
@@ -182,7 +198,10 @@ pub(super) fn accept(form: Form) -> HeaderMap {
         Form::Whole => "application/json",
         Form::Stream => "text/event-stream",
     };
-    HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(kind))])
+    // Room for all that is added before it is sent, so that it never grows.
+    let mut fields = HeaderMap::with_capacity(12);
+    fields.insert(ACCEPT, HeaderValue::from_static(kind));
+    fields
 }
 
 fn base_of(root: &str) -> Result<Uri, String> {
