@@ -64,7 +64,10 @@ impl Provider for Anthropic {
                 }
                 Task::Generate { door, .. } => Err(super::foreign_door("anthropic", door)),
                 Task::Embed { .. } => Err(super::foreign_door("anthropic", "openai.embed")),
-                Task::Forward(work) => forward::forward(&inner.remote, work, &order.model, fields).await,
+                // Boxed: a message need not carry its state.
+                Task::Forward(work) => {
+                    Box::pin(forward::forward(&inner.remote, work, &order.model, fields)).await
+                }
             }
         })
     }

@@ -13,7 +13,7 @@ use tidegate_actors::call::ForwardWork;
 use tidegate_actors::ports::provider::{Answer, Fault, Finish, Piece};
 
 use super::http::Body;
-use super::remote::{Remote, Sending};
+use super::remote::Remote;
 
 /// Fields of a request that never travel on: credentials and accounts of the client, and what
 /// belongs to its connection or is set by our own client.
@@ -88,8 +88,8 @@ pub(super) async fn forward(
     }
     let path = if work.path.starts_with('/') { work.path.to_string() } else { format!("/{}", work.path) };
     let uri = remote.uri(&path, model)?;
-    let sending = Sending { method, uri, fields, body: work.body.clone() };
-    let reply = remote.send(sending, is_answer).await?;
+    let request = remote.request(method, uri, fields, work.body.clone());
+    let reply = remote.send(request, is_answer).await?;
     Ok(Answer::Passed {
         status: reply.status.as_u16(),
         fields: back(&reply.fields),

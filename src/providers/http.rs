@@ -14,15 +14,15 @@ mod patience;
 
 use std::cell::RefCell;
 use std::error::Error;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
 use hyper::header::{ACCEPT_ENCODING, HOST, HeaderMap, HeaderValue, USER_AGENT};
-use hyper::{Request, Response, StatusCode, Uri};
+use hyper::{Request, StatusCode, Uri};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
@@ -31,15 +31,18 @@ use tidegate_actors::ports::provider::{Fault, Phase};
 
 pub(super) use body::Body;
 use connect::{ConnectTimedOut, Connector, Proxy};
-use lines::{Lines, Taken, Unanswered};
+use lines::{Lines, Unanswered};
 pub(super) use patience::Patience;
 use patience::{Watch, timed_out};
+
+/// A request on its way. Boxed: it is handed on more often than it is read.
+pub(super) type Outgoing = Box<Request<Full<Bytes>>>;
 
 /// How one thread reaches an upstream.
 #[derive(Clone)]
 enum Client {
     Plain(Arc<Lines>),
-    Any(legacy::Client<Connector, Full<Bytes>>),
+    Any(Arc<legacy::Client<Connector, Full<Bytes>>>),
 }
 
 /// What the client of one provider is made from.
@@ -117,12 +120,17 @@ impl Outbound {
     ///
     /// # Errors
     /// No connection, no HTTP, or a time limit.
-    pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Reply, Fault> {
+    pub(super) async fn send(&self, request: Outgoing) -> Result<Reply, Fault> {
         let mut watch = Watch::start(self.shared.clock.clone(), self.shared.patience);
         let (answer, taken) = match self.client() {
-            Client::Plain(lines) => self.on_a_line(lines, request, &mut watch).await?,
+            Client::Plain(lines) => {
+                let exchange = pin!(lines.exchange(self.for_a_line(request), watch.last_heard()));
+                let (answer, taken) =
+                    watch.over(exchange).await?.map_err(|why| self.shared.unanswered(why))?;
+                (answer, Some(taken))
+            }
             Client::Any(client) => {
-                let answer = watch.over(client.request(request)).await?;
+                let answer = watch.over(pin!(client.request(*request))).await?;
                 (answer.map_err(|error| self.shared.refused(error.is_connect(), &error))?, None)
             }
         };
@@ -131,24 +139,15 @@ impl Outbound {
         Ok(Reply { status: head.status, fields: head.headers, body })
     }
 
-    async fn on_a_line(
-        &self,
-        lines: Arc<Lines>,
-        mut request: Request<Full<Bytes>>,
-        watch: &mut Watch,
-    ) -> Result<(Response<Incoming>, Option<Taken>), Fault> {
+    /// With the path alone for an address, and the name of the host in its place.
+    fn for_a_line(&self, mut request: Outgoing) -> Outgoing {
         if let Some(path) = request.uri().path_and_query().cloned() {
             *request.uri_mut() = path.into();
         }
         if let Some((_, host)) = &self.shared.plain {
             request.headers_mut().entry(HOST).or_insert_with(|| host.clone());
         }
-        let exchange = lines.exchange(request, watch.last_heard());
-        match watch.over(exchange).await? {
-            Ok((answer, taken)) => Ok((answer, Some(taken))),
-            Err(Unanswered::Connect(error)) => Err(self.shared.refused(true, &*error)),
-            Err(Unanswered::Exchange(error)) => Err(self.shared.refused(false, &error)),
-        }
+        request
     }
 
     fn client(&self) -> Client {
@@ -178,7 +177,14 @@ impl Shared {
             .http2_keep_alive_interval(Duration::from_secs(30))
             .http2_adaptive_window(true)
             .build(connector);
-        Client::Any(client)
+        Client::Any(Arc::new(client))
+    }
+
+    fn unanswered(&self, why: Unanswered) -> Fault {
+        match why {
+            Unanswered::Connect(error) => self.refused(true, &*error),
+            Unanswered::Exchange(error) => self.refused(false, &error),
+        }
     }
 
     /// Why there is no head of an answer; `unconnected` if there was no connection either.

@@ -63,8 +63,11 @@ impl Provider for OpenAi {
                     inner.chat(document, &order.model, *form, fields).await
                 }
                 Task::Generate { door, .. } => Err(super::foreign_door("openai", door)),
-                Task::Embed { document, items } => inner.embed(document, items, &order.model).await,
-                Task::Forward(work) => forward::forward(&inner.remote, work, &order.model, fields).await,
+                // Boxed: a completion need not carry their state.
+                Task::Embed { document, items } => Box::pin(inner.embed(document, items, &order.model)).await,
+                Task::Forward(work) => {
+                    Box::pin(forward::forward(&inner.remote, work, &order.model, fields)).await
+                }
             }
         })
     }

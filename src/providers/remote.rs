@@ -17,7 +17,7 @@ use tidegate_actors::Form;
 use tidegate_actors::ports::clock::ClockRef;
 use tidegate_actors::ports::provider::Fault;
 
-use super::http::{HttpSettings, Outbound, Patience, Reply, common_fields};
+use super::http::{HttpSettings, Outbound, Outgoing, Patience, Reply, common_fields};
 use super::keys::Keys;
 use super::verdict;
 use crate::config::{self, Address, Auth, Timeouts};
@@ -44,14 +44,6 @@ pub(super) struct Remote {
     clock: ClockRef,
     /// Bytes of one line of a stream.
     pub(super) max_line_bytes: usize,
-}
-
-/// One request, before it carries what the provider adds.
-pub(super) struct Sending {
-    pub(super) method: Method,
-    pub(super) uri: Uri,
-    pub(super) fields: HeaderMap,
-    pub(super) body: Bytes,
 }
 
 impl Remote {
@@ -88,23 +80,24 @@ impl Remote {
     ///
     /// # Errors
     /// What went wrong on the way, or what a status other than 2xx means.
-    pub(super) async fn post(
+    pub(super) fn post(
         &self,
         path: &'static str,
         model: &str,
-        fields: HeaderMap,
+        mut fields: HeaderMap,
         body: Bytes,
-    ) -> Result<Reply, Fault> {
-        let uri = self.known(path, model)?;
-        let mut sending = Sending { method: Method::POST, uri, fields, body };
-        sending.fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let reply = self.send(sending, |status| status.is_success()).await?;
-        match reply.fields.get(CONTENT_ENCODING).filter(|coding| *coding != "identity") {
-            None => Ok(reply),
-            Some(coding) => {
-                let coding = coding.to_str().unwrap_or("unreadable");
-                let text = format!("answered with content-encoding {coding}, which was not accepted");
-                Err(Fault::broken(Some(reply.status.as_u16()), text))
+    ) -> impl Future<Output = Result<Reply, Fault>> + Send + use<'_> {
+        fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let request = self.known(path, model).map(|uri| self.request(Method::POST, uri, fields, body));
+        async move {
+            let reply = self.send(request?, |status| status.is_success()).await?;
+            match reply.fields.get(CONTENT_ENCODING).filter(|coding| *coding != "identity") {
+                None => Ok(reply),
+                Some(coding) => {
+                    let coding = coding.to_str().unwrap_or("unreadable");
+                    let text = format!("answered with content-encoding {coding}, which was not accepted");
+                    Err(Fault::broken(Some(reply.status.as_u16()), text))
+                }
             }
         }
     }
@@ -115,11 +108,13 @@ impl Remote {
     /// What went wrong on the way, or what the status means.
     pub(super) async fn send(
         &self,
-        sending: Sending,
+        mut request: Outgoing,
         passes: fn(StatusCode) -> bool,
     ) -> Result<Reply, Fault> {
         let chosen = self.keys.next(self.clock.now());
-        let request = self.request(sending, chosen.map(|(_, key)| key));
+        if let (Some(name), Some((_, key))) = (&self.auth, chosen) {
+            request.headers_mut().insert(name.clone(), key.clone());
+        }
         let reply = self.http.send(request).await?;
         if reply.status.is_success() {
             return Ok(reply);
@@ -142,17 +137,14 @@ impl Remote {
         }
     }
 
-    fn request(&self, sending: Sending, key: Option<&HeaderValue>) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(sending.body));
-        *request.method_mut() = sending.method;
-        *request.uri_mut() = sending.uri;
-        let fields = request.headers_mut();
-        *fields = sending.fields;
+    /// A request as this provider gets it, but for the credential.
+    pub(super) fn request(&self, method: Method, uri: Uri, fields: HeaderMap, body: Bytes) -> Outgoing {
+        let mut request = Box::new(Request::new(Full::new(body)));
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = fields;
         for (name, value) in &self.fields {
-            fields.insert(name.clone(), value.clone());
-        }
-        if let (Some(name), Some(key)) = (&self.auth, key) {
-            fields.insert(name.clone(), key.clone());
+            request.headers_mut().insert(name.clone(), value.clone());
         }
         request
     }

@@ -11,12 +11,13 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::Bytes;
 use http_body_util::Full;
+use hyper::Response;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
-use hyper::{Request, Response};
 use parking_lot::Mutex;
 use tidegate_actors::ports::clock::Tick;
 
+use super::Outgoing;
 use super::connect::Stream;
 
 /// How often in a row the connection may ask to be looked at again before others get their turn.
@@ -39,7 +40,7 @@ pub(super) struct Line {
 /// Why a request has no answer, and the request if nothing of it was sent.
 pub(super) struct Unsent {
     pub(super) error: hyper::Error,
-    pub(super) request: Option<Request<Full<Bytes>>>,
+    pub(super) request: Option<Outgoing>,
 }
 
 impl Line {
@@ -57,15 +58,12 @@ impl Line {
     ///
     /// # Errors
     /// [`Unsent`], with the request if the connection had ended before.
-    pub(super) async fn send(
-        &mut self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, Box<Unsent>> {
-        let mut answer = pin!(self.sender.try_send_request(request));
+    pub(super) async fn send(&mut self, request: Outgoing) -> Result<Response<Incoming>, Box<Unsent>> {
+        let mut answer = pin!(self.sender.try_send_request(*request));
         let answer = std::future::poll_fn(|cx| self.drive(cx, |cx| answer.as_mut().poll(cx))).await;
         self.used = true;
         answer.map_err(|mut failed| {
-            let request = failed.take_message();
+            let request = failed.take_message().map(Box::new);
             Box::new(Unsent { error: failed.into_error(), request })
         })
     }

@@ -7,15 +7,14 @@ use std::error::Error;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::{Request, Response, Uri};
+use hyper::{Response, Uri};
 use parking_lot::Mutex;
 use tidegate_actors::ports::clock::{ClockRef, Tick};
 use tokio::runtime::Handle;
 use tower_service::Service;
 
+use super::Outgoing;
 use super::connect::Connector;
 use super::line::Line;
 
@@ -34,6 +33,7 @@ pub(super) struct Lines {
 #[derive(Default)]
 struct Idle {
     /// The longest unused first.
+    #[expect(clippy::vec_box, reason = "a line is handed on as a pointer, never moved")]
     lines: Vec<Box<Line>>,
     /// A task closes them in time.
     swept: bool,
@@ -73,7 +73,7 @@ impl Lines {
     /// No connection, or no HTTP on it.
     pub(super) async fn exchange(
         self: Arc<Self>,
-        mut request: Request<Full<Bytes>>,
+        mut request: Outgoing,
         now: Tick,
     ) -> Result<(Response<Incoming>, Taken), Unanswered> {
         loop {

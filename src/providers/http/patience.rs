@@ -4,7 +4,7 @@
 //! from the network and never looks at the machine's own clock.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -86,14 +86,15 @@ impl Watch {
         }
     }
 
-    /// `work`, or the fault if a limit passes first; `work` is dropped then.
-    pub(crate) async fn over<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Fault> {
-        let mut work = pin!(work);
-        poll_fn(|cx| match work.as_mut().poll(cx) {
+    /// `work`, or the fault if a limit passes first.
+    pub(crate) fn over<T>(
+        &mut self,
+        mut work: Pin<&mut impl Future<Output = T>>,
+    ) -> impl Future<Output = Result<T, Fault>> {
+        poll_fn(move |cx| match work.as_mut().poll(cx) {
             Poll::Ready(done) => Poll::Ready(Ok(done)),
             Poll::Pending => self.poll_expired(cx).map(Err),
         })
-        .await
     }
 
     fn expired(&self) -> Fault {
