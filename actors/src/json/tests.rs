@@ -283,6 +283,18 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
+    fn the_plain_start_of_a_string_ends_where_byte_by_byte_it_would(
+        bytes in prop::collection::vec(prop_oneof![
+            3 => Just(b'x'), 1 => any::<u8>(), 1 => prop::sample::select(b"\"\\\x1f\x20\x21\x23\x5b\x5d\x00\xa2\xff".to_vec()),
+        ], 0..60)
+    ) {
+        let plain = |byte: &u8| !matches!(byte, b'"' | b'\\' | 0..0x20);
+        let words = bytes.len().min(32) / 8 * 8; // beyond whole words it does not look
+        let expected = bytes[..words].iter().take_while(|byte| plain(byte)).count();
+        prop_assert_eq!(text::plain_start(&bytes), expected);
+    }
+
+    #[test]
     fn every_spelling_of_a_value_is_read_as_that_value(value in json_value(), seed in any::<u64>()) {
         let text = spell(&value, seed);
         prop_assert_eq!(to_value(parse(&text).root()), value, "{}", text);

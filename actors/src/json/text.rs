@@ -11,6 +11,28 @@ pub(super) fn skip_space(src: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// How many bytes at the start of a string's text are neither a quote, a backslash nor a control character, as far as
+/// the first few words say. Most keys and many values end there, before a search that is made for long runs pays.
+pub(super) fn plain_start(src: &[u8]) -> usize {
+    const WORDS: usize = 4;
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    let mut at = 0;
+    for word in src.chunks_exact(8).take(WORDS) {
+        let word = u64::from_le_bytes(word.try_into().expect("a chunk of eight"));
+        // The high bit of every byte below `limit`. A borrow can mark a byte above a marked one, never the lowest.
+        let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGH;
+        let quote = below(word ^ (ONES * u64::from(b'"')), 1);
+        let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
+        let marked = quote | backslash | below(word, 0x20);
+        if marked != 0 {
+            return at + marked.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    at
+}
+
 /// The end of the number at `start`, or the offset at which it stops being one.
 pub(super) fn number_end(src: &[u8], start: usize) -> Result<usize, usize> {
     let mut at = start + usize::from(src.get(start) == Some(&b'-'));

@@ -15,6 +15,8 @@ use crate::json::{Kind, Member, Node, quote_into};
 pub const MAX_FIELDS: usize = 64;
 /// Last elements that are shown one by one when an array is too long to show whole.
 const TAIL: usize = 8;
+/// Parts of a level for which there is room from the start.
+const FEW: usize = 12;
 
 /// Up to [`MAX_FIELDS`] (path, hash) pairs that together cover the whole request.
 ///
@@ -119,9 +121,8 @@ struct Opening<'a> {
 
 impl<'a> Opening<'a> {
     fn of(body: Node<'a>, deny: Deny) -> Self {
-        let names = String::with_capacity(512);
-        let parts = Vec::with_capacity(MAX_FIELDS / 2);
-        let mut opening = Self { names, parts, next: Vec::with_capacity(MAX_FIELDS / 2) };
+        let names = String::with_capacity(256);
+        let mut opening = Self { names, parts: Vec::with_capacity(FEW), next: Vec::with_capacity(FEW) };
         for member in body.sorted_members().filter(|member| !deny.excuses(member.key)) {
             opening.member((0, 0), member);
         }
