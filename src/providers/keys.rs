@@ -53,9 +53,13 @@ impl Keys {
     }
 
     /// The key whose turn it is, skipping those that rest.
-    pub(super) fn next(&self, now: Tick) -> Option<(Chosen, &HeaderValue)> {
+    pub(super) fn next(&self, now: impl FnOnce() -> Tick) -> Option<(Chosen, &HeaderValue)> {
         let count = self.keys.len();
-        let turn = if count > 1 { self.turn.fetch_add(1, Ordering::Relaxed) } else { 0 };
+        if count <= 1 {
+            return self.keys.first().map(|key| (Chosen(0), &key.value)); // rests or not
+        }
+        let now = now();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let in_turn = (0..count).map(|step| (turn.wrapping_add(step)) % count);
         let rest = |at: &usize| self.keys[*at].rests_until.load(Ordering::Relaxed);
         let chosen = in_turn.clone().find(|at| rest(at) <= now.0).or_else(|| in_turn.min_by_key(rest))?;
@@ -104,7 +108,7 @@ mod tests {
 
     fn take(keys: &Keys, now: u64, times: usize) -> String {
         let names =
-            (0..times).map(|_| keys.next(Tick(now)).expect("there are keys").1.to_str().expect("ascii"));
+            (0..times).map(|_| keys.next(|| Tick(now)).expect("there are keys").1.to_str().expect("ascii"));
         names.collect()
     }
 

@@ -111,7 +111,7 @@ impl Remote {
         mut request: Outgoing,
         passes: fn(StatusCode) -> bool,
     ) -> Result<Reply, Fault> {
-        let chosen = self.keys.next(self.clock.now());
+        let chosen = self.keys.next(|| self.clock.now());
         if let (Some(name), Some((_, key))) = (&self.auth, chosen) {
             request.headers_mut().insert(name.clone(), key.clone());
         }

@@ -23,7 +23,8 @@ impl Spawner {
     /// Runs a task. On an arbiter that is gone it is dropped, and its drop guards answer for it.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         match self {
-            Self::Caller => drop(actix::spawn(task)),
+            // Boxed: a task is aligned to a cache line, which an allocator does slowly for anything large.
+            Self::Caller => drop(actix::spawn(Box::pin(task))),
             Self::Lane(arbiter) => {
                 if !arbiter.spawn(task) {
                     tracing::error!("the engine's arbiter is gone; a flight was dropped");

@@ -153,8 +153,14 @@ impl Flight {
 
     /// Appends a piece; waits while an over-long answer is more than its limit ahead of its slowest follower.
     pub(crate) async fn push(&self, piece: Vetted) {
-        let wakers = self.log.lock().push(piece.into_bytes());
+        let (wakers, must_wait) = {
+            let mut log = self.log.lock();
+            (log.push(piece.into_bytes()), log.must_wait())
+        };
         wake(wakers);
+        if !must_wait {
+            return;
+        }
         loop {
             let space = self.space.notified();
             tokio::pin!(space);

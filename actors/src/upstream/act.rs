@@ -176,8 +176,12 @@ async fn attempt(
 ) -> Result<Asked, Fault> {
     let upstream = Arc::clone(&target.upstream);
     let permits = Arc::clone(&upstream.permits);
-    let permit =
-        permits.acquire_owned().await.map_err(|_| Fault::broken(None, "the provider was removed"))?;
+    let permit = match Arc::clone(&permits).try_acquire_owned() {
+        Ok(permit) => permit,
+        Err(_) => {
+            permits.acquire_owned().await.map_err(|_| Fault::broken(None, "the provider was removed"))?
+        }
+    };
     let row = AttemptRow {
         call: question.call,
         target: Arc::clone(&target.name),
