@@ -20,11 +20,11 @@ const KEY_DIGITS: usize = 12;
 /// A run whose AI calls are explained.
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    #[command(flatten)]
-    run: RunArgs,
     /// Draw the calls on a time axis, into this file
     #[arg(long, value_name = "OUT.SVG")]
     svg: Option<PathBuf>,
+    #[command(flatten)]
+    run: RunArgs,
 }
 
 /// Runs the flow and tells of its calls. The exit code says whether the flow succeeded and everything was written.

@@ -189,8 +189,9 @@ fn as_text(path: &Path, model: &str, ingested: &[Ingested]) -> String {
     let failed: String = failed.collect();
     let again = if failed.is_empty() { "" } else { "Run it again to try those without a vector again.\n" };
     let [chunks, embedded, skipped, unavailable] = sums;
+    let noun = if chunks == 1 { "chunk" } else { "chunks" };
     format!(
-        "{table}\n{failed}{again}{chunks} chunks: {embedded} embedded by {model}, {skipped} known, {unavailable} \
+        "{table}\n{failed}{again}{chunks} {noun}: {embedded} embedded by {model}, {skipped} known, {unavailable} \
          unavailable. Index: {}",
         path.display()
     )

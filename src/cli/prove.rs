@@ -19,8 +19,6 @@ use crate::run::prove::{Cell, Claim, Difference, Given, Tried, Verdict, prove};
 /// A run whose result must not depend on settings.
 #[derive(Debug, Args)]
 pub(super) struct ProveArgs {
-    #[command(flatten)]
-    run: RunArgs,
     /// Of everything that is drawn: how late each answer comes, where the cache dies
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -30,6 +28,8 @@ pub(super) struct ProveArgs {
     /// Who embeds them: `hash`, or PROVIDER/MODEL
     #[arg(long, value_name = "MODEL", default_value = HASH)]
     model: String,
+    #[command(flatten)]
+    run: RunArgs,
 }
 
 /// Proves the run. The exit code is the verdict.
