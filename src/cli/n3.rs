@@ -71,7 +71,7 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// APP.AI flow NAME | APP.AI ACTION [JSON]
+    /// `APP.AI flow NAME`, or `APP.AI ACTION` and its JSON
     #[command(external_subcommand)]
     App(Vec<OsString>),
 }
