@@ -185,6 +185,9 @@ async fn next(telling: Option<Telling>) -> Option<(Result<bytes::Bytes, actix_we
         Step::Piece(piece) => Some((Ok(piece), Some(telling))),
         Step::End(Ok(_)) => None,
         Step::End(Err(error)) => {
+            // What came before the break goes out first: the HTTP library drops what is not flushed when a body fails, and
+            // a client that saw nothing at all would ask again.
+            tokio::task::yield_now().await;
             let broken = actix_web::error::ErrorBadGateway(error.to_string());
             Some((Err(broken), None))
         }

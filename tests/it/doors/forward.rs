@@ -119,3 +119,29 @@ async fn tokens_are_counted_by_the_upstream() {
     assert_eq!((answer.status, answer.cache()), (200, "bypass; reason=forward"));
     assert!(answer.json()["input_tokens"].as_u64().is_some_and(|count| count > 0), "{answer:?}");
 }
+
+/// Head, events and break can arrive in one packet. A client that then saw nothing at all would ask again, although the
+/// call may have had its effect.
+#[tokio::test]
+async fn what_came_before_a_break_reaches_the_client_and_the_break_does_too() {
+    let chunk = |text: &str| format!("{:x}\r\n{text}\r\n", text.len());
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    let cut = format!("{head}{}{}", chunk("data: 1\n\n"), chunk("data: 2\n\n"));
+    for _ in 0..50 {
+        let upstream = Upstream::always(Script::raw(cut.clone())).await;
+        let gateway = Gateway::before(&upstream, "");
+        let request = gateway.request(Method::POST, "/v1/responses").body(r#"{"model":"m"}"#);
+        let mut response = request.send().await.expect("the head arrives");
+        assert_eq!(response.status(), 200);
+        let mut seen = Vec::new();
+        let end = loop {
+            match response.chunk().await {
+                Ok(Some(piece)) => seen.extend_from_slice(&piece),
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        assert_eq!(String::from_utf8_lossy(&seen), "data: 1\n\ndata: 2\n\n");
+        assert!(end.is_err(), "the break is seen");
+    }
+}
