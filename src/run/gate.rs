@@ -26,7 +26,9 @@ pub fn capability_fault(app: &App, settings: &Performance, source: &str) -> Opti
     }
     let guide = Guide {
         what: "Performance runtime settings are enabled without the required capability.".to_owned(),
-        why: format!("{source} turns them on, and the app does not declare the capability `performance`."),
+        why: format!(
+            "The app does not declare the capability `performance`, and these settings need it: {source}."
+        ),
         fix: "Declare the capability, or remove the setting.".to_owned(),
         example: "capabilities:\n  performance".to_owned(),
     };

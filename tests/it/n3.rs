@@ -126,6 +126,41 @@ fn the_command_of_the_manual_serves_the_app() {
     }
 }
 
+/// What a newcomer copies first has to work as it stands.
+#[test]
+fn every_command_of_the_readme_about_programs_works() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = folder(APP);
+    let examples = folder.path().join("examples");
+    std::fs::create_dir(&examples).expect("a folder");
+    for entry in std::fs::read_dir(root.join("examples")).expect("the examples").flatten() {
+        if entry.path().is_file() {
+            std::fs::copy(entry.path(), examples.join(entry.file_name())).expect("a copy");
+        }
+    }
+    let readme = std::fs::read_to_string(root.join("README.md")).expect("the README");
+    let commands = readme.lines().map(|line| line.split('#').next().unwrap_or_default());
+    let commands = commands.filter(|line| line.contains(" examples/"));
+    let commands: Vec<Vec<&str>> = commands.map(|line| line.split_whitespace().collect()).collect();
+    assert!(commands.len() >= 3, "{commands:?}");
+    for words in commands {
+        let (name, args) = words.split_first().expect("a command");
+        if *name == "n3" && args.first() == Some(&"run") {
+            let (_served, address) =
+                Served::start(command(folder.path(), &[args, &["--port", "0"]].concat()));
+            assert!(
+                post(&address, "/api/notes", r#"{"body":"tea"}"#).starts_with("HTTP/1.1 200"),
+                "{words:?}"
+            );
+            continue;
+        }
+        assert_eq!(*name, "tidegate", "{words:?}");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        let output = command.args(args).current_dir(folder.path()).env_clear().output().expect("it starts");
+        assert_eq!(output.status.code(), Some(0), "{words:?}: {}", text(&output.stderr));
+    }
+}
+
 #[test]
 fn a_bad_setting_stops_before_anything_runs_whatever_it_came_from() {
     let cases = [
