@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::program::{Program, Refused, flows};
-use super::run::say;
+use super::program::{Program, flows};
+use super::run::{refuse, say};
 use super::{SettingArgs, program};
-use crate::run::payload;
 
 /// Checks an app; true if it can be run.
 pub(super) fn run(path: &Path, json: bool, settings: &SettingArgs) -> bool {
@@ -20,13 +19,7 @@ pub(super) fn run(path: &Path, json: bool, settings: &SettingArgs) -> bool {
             }
             true
         }
-        Err(refused) => {
-            refused.print(path);
-            if let (true, Refused::Program(faults, _)) = (json, &refused) {
-                say(&payload::pretty(&payload::failure(faults)));
-            }
-            false
-        }
+        Err(refused) => refuse(&refused, path, json),
     }
 }
 

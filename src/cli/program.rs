@@ -150,7 +150,7 @@ pub(super) fn settings(path: &Path, args: LoadArgs) -> Result<Settings, Refused>
 }
 
 impl Refused {
-    /// Prints why, to standard error: as JSON to standard output too if `json`.
+    /// Prints why, to standard error.
     pub fn print(&self, path: &Path) {
         match self {
             Self::Settings(text) => complain(text),
