@@ -117,7 +117,10 @@ pub(super) fn go_then<T>(
                 let asker = (parts.asker)(config, &config.performance).map_err(|error| error.to_string())?;
                 asker.engine().ready().await; // else the first ask finds no cache yet
                 let ran = drive(machine, asks, &asker).await;
-                program.remember(&ran.outcome.memory)?;
+                // The answers are there and paid for: that they cannot be remembered must not hide them.
+                if let Err(text) = program.remember(&ran.outcome.memory) {
+                    complain(&text);
+                }
                 let seen = look(&asker, &ran);
                 Ok((ran, Some(seen)))
             })
