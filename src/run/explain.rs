@@ -5,7 +5,6 @@ use tidegate_actors::Stage;
 use tidegate_actors::record::CallRecord;
 
 use super::ask::{Asker, Told};
-use crate::lang::cache_key::{CacheKeyParts, cache_key};
 use crate::lang::machine::Ask;
 use crate::lang::memory::Item;
 use crate::lang::value::Value;
@@ -101,7 +100,7 @@ impl Explained {
     /// The fields of the language's cache key, and its hash.
     #[must_use]
     pub fn key(&self) -> (String, Value) {
-        (language_key(&self.told.ask), key_fields(&self.told.ask))
+        (self.told.ask.cache_key(), key_fields(&self.told.ask))
     }
 
     /// Everything, as a map. Durations are milliseconds with fractions.
@@ -157,19 +156,6 @@ fn whole(number: usize) -> Value {
 
 fn ms(time: std::time::Duration) -> Value {
     Value::Float(time.as_micros() as f64 / 1e3)
-}
-
-/// The key as the language publishes it; the engine's own also names the workspace and versions in force.
-fn language_key(ask: &Ask) -> String {
-    let tools: Vec<&str> = ask.tools.iter().map(AsRef::as_ref).collect();
-    cache_key(CacheKeyParts {
-        provider: &ask.provider,
-        model: &ask.model,
-        system_prompt: ask.system_prompt.as_deref(),
-        tools: &tools,
-        user_input: &ask.input,
-        recalled: ask.recalled.as_deref().unwrap_or_default(),
-    })
 }
 
 fn key_fields(ask: &Ask) -> Value {

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::case::Case;
-use crate::lang::cache_key::{CacheKeyParts, cache_key};
 use crate::lang::fault::Fault;
 use crate::lang::machine::{Ask, Limits, Machine, Outcome, Progress, World};
 use crate::lang::memory::Memory;
@@ -133,7 +132,7 @@ impl Cache {
         if self.size == 0 || !ask.cacheable() {
             return mocked(ask);
         }
-        let key = key(ask);
+        let key = ask.cache_key();
         self.order.retain(|other| *other != key);
         let answer = match self.answers.get(&key) {
             Some(answer) => {
@@ -160,18 +159,6 @@ impl Cache {
         let counted = counters.into_iter().filter(|(_, count)| *count > 0);
         Value::map(counted.map(|(name, count)| (Arc::from(name), Value::int(count))).collect())
     }
-}
-
-fn key(ask: &Ask) -> String {
-    let tools: Vec<&str> = ask.tools.iter().map(AsRef::as_ref).collect();
-    cache_key(CacheKeyParts {
-        provider: &ask.provider,
-        model: &ask.model,
-        system_prompt: ask.system_prompt.as_deref(),
-        tools: &tools,
-        user_input: &ask.input,
-        recalled: ask.recalled.as_deref().unwrap_or_default(),
-    })
 }
 
 fn mocked(ask: &Ask) -> Arc<str> {

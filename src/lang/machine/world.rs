@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::effects::{Logged, Measured, Step, Yielded};
 use super::limits::Limits;
+use crate::lang::cache_key::{CacheKeyParts, cache_key};
 use crate::lang::fault::Fault;
 use crate::lang::memory::{Item, Memory};
 use crate::lang::records::Store;
@@ -64,6 +65,20 @@ impl Ask {
     #[must_use]
     pub fn mock_recalled(&self) -> Option<usize> {
         self.recalled.as_ref().filter(|_| self.tools.is_empty()).map(Vec::len)
+    }
+
+    /// The key of the language's AI cache.
+    #[must_use]
+    pub fn cache_key(&self) -> String {
+        let tools: Vec<&str> = self.tools.iter().map(AsRef::as_ref).collect();
+        cache_key(CacheKeyParts {
+            provider: &self.provider,
+            model: &self.model,
+            system_prompt: self.system_prompt.as_deref(),
+            tools: &tools,
+            user_input: &self.input,
+            recalled: self.recalled.as_deref().unwrap_or_default(),
+        })
     }
 
     /// Whether the AI cache may answer: profiles with tools and one-shot calls always reach the provider.
