@@ -86,7 +86,9 @@ pub async fn drive_telling(
                         }
                     });
                 }
-                if let Some(Ok((answer, about))) = open.next().await {
+                let answered =
+                    open.next().await.expect("a run that is blocked waits for an ask that is open");
+                if let Ok((answer, about)) = answered {
                     handles.retain(|(id, _)| *id != about.ask.id);
                     machine.resolve(about.ask.id, answer);
                     told.push(about);
