@@ -41,13 +41,13 @@ pub fn begin(mut machine: Machine) -> Begun {
 }
 
 /// Drives a run to its end. Dropping the future ends the run without a result and without committing anything.
-pub async fn drive(machine: Box<Machine>, first: Vec<Ask>, asker: &Asker) -> Ran {
-    drive_telling(machine, first, asker, |_| {}).await
+pub async fn drive(mut machine: Box<Machine>, first: Vec<Ask>, asker: &Asker) -> Ran {
+    drive_telling(&mut machine, first, asker, |_| {}).await
 }
 
 /// As [`drive`]; messages of `yield` are told where the run pauses before its end. The outcome has all of them.
 pub async fn drive_telling(
-    mut machine: Box<Machine>,
+    machine: &mut Machine,
     first: Vec<Ask>,
     asker: &Asker,
     mut tell: impl FnMut(Vec<Yielded>),

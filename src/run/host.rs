@@ -12,7 +12,7 @@ use super::counters::Counters;
 use super::drive::{Ran, drive_telling};
 use super::observed::Observed;
 use crate::config::Performance;
-use crate::lang::machine::{Limits, World, Yielded};
+use crate::lang::machine::{Limits, Outcome, World, Yielded};
 use crate::lang::memory::Memory;
 use crate::lang::records::{InMemoryStore, Store};
 use crate::lang::value::{Map, Value};
@@ -110,10 +110,11 @@ impl Host {
     /// app keeps goes on to its end, unheard. Needs a `LocalSet`, which every actix thread has.
     ///
     /// # Errors
-    /// [`Lost`] if an earlier run was torn away with the app's records in its hands, or this one just was.
+    /// [`Lost`] if the run breaks off; the app is then as it was before the run.
     pub async fn run_telling(self: &Arc<Self>, question: Question, tell: Tell) -> Result<Ran, Lost> {
         if self.app.is_solitary(&question.flow) {
-            let ran = self.go(question, Kept::default(), tell).await;
+            let mut machine = self.machine(question, Kept::default());
+            let ran = drive_telling(&mut machine, Vec::new(), &self.asker, tell).await;
             self.note(&ran);
             return Ok(ran);
         }
@@ -140,21 +141,16 @@ impl Host {
             drop(turn);
             ran
         };
-        // A task of its own: whoever stops listening must not tear the records away.
+        // A task of its own: whoever stops listening must not end a run that has begun.
         tokio::task::spawn_local(run).await.map_err(|_| Lost)?
     }
 
     /// Runs with what the app keeps and keeps what the run leaves. The caller has the turn.
     async fn change(&self, question: Question, tell: Tell) -> Result<Ran, Lost> {
-        let kept = self.kept.lock().take().ok_or(Lost)?;
-        let mut ran = self.go(question, kept, tell).await;
+        let mut hands = Hands::take(self, question)?;
+        let mut ran = drive_telling(&mut hands.machine, Vec::new(), &self.asker, tell).await;
+        hands.keep(&mut ran.outcome); // first: from here on nothing may get lost
         self.note(&ran);
-        let outcome = &mut ran.outcome;
-        *self.kept.lock() = Some(Kept {
-            state: outcome.state.clone(),
-            store: std::mem::replace(&mut outcome.store, Box::new(InMemoryStore::new())),
-            memory: outcome.memory.clone(),
-        });
         Ok(ran)
     }
 
@@ -163,7 +159,7 @@ impl Host {
         self.observed.note(&ran.outcome);
     }
 
-    async fn go(&self, question: Question, kept: Kept, tell: Tell) -> Ran {
+    fn machine(&self, question: Question, kept: Kept) -> Box<Machine> {
         let Question { flow, input, identity } = question;
         let Kept { state, store, memory } = kept;
         let world = World {
@@ -175,8 +171,7 @@ impl Host {
             observing: self.observed.is_on(),
             now_ms: Some(self.now_ms()),
         };
-        let machine = Box::new(Machine::start(Arc::clone(&self.app), &flow, input, world));
-        drive_telling(machine, Vec::new(), &self.asker, tell).await
+        Box::new(Machine::start(Arc::clone(&self.app), &flow, input, world))
     }
 
     /// Milliseconds of the clock by which records expire.
@@ -196,13 +191,54 @@ impl Host {
     }
 }
 
+/// What an app keeps, in the hands of a run. Dropped before the run has ended, as when it panics or the thread it is on
+/// stops, it gives everything back as it was.
+struct Hands<'h> {
+    host: &'h Host,
+    machine: Box<Machine>,
+    /// State and memory before the run; nothing once the run has ended.
+    before: Option<(Map, Memory)>,
+}
+
+impl<'h> Hands<'h> {
+    fn take(host: &'h Host, question: Question) -> Result<Self, Lost> {
+        let kept = host.kept.lock().take().ok_or(Lost)?;
+        let before = Some((kept.state.clone(), kept.memory.clone()));
+        Ok(Self { host, machine: host.machine(question, kept), before })
+    }
+
+    /// Keeps what the run left.
+    fn keep(mut self, outcome: &mut Outcome) {
+        self.before = None;
+        *self.host.kept.lock() = Some(Kept {
+            state: outcome.state.clone(),
+            store: std::mem::replace(&mut outcome.store, Box::new(InMemoryStore::new())),
+            memory: std::mem::take(&mut outcome.memory),
+        });
+    }
+}
+
+impl Drop for Hands<'_> {
+    fn drop(&mut self) {
+        let Some((state, memory)) = self.before.take() else { return };
+        let (store, undone) = self.machine.abandon();
+        if let Err(fault) = undone {
+            tracing::error!(
+                "what a run that broke off did to the records is not undone: {}",
+                fault.message()
+            );
+        }
+        *self.host.kept.lock() = Some(Kept { state, store, memory });
+    }
+}
+
 impl Default for Kept {
     fn default() -> Self {
         Self { state: Map::default(), store: Box::new(InMemoryStore::new()), memory: Memory::new() }
     }
 }
 
-/// The state and records of an app were in a run that was torn away.
+/// A run broke off: by a fault of ours, or with the thread it was on. What it did is undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a run of this app was torn away with its records; restart the server")]
+#[error("the run broke off before its end; nothing it did is kept")]
 pub struct Lost;

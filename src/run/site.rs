@@ -324,8 +324,8 @@ fn failed(what: &str, why: &str, fix: &str) -> Reply {
     Reply { status: 400, body: Value::Map(body) }
 }
 
-/// The answer where an app's records were torn away.
+/// The answer to who asked for a run that broke off.
 #[must_use]
 pub fn lost(lost: Lost) -> Reply {
-    refused(503, &lost.to_string(), "Restart the server.")
+    refused(500, &lost.to_string(), "Ask again; if that fails too, look into the log of the server.")
 }

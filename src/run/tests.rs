@@ -183,3 +183,82 @@ async fn who_leaves_while_waiting_gives_up_the_place_and_who_leaves_in_the_middl
     assert_eq!(run().await, "2", "the first ended unheard, the second never began");
     assert_eq!(host.look(|kept| kept.memory.clone()).await.map(|_| ()), Ok(()), "nothing is lost");
 }
+
+const WRITES: &str = r#"spec is "1.0"
+
+record "Note":
+  text is text
+
+ai "helper":
+  model is "m"
+
+flow "writes": requires true
+  save "Note" with:
+    text is input.text
+  set state.last is input.text
+  yield "written"
+  ask ai "helper" with input: input.text as answer
+  return answer
+"#;
+
+/// State, texts of the records and what was said, as the next run finds them.
+async fn seen(host: &Host) -> (String, Vec<String>, crate::lang::memory::Memory) {
+    let record = &host.app().tree().records[0];
+    let schema = crate::lang::records::Schema::new(record).expect("a usable record");
+    let look = |kept: &Kept| {
+        let rows = kept.store.rows(&schema).expect("rows");
+        let texts = rows.iter().filter_map(|row| row.fields.get("text")?.as_text().map(ToString::to_string));
+        (Value::Map(kept.state.clone()).to_json(JsonStyle::Compact), texts.collect(), kept.memory.clone())
+    };
+    host.look(look).await.expect("what is kept is there")
+}
+
+fn note(text: &str) -> Question {
+    question("writes", Value::fields([("text", text.into())]))
+}
+
+/// After one panic every later request was answered 503 until the server was started again.
+#[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
+async fn a_run_that_panics_gives_back_what_it_had_as_it_was() {
+    let host = host(WRITES, &Performance::default(), 10);
+    host.run(note("kept")).await.expect("a run").outcome.result.expect("a result");
+    let before = seen(&host).await;
+    assert_eq!(
+        (before.0.as_str(), before.1.as_slice()),
+        (r#"{"last":"kept"}"#, ["kept".to_owned()].as_slice())
+    );
+
+    let torn = host.run_telling(note("torn"), Box::new(|_| panic!("planted"))).await;
+    assert!(matches!(torn, Err(Lost)), "its caller is told");
+    assert!(seen(&host).await == before, "state, records and memory are those of the run before");
+
+    host.run(note("after")).await.expect("a run").outcome.result.expect("the next run is served");
+    assert_eq!(seen(&host).await.1, ["kept", "after"]);
+}
+
+/// A worker that stops drops the tasks on its thread; other workers go on.
+#[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
+async fn a_run_whose_thread_stops_gives_back_what_it_had_as_it_was() {
+    let host = host(WRITES, &Performance::default(), 10);
+    host.run(note("kept")).await.expect("a run").outcome.result.expect("a result");
+    let before = seen(&host).await;
+
+    let thread = tokio::task::LocalSet::new();
+    let (asking, asks) = tokio::sync::oneshot::channel();
+    let mut asking = Some(asking);
+    let tell: Tell = Box::new(move |_| {
+        asking
+            .take()
+            .into_iter()
+            .for_each(|asking: tokio::sync::oneshot::Sender<()>| asking.send(()).unwrap_or_default())
+    });
+    let run = {
+        let host = Arc::clone(&host);
+        async move { host.run_telling(note("torn"), tell).await }
+    };
+    thread.spawn_local(run);
+    thread.run_until(asks).await.expect("it has written and asks");
+    drop(thread);
+
+    assert!(seen(&host).await == before, "state, records and memory are those of the run before");
+}

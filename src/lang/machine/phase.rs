@@ -12,7 +12,7 @@ use super::strand::{Outcome as Came, Status, Strand};
 use super::world::{Outcome, World};
 use super::{Machine, ROOT};
 use crate::lang::fault::{Fault, Place};
-use crate::lang::records::InMemoryStore;
+use crate::lang::records::{InMemoryStore, Store};
 use crate::lang::value::{Map, Value};
 
 /// Where a run stands.
@@ -213,6 +213,21 @@ impl Machine {
             Err(broken) => Box::new(broken),
         });
         self.phase = Phase::Ended(came);
+    }
+
+    /// Ends a run that goes no further: undoes what it did to the records and gives them back. The machine is empty
+    /// afterwards.
+    ///
+    /// # Errors
+    /// The store's fault, beside the store.
+    pub fn abandon(&mut self) -> (Box<dyn Store>, Result<(), Fault>) {
+        self.phase = Phase::Over;
+        self.strands = vec![None];
+        self.asks.clear();
+        self.open.clear();
+        let mut store = std::mem::replace(&mut self.shared.store, Box::new(InMemoryStore::new()));
+        let undone = store.rollback();
+        (store, undone)
     }
 
     /// The fault with the statement the flow was at.
