@@ -123,7 +123,7 @@ impl Running {
         serving.await??;
         stopping.abort();
         match app {
-            Some(app) => app.close(patience).await,
+            Some(app) => app.close(),
             None => Ok(()),
         }
     }

@@ -26,7 +26,8 @@ pub(super) fn open(
         Ok(app) => {
             let settings = config.performance.clone();
             let asker = super::asker(config, &settings)?;
-            Site::new(app.tree(), Fittings { asker, settings, observing, identity, token, kept })
+            let queue_runs = config.lanes.queue_jobs;
+            Site::new(app.tree(), Fittings { asker, settings, observing, identity, token, kept, queue_runs })
         }
         Err(faults) => Err(faults),
     };
@@ -48,24 +49,24 @@ impl Open {
         self.site.host().asker().engine().ready().await;
     }
 
-    /// Waits, at most for `patience`, until the runs that began before have ended, also those nobody listens to any
-    /// more: workers take what they are doing with them.
+    /// Lets no run begin any more, and waits, at most for `patience`, until those under way have ended, also those
+    /// nobody listens to any more: workers take what they are doing with them.
     pub(super) fn settled(&self, patience: Duration) -> impl Future<Output = ()> + use<> {
         let site = Arc::clone(&self.site);
         async move {
-            if tokio::time::timeout(patience, site.host().look(|_| ())).await.is_err() {
+            if tokio::time::timeout(patience, site.host().close()).await.is_err() {
                 tracing::warn!("a run of the app did not end in time (listen.shutdown_ms)");
             }
         }
     }
 
     /// Keeps what was said, when nothing runs any more.
-    pub(super) async fn close(self, patience: Duration) -> Result<(), ServeError> {
+    pub(super) fn close(self) -> Result<(), ServeError> {
         let Self { site, remember } = self;
-        match tokio::time::timeout(patience, site.host().look(|kept| kept.memory.clone())).await {
-            Ok(Ok(memory)) => remember(&memory)?,
-            Ok(Err(_)) | Err(_) => {
-                tracing::warn!("a run of the app was cut off, so what its models said is not kept");
+        match site.host().look_now(|kept| kept.memory.clone()) {
+            Some(memory) => remember(&memory)?,
+            None => {
+                tracing::warn!("a run of the app is under way still, so what its models said is not kept")
             }
         }
         Ok(())

@@ -21,7 +21,7 @@ settings! {
     pub struct Lanes {
         /// Calls that run at once over both lanes; see [`Lanes::interactive`] and [`Lanes::heavy`].
         max_concurrency: usize = 1_024, in 1..=1_000_000;
-        /// Calls that may wait, per lane; one more is refused with 429.
+        /// Calls that may wait, per lane, and runs of an app that may wait for its records; one more is refused with 429.
         queue_jobs: usize = 4_096, in 1..=10_000_000;
         /// Milliseconds after which a waiting call goes before fairness between workspaces.
         aging_ms: u64 = 2_000, in 1..=LONGEST_MS;

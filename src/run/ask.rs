@@ -93,6 +93,12 @@ impl Asker {
         &self.engine
     }
 
+    /// How long a call may take, in milliseconds.
+    #[must_use]
+    pub fn patience_ms(&self) -> u64 {
+        self.patience_ms
+    }
+
     /// Whether answers of this asker are remembered.
     #[must_use]
     pub fn caching(&self) -> bool {

@@ -1,16 +1,17 @@
 //! Owns an app that runs many times: what it keeps between runs, and that concurrent runs leave what serial ones would.
 //!
-//! A run that can change what others see has the app to itself; any other runs beside it. Must not know who asked.
+//! A run that can change what others see has that to itself; any other runs beside it. Must not know who asked.
 
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
 
 use super::ask::Asker;
 use super::counters::Counters;
-use super::drive::{Ran, drive_telling};
+use super::drive::{Driver, Ran};
+use super::line::{Line, Turn};
 use super::observed::Observed;
+use super::refusal::Refusal;
 use crate::config::Performance;
 use crate::lang::machine::{Limits, Outcome, World, Yielded};
 use crate::lang::memory::Memory;
@@ -19,6 +20,7 @@ use crate::lang::value::{Map, Value};
 use crate::lang::{App, Machine};
 
 /// What a run is asked to do.
+#[derive(Clone)]
 pub struct Question {
     /// The flow.
     pub flow: String,
@@ -41,41 +43,41 @@ pub struct Kept {
 /// Who is told the messages of `yield` before the run ends.
 pub type Tell = Box<dyn FnMut(Vec<Yielded>)>;
 
+/// On what terms an app runs.
+pub struct Terms<'s> {
+    /// Its settings.
+    pub settings: &'s Performance,
+    /// Log lines and metrics are collected.
+    pub observing: bool,
+    /// Runs that may wait for what the app keeps; one more is refused. Each waits as long as a call may take.
+    pub queue_runs: usize,
+}
+
 /// An app and what it keeps.
 pub struct Host {
     app: Arc<App>,
     asker: Asker,
     scheduled: bool,
-    /// One at a time may change what is kept.
-    turn: Arc<Semaphore>,
+    /// Before what is kept.
+    line: Line,
+    /// In place whenever nobody has the turn.
     kept: Mutex<Option<Kept>>,
     counters: Counters,
     observed: Observed,
 }
 
 impl Host {
-    /// An app that keeps nothing yet.
+    /// An app that begins with what was kept before.
     #[must_use]
-    pub fn new(app: Arc<App>, asker: Asker, settings: &Performance, observing: bool) -> Self {
-        Self::with(app, asker, (settings, observing), Kept::default())
-    }
-
-    /// An app that begins with what was kept before. `observing`: log lines and metrics are collected.
-    #[must_use]
-    pub fn with(
-        app: Arc<App>,
-        asker: Asker,
-        (settings, observing): (&Performance, bool),
-        kept: Kept,
-    ) -> Self {
+    pub fn new(app: Arc<App>, asker: Asker, terms: &Terms<'_>, kept: Kept) -> Self {
         Self {
             app,
             asker,
-            scheduled: settings.async_runtime,
-            turn: Arc::new(Semaphore::new(1)),
+            scheduled: terms.settings.async_runtime,
+            line: Line::new(terms.queue_runs),
             kept: Mutex::new(Some(kept)),
             counters: Counters::default(),
-            observed: Observed::new(observing),
+            observed: Observed::new(terms.observing),
         }
     }
 
@@ -105,16 +107,20 @@ impl Host {
 
     /// Runs a flow; `tell` hears of its messages while it goes on, where it waits in between.
     ///
-    /// A run that sees or changes what others leave waits until it is alone; the order is that of the calls. Dropping
-    /// the future gives up the place of a run that waits or leaves the app alone; one that has begun to work on what the
-    /// app keeps goes on to its end, unheard. Needs a `LocalSet`, which every actix thread has.
+    /// A run that sees or changes what others leave has that to itself, but not while a model answers: then it gives way
+    /// to those who wait, and is attempted again from its beginning with the answers it was given. What all of them leave
+    /// is what they would have left one after the other. Dropping the future gives up the place of a run that waits or
+    /// leaves the app alone; one that has begun to work on what the app keeps goes on to its end, unheard. Needs a
+    /// `LocalSet`, which every actix thread has.
     ///
     /// # Errors
-    /// [`Lost`] if the run breaks off; the app is then as it was before the run.
-    pub async fn run_telling(self: &Arc<Self>, question: Question, tell: Tell) -> Result<Ran, Lost> {
+    /// [`Refusal`]; the app is then as it was before the run.
+    pub async fn run_telling(self: &Arc<Self>, question: Question, tell: Tell) -> Result<Ran, Refusal> {
         if self.app.is_solitary(&question.flow) {
-            let mut machine = self.machine(question, Kept::default());
-            let ran = drive_telling(&mut machine, Vec::new(), &self.asker, tell).await;
+            let mut machine = self.machine(&question, Kept::default());
+            let mut driver = Driver::new(&self.asker, tell);
+            let outcome = driver.attempt(&mut machine, Vec::new(), None).await;
+            let ran = driver.ran(*outcome.expect("who stands in no line gives way to nobody"));
             self.note(&ran);
             return Ok(ran);
         }
@@ -125,7 +131,7 @@ impl Host {
     ///
     /// # Errors
     /// As there.
-    pub async fn run(self: &Arc<Self>, question: Question) -> Result<Ran, Lost> {
+    pub async fn run(self: &Arc<Self>, question: Question) -> Result<Ran, Refusal> {
         self.run_telling(question, Box::new(|_| {})).await
     }
 
@@ -133,25 +139,52 @@ impl Host {
     ///
     /// # Errors
     /// As there.
-    pub async fn run_alone(self: &Arc<Self>, question: Question, tell: Tell) -> Result<Ran, Lost> {
-        let turn = Arc::clone(&self.turn).acquire_owned().await.map_err(|_| Lost)?;
+    pub async fn run_alone(self: &Arc<Self>, question: Question, tell: Tell) -> Result<Ran, Refusal> {
+        let turn = self.turn().await?;
         let host = Arc::clone(self);
+        let under_way = self.line.under_way();
         let run = async move {
-            let ran = host.change(question, tell).await;
-            drop(turn);
+            let ran = host.change(turn, &question, tell).await;
+            drop(under_way);
             ran
         };
         // A task of its own: whoever stops listening must not end a run that has begun.
-        tokio::task::spawn_local(run).await.map_err(|_| Lost)?
+        tokio::task::spawn_local(run).await.unwrap_or(Err(Refusal::BrokeOff))
     }
 
-    /// Runs with what the app keeps and keeps what the run leaves. The caller has the turn.
-    async fn change(&self, question: Question, tell: Tell) -> Result<Ran, Lost> {
-        let mut hands = Hands::take(self, question)?;
-        let mut ran = drive_telling(&mut hands.machine, Vec::new(), &self.asker, tell).await;
-        hands.keep(&mut ran.outcome); // first: from here on nothing may get lost
-        self.note(&ran);
-        Ok(ran)
+    /// Runs with what the app keeps and keeps what the run leaves, in as many attempts as it takes.
+    async fn change(&self, mut turn: Turn, question: &Question, tell: Tell) -> Result<Ran, Refusal> {
+        let mut driver = Driver::new(&self.asker, tell);
+        loop {
+            let mut hands = Hands::take(self, question)?;
+            if let Some(outcome) = driver.attempt(&mut hands.machine, Vec::new(), Some(&self.line)).await {
+                let mut ran = driver.ran(*outcome);
+                hands.keep(&mut ran.outcome);
+                drop(turn);
+                self.note(&ran);
+                return Ok(ran);
+            }
+            drop(hands); // undoes what the attempt did
+            drop(turn);
+            driver.answered().await;
+            turn = self.line.rejoin().await?;
+        }
+    }
+
+    async fn turn(&self) -> Result<Turn, Refusal> {
+        self.line.join(self.asker.engine().clock(), self.asker.patience_ms()).await
+    }
+
+    /// How many wait for what the app keeps.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.line.waiting()
+    }
+
+    /// Lets no run begin any more that needs what the app keeps, and waits until those that did have ended, also those
+    /// nobody listens to.
+    pub async fn close(&self) {
+        self.line.close().await;
     }
 
     fn note(&self, ran: &Ran) {
@@ -159,8 +192,8 @@ impl Host {
         self.observed.note(&ran.outcome);
     }
 
-    fn machine(&self, question: Question, kept: Kept) -> Box<Machine> {
-        let Question { flow, input, identity } = question;
+    fn machine(&self, question: &Question, kept: Kept) -> Box<Machine> {
+        let Question { flow, input, identity } = question.clone();
         let Kept { state, store, memory } = kept;
         let world = World {
             identity,
@@ -184,10 +217,15 @@ impl Host {
     ///
     /// # Errors
     /// As [`Host::run`].
-    pub async fn look<T>(&self, look: impl FnOnce(&Kept) -> T) -> Result<T, Lost> {
-        let _turn = self.turn.acquire().await.map_err(|_| Lost)?;
+    pub async fn look<T>(&self, look: impl FnOnce(&Kept) -> T) -> Result<T, Refusal> {
+        let _turn = self.turn().await?;
         let kept = self.kept.lock();
-        Ok(look(kept.as_ref().ok_or(Lost)?))
+        Ok(look(kept.as_ref().ok_or(Refusal::BrokeOff)?))
+    }
+
+    /// What the app keeps, if no run has it just now.
+    pub fn look_now<T>(&self, look: impl FnOnce(&Kept) -> T) -> Option<T> {
+        self.kept.lock().as_ref().map(look)
     }
 }
 
@@ -201,8 +239,8 @@ struct Hands<'h> {
 }
 
 impl<'h> Hands<'h> {
-    fn take(host: &'h Host, question: Question) -> Result<Self, Lost> {
-        let kept = host.kept.lock().take().ok_or(Lost)?;
+    fn take(host: &'h Host, question: &Question) -> Result<Self, Refusal> {
+        let kept = host.kept.lock().take().ok_or(Refusal::BrokeOff)?;
         let before = Some((kept.state.clone(), kept.memory.clone()));
         Ok(Self { host, machine: host.machine(question, kept), before })
     }
@@ -237,8 +275,3 @@ impl Default for Kept {
         Self { state: Map::default(), store: Box::new(InMemoryStore::new()), memory: Memory::new() }
     }
 }
-
-/// A run broke off: by a fault of ours, or with the thread it was on. What it did is undone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the run broke off before its end; nothing it did is kept")]
-pub struct Lost;

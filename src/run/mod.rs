@@ -4,17 +4,20 @@
 //! run is driven, what an app keeps between runs. Must not know doors, files or vendors' HTTP.
 
 mod ask;
+mod asks;
 mod counters;
 mod drive;
 mod explain;
 mod gate;
 mod host;
 pub mod ingest;
+mod line;
 mod mock;
 mod observed;
 pub mod pages;
 pub mod payload;
 pub mod prove;
+mod refusal;
 pub mod routing;
 pub mod site;
 mod speech;
@@ -24,11 +27,12 @@ mod trouble;
 
 pub use ask::{Asker, Speaker, Told};
 pub use counters::Counters;
-pub use drive::{Begun, Ran, begin, drive, drive_telling};
+pub use drive::{Begun, Ran, begin, drive};
 pub use explain::{Explained, explain};
 pub use gate::{capability_fault, embed_group, engine_config, ingestion_fault};
-pub use host::{Host, Kept, Lost, Question, Tell};
+pub use host::{Host, Kept, Question, Tell, Terms};
 pub use mock::Mock;
 pub use observed::Observed;
+pub use refusal::Refusal;
 pub use speech::Speech;
 pub use trouble::Trouble;

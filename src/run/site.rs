@@ -7,9 +7,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
-use super::host::{Host, Kept, Lost, Question, Tell};
+use super::host::{Host, Kept, Question, Tell, Terms};
 use super::pages::{Page, Pages, fields};
 use super::payload;
+use super::refusal::Refusal;
 use super::routing::{Reply, Routes, refused};
 use super::{Asker, Ran};
 use crate::config::Performance;
@@ -32,6 +33,8 @@ pub struct Fittings {
     pub token: Option<String>,
     /// What was kept before.
     pub kept: Kept,
+    /// Runs that may wait for what the app keeps.
+    pub queue_runs: usize,
 }
 
 /// An app that is served.
@@ -59,10 +62,11 @@ impl Site {
     /// # Errors
     /// Routes that claim paths of the server.
     pub fn new(tree: &Program, fittings: Fittings) -> Result<Self, Vec<Fault>> {
-        let Fittings { asker, settings, observing, identity, token, kept } = fittings;
+        let Fittings { asker, settings, observing, identity, token, kept, queue_runs } = fittings;
         let routes = Routes::new(tree)?;
         let pages = Pages::new(tree)?;
-        let host = Host::with(Arc::clone(pages.app()), asker, (&settings, observing), kept);
+        let terms = Terms { settings: &settings, observing, queue_runs };
+        let host = Host::new(Arc::clone(pages.app()), asker, &terms, kept);
         let mut names = BTreeSet::new();
         // Of two records with one name the last counts.
         let declared = tree.records.iter().rev().filter(|record| names.insert(Arc::clone(&record.name.text)));
@@ -106,7 +110,7 @@ impl Site {
     ///
     /// # Errors
     /// As [`Host::run_telling`].
-    pub async fn run(self: Arc<Self>, flow: Arc<str>, input: Value, tell: Tell) -> Result<Ran, Lost> {
+    pub async fn run(self: Arc<Self>, flow: Arc<str>, input: Value, tell: Tell) -> Result<Ran, Refusal> {
         self.host.run_telling(self.question(&flow, input), tell).await
     }
 
@@ -118,7 +122,7 @@ impl Site {
     ///
     /// # Errors
     /// As [`Host::run`].
-    pub async fn act(&self, id: &str, payload: Option<&Value>) -> Result<Reply, Lost> {
+    pub async fn act(&self, id: &str, payload: Option<&Value>) -> Result<Reply, Refusal> {
         let Some(action) = self.pages.action(id) else { return Ok(unknown_action(id)) };
         let input = match payload {
             None | Some(Value::Null) => action.input(Map::default()),
@@ -150,7 +154,7 @@ impl Site {
     ///
     /// # Errors
     /// As [`Host::run`].
-    pub async fn manifest(&self) -> Result<Value, Lost> {
+    pub async fn manifest(&self) -> Result<Value, Refusal> {
         let mut hidden = Vec::new();
         for page in self.pages.pages() {
             let Some(guard) = &page.guard else { continue };
@@ -166,7 +170,7 @@ impl Site {
     ///
     /// # Errors
     /// As [`Host::run`].
-    pub async fn versioned_manifest(&self) -> Result<Value, Lost> {
+    pub async fn versioned_manifest(&self) -> Result<Value, Refusal> {
         let manifest = self.manifest().await?;
         let hash = hash(&manifest);
         Ok(Value::fields([
@@ -181,7 +185,7 @@ impl Site {
     ///
     /// # Errors
     /// As [`Host::run`].
-    pub async fn actions(&self) -> Result<Value, Lost> {
+    pub async fn actions(&self) -> Result<Value, Refusal> {
         let manifest = self.manifest().await?;
         let actions = manifest.as_map().and_then(|manifest| manifest.get("actions")).and_then(Value::as_map);
         let actions = actions.into_iter().flat_map(|actions| actions.values().cloned());
@@ -192,7 +196,7 @@ impl Site {
     ///
     /// # Errors
     /// As [`Host::run`].
-    pub async fn ui_state(&self) -> Result<Value, Lost> {
+    pub async fn ui_state(&self) -> Result<Value, Refusal> {
         let values = self.host.look(|kept| Value::Map(kept.state.clone())).await?;
         let errors = self.errors.lock().clone();
         let state = Value::fields([("current_page", Value::Null), ("errors", errors), ("values", values)]);
@@ -203,7 +207,7 @@ impl Site {
     ///
     /// # Errors
     /// As [`Host::run`].
-    pub async fn state(&self) -> Result<Value, Lost> {
+    pub async fn state(&self) -> Result<Value, Refusal> {
         let now_ms = self.host.now_ms();
         let (state, records) = self
             .host
@@ -324,8 +328,14 @@ fn failed(what: &str, why: &str, fix: &str) -> Reply {
     Reply { status: 400, body: Value::Map(body) }
 }
 
-/// The answer to who asked for a run that broke off.
+/// The answer to who asked for a run that did not come to an end of its own.
 #[must_use]
-pub fn lost(lost: Lost) -> Reply {
-    refused(500, &lost.to_string(), "Ask again; if that fails too, look into the log of the server.")
+pub fn not_run(refusal: Refusal) -> Reply {
+    let (status, fix) = match refusal {
+        Refusal::BrokeOff => (500, "Ask again; if that fails too, look into the log of the server."),
+        Refusal::LineFull { .. } => (429, "Ask again in a moment."),
+        Refusal::Late { .. } => (504, "Ask again in a moment."),
+        Refusal::Closing => (503, "Ask again when the server is back."),
+    };
+    refused(status, &refusal.to_string(), fix)
 }

@@ -9,18 +9,18 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use crate::lang::machine::Yielded;
 use crate::lang::value::Value;
 use crate::run::site::Site;
-use crate::run::{Lost, Ran};
+use crate::run::{Ran, Refusal};
 
 /// What is heard of a run.
 pub(super) enum News {
     Message(Yielded),
     /// The run is over. Messages not heard before are in its outcome, from this number on.
-    End(Result<Box<Ran>, Lost>, usize),
+    End(Result<Box<Ran>, Refusal>, usize),
 }
 
 /// A run in progress.
 pub(super) struct Course {
-    run: Pin<Box<dyn Future<Output = Result<Ran, Lost>>>>,
+    run: Pin<Box<dyn Future<Output = Result<Ran, Refusal>>>>,
     /// As long as a run's messages may be, which its limits bound.
     messages: UnboundedReceiver<Yielded>,
     heard: usize,

@@ -9,9 +9,9 @@ use super::course::Course;
 use super::{Fixed, Mounted, admit, events, is_gateway, refuse, respond, unsupported_version, wrong_method};
 use crate::http::{Doors, intake, routes};
 use crate::lang::value::{Map, Value};
-use crate::run::Lost;
+use crate::run::Refusal;
 use crate::run::routing::{Reply, body, query, refused};
-use crate::run::site::{Site, lost, no_action_id};
+use crate::run::site::{Site, no_action_id, not_run};
 
 const NOT_FOUND: &str = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Not found</title></head>\
     <body><h1>Not found</h1><p>Nothing of this app answers here. <a href=\"/api/ui\">/api/ui</a> lists its pages, \
@@ -76,7 +76,7 @@ async fn fixed(
         let fix = "Send the token as X-API-Token, or as Authorization: Bearer.";
         return Err(respond(&refused(401, "API token is missing or wrong.", fix)));
     }
-    let told = |value: Result<Value, Lost>| value.map_or_else(lost, Reply::ok);
+    let told = |value: Result<Value, Refusal>| value.map_or_else(not_run, Reply::ok);
     let reply = match fixed {
         Fixed::Action | Fixed::VersionedAction(_) => {
             let taken = intake::body(doors, request, &mut payload).await.map_err(|error| refuse(&error))?;
@@ -108,7 +108,7 @@ async fn action(site: &Arc<Site>, fixed: &Fixed, fields: &Map) -> Reply {
         _ => fields.get("id").and_then(Value::as_text).map(AsRef::as_ref),
     };
     match id.filter(|id| !id.is_empty()) {
-        Some(id) => site.act(id, fields.get("payload")).await.unwrap_or_else(lost),
+        Some(id) => site.act(id, fields.get("payload")).await.unwrap_or_else(not_run),
         None => no_action_id(),
     }
 }

@@ -15,8 +15,8 @@ use crate::lang::machine::{Outcome, Yielded};
 use crate::lang::value::{JsonStyle, Value};
 use crate::run::payload::yielded;
 use crate::run::routing::Reply;
-use crate::run::site::lost;
-use crate::run::{Lost, Ran};
+use crate::run::site::not_run;
+use crate::run::{Ran, Refusal};
 
 /// Silence after which a comment shows that the connection lives, and finds out if it does not.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
@@ -53,13 +53,13 @@ pub(super) async fn answer(
 }
 
 /// The answer to a run that is over, and the messages nobody heard yet.
-fn end(ran: Result<Box<Ran>, Lost>, heard: usize, shape: &impl Shape) -> (Reply, Vec<Yielded>) {
+fn end(ran: Result<Box<Ran>, Refusal>, heard: usize, shape: &impl Shape) -> (Reply, Vec<Yielded>) {
     match ran {
         Ok(mut ran) => {
             let yields = std::mem::take(&mut ran.outcome.yields);
             (shape(&ran.outcome), yields.into_iter().skip(heard).collect())
         }
-        Err(torn) => (lost(torn), Vec::new()),
+        Err(refusal) => (not_run(refusal), Vec::new()),
     }
 }
 

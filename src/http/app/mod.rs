@@ -7,7 +7,7 @@ mod doors;
 mod events;
 
 use actix_web::guard::GuardContext;
-use actix_web::http::Method;
+use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use percent_encoding::percent_decode_str;
 use tidegate_actors::CallId;
@@ -18,6 +18,9 @@ use crate::run::routing::{Reply, is_reserved, problem, refused};
 use crate::run::site::Site;
 
 pub(crate) use doors::{answer, missing};
+
+/// When to come back to an app that was too busy.
+const RETRY_AFTER_S: u64 = 1;
 
 /// The app of a server.
 pub enum Mounted {
@@ -118,10 +121,12 @@ pub(super) fn mount(app: &mut web::ServiceConfig, doors: &web::Data<Doors>) {
 }
 
 fn respond(reply: &Reply) -> HttpResponse {
-    let status = actix_web::http::StatusCode::from_u16(reply.status);
-    HttpResponse::build(status.unwrap_or(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR))
-        .content_type("application/json")
-        .body(reply.json())
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = HttpResponse::build(status);
+    if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        response.insert_header((header::RETRY_AFTER, RETRY_AFTER_S));
+    }
+    response.content_type("application/json").body(reply.json())
 }
 
 /// An answer in the shape of apps to what any door may refuse.

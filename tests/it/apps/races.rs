@@ -103,16 +103,43 @@ flow "think":
 
 flow "plain":
   return 1
+
+flow "learn":
+  try:
+    let n is state.n
+  with catch err:
+    let n is 0
+  ask ai "slow" with input: "learn" as lesson
+  set state.n is n + 1
+  return state.n
+
+flow "bump":
+  try:
+    let n is state.n
+  with catch err:
+    let n is 0
+  set state.n is n + 1
+  return state.n
 "#;
 
 /// A server whose mock takes its time.
 fn slow(delay_ms: u64) -> Site {
+    slow_with(delay_ms, "")
+}
+
+fn slow_with(delay_ms: u64, more: &str) -> Site {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let routes = [("remember", "POST", "/remember"), ("plain", "GET", "/plain"), ("think", "GET", "/think")];
+    let routes = [
+        ("remember", "POST", "/remember"),
+        ("plain", "GET", "/plain"),
+        ("think", "GET", "/think"),
+        ("learn", "POST", "/learn"),
+        ("bump", "POST", "/bump"),
+    ];
     let routes = routes.map(|(flow, method, path)| route(flow, method, path)).concat();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
     write("app.ai", &format!("spec is \"1.0\"\n{SLOW}{routes}"));
-    write("tidegate.toml", &format!("[providers.mock]\nkind = \"mock\"\ndelay_ms = {delay_ms}\n"));
+    write("tidegate.toml", &format!("[providers.mock]\nkind = \"mock\"\ndelay_ms = {delay_ms}\n{more}"));
     let gateway = Gateway::serving(folder.path(), &[]);
     Site { gateway, folder }
 }
@@ -160,6 +187,35 @@ async fn a_run_that_changes_nothing_goes_on_beside_one_that_does() {
     }
     thinking.set_nonblocking(true).expect("a socket can");
     assert!(thinking.read(&mut [0; 16]).is_err(), "it still thinks");
+}
+
+/// While one model thought, every request that changed anything waited for it.
+#[actix_rt::test]
+async fn a_run_that_waits_for_a_model_lets_others_change_what_it_will_change() {
+    let site = slow(60_000);
+    let empty = json!({});
+    let bumps = async {
+        for n in 1..=20 {
+            assert_eq!(site.post("/bump", &empty).await.json(), json!({"value": n}));
+        }
+    };
+    tokio::select! {
+        biased;
+        learnt = site.post("/learn", &empty) => assert!(learnt.text().is_empty(), "it still waits: {learnt:?}"),
+        () = bumps => {}
+    }
+}
+
+#[actix_rt::test]
+async fn a_line_before_the_records_that_is_full_is_told_when_to_come_back() {
+    let site = slow_with(60_000, "[lanes]\nqueue_jobs = 1\n");
+    let _thinking = begun(&site); // with the turn in its hands, as it has told a message
+    let empty = json!({});
+    let (one, other) = (site.post("/bump", &empty), site.post("/bump", &empty));
+    let (one, other) = (std::pin::pin!(one), std::pin::pin!(other));
+    let (refused, _waits) = futures_util::future::select(one, other).await.factor_first();
+    assert_eq!((refused.status, refused.field("retry-after")), (429, Some("1")), "{refused:?}");
+    assert!(refused.text().contains("lanes.queue_jobs"), "{}", refused.text());
 }
 
 #[actix_rt::test]
