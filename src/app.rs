@@ -82,8 +82,8 @@ pub fn start(config: &Config) -> Result<Running, ServeError> {
 pub fn start_with(config: &Config, app: Option<AppService>, spare_ports: u16) -> Result<Running, ServeError> {
     let mut registry = Registry::default();
     let lag = LoopLag::register(&mut registry);
-    let (mounted, app) = site::open(config, app)?;
-    let doors = web::Data::new(Doors { app: mounted, ..doors(config, registry)? });
+    let (of_app, mounted, app) = site::open(config, app)?;
+    let doors = web::Data::new(Doors { app: mounted, ..doors(config, registry, of_app)? });
     let (servers, address) = bind(config, &doors, &lag, spare_ports)?;
     let patience = Duration::from_millis(config.listen.shutdown_ms);
     let handles = servers.iter().map(Server::handle).collect();
@@ -135,10 +135,18 @@ impl Running {
 /// # Errors
 /// A provider that cannot be made.
 pub fn asker(config: &Config, performance: &config::Performance) -> Result<Asker, ServeError> {
+    asker_in(config, performance, &mut Registry::default())
+}
+
+/// As [`asker`]; its engine counts in `registry`.
+fn asker_in(
+    config: &Config,
+    performance: &config::Performance,
+    registry: &mut Registry,
+) -> Result<Asker, ServeError> {
     let clock: ClockRef = Arc::new(SystemClock::new());
     let ports = Ports { clock: Arc::clone(&clock), ..Ports::open(fastrand::u64(..)) };
-    let engine =
-        Engine::start(run::engine_config(performance, Placement::Current), ports, &mut Registry::default());
+    let engine = Engine::start(run::engine_config(performance, Placement::Current), ports, registry);
     let mut speakers = BTreeMap::new();
     for (name, provider) in &config.providers {
         let (kind, speech) = match provider.kind {
@@ -164,7 +172,7 @@ pub fn asker(config: &Config, performance: &config::Performance) -> Result<Asker
 const MOCK: &str = "mock";
 
 /// Builds the engine, the providers and everything the doors share.
-fn doors(config: &Config, mut registry: Registry) -> Result<Doors, ServeError> {
+fn doors(config: &Config, mut registry: Registry, of_app: Registry) -> Result<Doors, ServeError> {
     let clock: ClockRef = Arc::new(SystemClock::new());
     let ports = Ports { clock: Arc::clone(&clock), ..Ports::open(fastrand::u64(..)) };
     let engine = Engine::start(engine_config(config), ports, &mut registry);
@@ -180,7 +188,7 @@ fn doors(config: &Config, mut registry: Registry) -> Result<Doors, ServeError> {
         bodies: ByteBudget::new(config.limits.buffered_bytes),
         memos: ByteBudget::new(config.limits.memo_bytes),
         meter: HttpMetrics::register(&mut registry),
-        exposition: Exposition::new(registry),
+        exposition: Exposition::new(registry, of_app),
         workspace: WorkspaceId::default_workspace(),
         config: config.clone(),
         app: None,

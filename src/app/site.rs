@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::registry::Registry;
+
 use crate::cli::ServeError;
 use crate::cli::service::{AppService, Remember};
 use crate::config::Config;
-use crate::http::Mounted;
+use crate::http::{APP, Mounted};
 use crate::run::site::{Fittings, Site};
 
 /// An app that is served.
@@ -15,30 +17,32 @@ pub(super) struct Open {
     remember: Remember,
 }
 
-/// Makes the app's doors and what stands behind them. An app that does not load has doors that say so.
+/// Makes the app's doors and what stands behind them, and what its engine counts. An app that does not load has doors that say so.
 pub(super) fn open(
     config: &Config,
     app: Option<AppService>,
-) -> Result<(Option<Mounted>, Option<Open>), ServeError> {
-    let Some(service) = app else { return Ok((None, None)) };
-    let AppService { app, identity, observing, token, kept, remember } = service;
+) -> Result<(Registry, Option<Mounted>, Option<Open>), ServeError> {
+    let Some(service) = app else { return Ok((Registry::default(), None, None)) };
+    let AppService { name, app, identity, observing, token, kept, remember } = service;
+    let mut registry = Registry::with_labels([(APP.into(), name.clone().into())].into_iter());
     let made = match app {
         Ok(app) => {
             let settings = config.performance.clone();
-            let asker = super::asker(config, &settings)?;
+            let asker = super::asker_in(config, &settings, &mut registry)?;
             let queue_runs = config.lanes.queue_jobs;
-            Site::new(app.tree(), Fittings { asker, settings, observing, identity, token, kept, queue_runs })
+            let fittings = Fittings { name, asker, settings, observing, identity, token, kept, queue_runs };
+            Site::new(app.tree(), fittings)
         }
         Err(faults) => Err(faults),
     };
     match made {
         Ok(site) => {
             let site = Arc::new(site);
-            Ok((Some(Mounted::Site(Arc::clone(&site))), Some(Open { site, remember })))
+            Ok((registry, Some(Mounted::Site(Arc::clone(&site))), Some(Open { site, remember })))
         }
         Err(faults) => {
             let first = faults.first().ok_or("an app did not load and no fault says why")?;
-            Ok((Some(Mounted::broken(first)), None))
+            Ok((registry, Some(Mounted::broken(first)), None))
         }
     }
 }

@@ -26,6 +26,8 @@ pub struct Service {
 
 /// An app to serve.
 pub struct AppService {
+    /// What it is called where several things are shown side by side: the name of its file.
+    pub name: String,
     /// The app, or why it did not load: every request for it is answered with that then.
     pub app: Result<Arc<App>, Vec<Fault>>,
     /// Who its callers are, as far as the environment says.
@@ -52,6 +54,7 @@ impl AppService {
         let memory = program.memory()?;
         let before = memory.to_value();
         Ok(Self {
+            name: name(&program.path),
             app: Ok(Arc::clone(&program.app)),
             identity: program.identity()?,
             observing: program.observing(),
@@ -67,8 +70,9 @@ impl AppService {
 
     /// An app that did not load.
     #[must_use]
-    pub fn broken(faults: Vec<Fault>) -> Self {
+    pub fn broken(path: &Path, faults: Vec<Fault>) -> Self {
         Self {
+            name: name(path),
             app: Err(faults),
             identity: None,
             observing: false,
@@ -77,6 +81,12 @@ impl AppService {
             remember: Box::new(|_| Ok(())),
         }
     }
+}
+
+/// The name of the file without its ending. It becomes a label, so nothing in it may end one.
+fn name(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    stem.replace(|letter: char| letter.is_control() || matches!(letter, '"' | '\\'), "_")
 }
 
 impl Service {
@@ -100,7 +110,7 @@ impl Service {
                 if faults.iter().all(|fault| fault.stage == Stage::Load) =>
             {
                 print_faults(&faults, &source, path);
-                (settings(path, args)?.loaded, AppService::broken(faults))
+                (settings(path, args)?.loaded, AppService::broken(path, faults))
             }
             Err(refused) => return Err(refused),
         };

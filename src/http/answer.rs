@@ -13,8 +13,12 @@ static X_CACHE: HeaderName = HeaderName::from_static("x-tidegate-cache");
 static X_KEY: HeaderName = HeaderName::from_static("x-tidegate-key");
 static X_MODEL: HeaderName = HeaderName::from_static("x-tidegate-model");
 static X_PROVIDER: HeaderName = HeaderName::from_static("x-tidegate-provider");
+static X_CALLS: HeaderName = HeaderName::from_static("x-tidegate-calls");
 static AGE: HeaderName = HeaderName::from_static("age");
 static SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// Calls of a run that its answer names: the head of an answer must stay small.
+const NAMED_CALLS: usize = 32;
 
 /// The header value for a text made here: ASCII without control characters.
 fn value(text: &[u8]) -> HeaderValue {
@@ -29,6 +33,16 @@ pub(crate) fn identify(headers: &mut HeaderMap) {
     let id = value(&CallId::fresh().text());
     headers.insert(X_REQUEST_ID.clone(), id.clone());
     headers.insert(REQUEST_ID.clone(), id);
+}
+
+/// Names the calls behind the answer of a run: all of them, up to [`NAMED_CALLS`], and as the answer's own id the first.
+pub(crate) fn name_calls(headers: &mut HeaderMap, calls: &[CallId]) {
+    let Some(first) = calls.first() else { return };
+    let id = value(&first.text());
+    headers.insert(X_REQUEST_ID.clone(), id.clone());
+    headers.insert(REQUEST_ID.clone(), id);
+    let named: Vec<String> = calls.iter().take(NAMED_CALLS).map(ToString::to_string).collect();
+    headers.insert(X_CALLS.clone(), value(named.join(", ").as_bytes()));
 }
 
 /// What is said of any answer.

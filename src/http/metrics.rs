@@ -2,86 +2,101 @@
 //!
 //! Owns formats. The three performance counters keep their exact names: no suffix, no declared type.
 
+mod families;
+
 use std::fmt::Write;
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tidegate_actors::Engine;
-use tidegate_actors::engine::EngineReading;
+use tidegate_actors::engine::{EngineReading, LaneReading};
 
+use self::families::{classic_from, joined};
 use super::budget::ByteBudget;
+use crate::run::site::Site;
 use crate::telemetry::process;
 
 /// Everything that is counted.
 pub struct Exposition {
     registry: Registry,
+    /// What the engine of the served app counts, each series with the label [`APP`].
+    of_app: Registry,
 }
 
-/// What the doors hold in memory.
+/// The label that says which app something is about. The gateway's own series do not have it.
+pub const APP: &str = "app";
+
+/// What is shown beside what registries hold.
 #[derive(Clone, Copy)]
-pub(crate) struct Held<'a> {
+pub(crate) struct Shown<'a> {
+    pub(crate) engine: &'a Engine,
     pub(crate) bodies: &'a ByteBudget,
     pub(crate) memos: &'a ByteBudget,
+    pub(crate) app: Option<&'a Site>,
 }
+
+impl<'a> Shown<'a> {
+    /// Every engine there is, with the labels of its series.
+    fn engines(&self) -> impl Iterator<Item = (&'a Engine, Labels<'a>)> {
+        let app = self.app.map(|site| (site.host().asker().engine(), vec![(APP, site.name())]));
+        std::iter::once((self.engine, Vec::new())).chain(app)
+    }
+}
+
+type Labels<'a> = Vec<(&'static str, &'a str)>;
 
 /// A gauge read at the moment it is asked for.
 struct Gauge {
     name: &'static str,
     help: &'static str,
-    labels: &'static str,
+    labels: String,
     value: f64,
 }
 
 impl Exposition {
-    /// Shows what `registry` holds.
-    pub fn new(registry: Registry) -> Self {
-        Self { registry }
+    /// Shows what these registries hold; the second is that of the served app.
+    pub fn new(registry: Registry, of_app: Registry) -> Self {
+        Self { registry, of_app }
     }
 
     /// OpenMetrics 1.0 text.
-    pub(crate) fn open_metrics(&self, engine: &Engine, held: Held<'_>) -> String {
-        let mut text = String::new();
-        // Writing to a String cannot fail.
-        let _ = encode(&mut text, &self.registry);
-        let end = text.rfind("# EOF").unwrap_or(text.len());
-        text.truncate(end);
-        write_gauges(&mut text, &gauges(engine, held));
-        write_performance(&mut text, engine, "unknown");
+    pub(crate) fn open_metrics(&self, shown: Shown<'_>) -> String {
+        let mut text = self.registered();
+        write_gauges(&mut text, &gauges(shown));
+        write_performance(&mut text, shown, "unknown");
         text.push_str("# EOF\n");
         text
     }
 
     /// Classic Prometheus text, format 0.0.4.
-    pub(crate) fn classic(&self, engine: &Engine, held: Held<'_>) -> String {
-        let mut open = String::new();
-        let _ = encode(&mut open, &self.registry);
-        let mut text = classic_from(&open);
-        write_gauges(&mut text, &gauges(engine, held));
-        write_performance(&mut text, engine, "untyped");
+    pub(crate) fn classic(&self, shown: Shown<'_>) -> String {
+        let mut text = classic_from(&self.registered());
+        write_gauges(&mut text, &gauges(shown));
+        write_performance(&mut text, shown, "untyped");
         text
+    }
+
+    /// What both registries hold, without an end mark.
+    fn registered(&self) -> String {
+        let [own, of_app] = [&self.registry, &self.of_app].map(|registry| {
+            let mut text = String::new();
+            // Writing to a String cannot fail.
+            let _ = encode(&mut text, registry);
+            let end = text.rfind("# EOF").unwrap_or(text.len());
+            text.truncate(end);
+            text
+        });
+        joined(&own, &of_app)
     }
 }
 
-/// OpenMetrics names a counter's family without `_total` and its sample with it; classic text names both with it.
-fn classic_from(open: &str) -> String {
-    let mut counters = Vec::new();
-    for line in open.lines() {
-        if let Some(rest) = line.strip_prefix("# TYPE ")
-            && let Some(name) = rest.strip_suffix(" counter")
-        {
-            counters.push(name);
-        }
+/// Labels as they stand behind a name.
+fn written(labels: &[(&str, &str)]) -> String {
+    if labels.is_empty() {
+        return String::new();
     }
-    let mut text = String::with_capacity(open.len());
-    for line in open.lines().filter(|line| *line != "# EOF" && !line.starts_with("# UNIT ")) {
-        let renamed = ["# HELP ", "# TYPE "].iter().find_map(|head| {
-            let (name, rest) = line.strip_prefix(head)?.split_once(' ')?;
-            counters.contains(&name).then(|| format!("{head}{name}_total {rest}"))
-        });
-        text.push_str(renamed.as_deref().unwrap_or(line));
-        text.push('\n');
-    }
-    text
+    let pairs: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
+    format!("{{{}}}", pairs.join(","))
 }
 
 fn write_gauges(text: &mut String, gauges: &[Gauge]) {
@@ -95,10 +110,13 @@ fn write_gauges(text: &mut String, gauges: &[Gauge]) {
     }
 }
 
-fn write_performance(text: &mut String, engine: &Engine, kind: &str) {
+fn write_performance(text: &mut String, shown: Shown<'_>, kind: &str) {
     let help = "Counter of the performance controls, under its given name";
-    for (name, value) in performance(engine) {
-        let _ = writeln!(text, "# HELP {name} {help}.\n# TYPE {name} {kind}\n{name} {value}");
+    for (at, (name, _)) in performance(shown.engine).into_iter().enumerate() {
+        let _ = writeln!(text, "# HELP {name} {help}.\n# TYPE {name} {kind}");
+        for (engine, labels) in shown.engines() {
+            let _ = writeln!(text, "{name}{} {}", written(&labels), performance(engine)[at].1);
+        }
     }
 }
 
@@ -112,80 +130,81 @@ pub(crate) fn performance(engine: &Engine) -> [(&'static str, u64); 3] {
     ]
 }
 
-fn gauges(engine: &Engine, held: Held<'_>) -> Vec<Gauge> {
-    let reading = engine.read();
-    let mut all = lane_gauges(&reading);
-    let plain = |name, help, value| Gauge { name, help, labels: "", value };
-    let cache = &reading.cache;
+fn gauges(shown: Shown<'_>) -> Vec<Gauge> {
+    let read: Vec<_> = shown.engines().map(|(engine, labels)| (engine.read(), labels)).collect();
+    let mut all: Vec<Gauge> = LANE_GAUGES.iter().flat_map(|gauge| lane_gauges(gauge, &read)).collect();
+    for (name, help, value) in ENGINE_GAUGES {
+        all.extend(read.iter().map(|(reading, labels)| Gauge {
+            name,
+            help,
+            labels: written(labels),
+            value: value(reading),
+        }));
+    }
+    let plain = |name, help, value| Gauge { name, help, labels: String::new(), value };
+    let bytes = |held: &ByteBudget| (held.held() as f64, held.limit() as f64);
+    let ((bodies, most_bodies), (memos, most_memos)) = (bytes(shown.bodies), bytes(shown.memos));
     all.extend([
-        plain("tidegate_cache_entries", "Answers kept", cache.entries as f64),
-        plain("tidegate_cache_bytes", "Bytes of kept answers", cache.bytes as f64),
-        plain("tidegate_cache_online", "1 while the cache actor lives", f64::from(u8::from(cache.online))),
-        plain("tidegate_batchers", "Batchers that exist", reading.batchers.len() as f64),
-        plain("tidegate_batch_rows_waiting", "Embedding rows waiting", reading.rows_waiting.0 as f64),
-        plain("tidegate_batch_rows_limit", "Embedding rows that may wait", reading.rows_waiting.1 as f64),
-        plain(
-            "tidegate_operations_limit",
-            "Operations that may be in progress",
-            reading.max_operations as f64,
-        ),
-        plain("tidegate_request_bodies_bytes", "Bytes of request bodies held", held.bodies.held() as f64),
-        plain(
-            "tidegate_request_bodies_limit_bytes",
-            "Bytes of request bodies that may be held",
-            held.bodies.limit() as f64,
-        ),
-        plain(
-            "tidegate_request_memo_bytes",
-            "Bytes of requests remembered as parsed",
-            held.memos.held() as f64,
-        ),
+        plain("tidegate_request_bodies_bytes", "Bytes of request bodies held", bodies),
+        plain("tidegate_request_bodies_limit_bytes", "Bytes of request bodies that may be held", most_bodies),
+        plain("tidegate_request_memo_bytes", "Bytes of requests remembered as parsed", memos),
         plain(
             "tidegate_request_memo_limit_bytes",
             "Bytes of requests that may be remembered as parsed",
-            held.memos.limit() as f64,
-        ),
-        plain(
-            "operation_duration_average_seconds",
-            "Mean time of all ended operations",
-            reading.operations.2,
+            most_memos,
         ),
     ]);
+    all.extend(shown.app.into_iter().flat_map(app_gauges));
     if let Ok(bytes) = process::resident_bytes() {
         all.push(plain("memory_usage_bytes", "Memory of this process that is resident", bytes as f64));
     }
     all
 }
 
-fn lane_gauges(reading: &EngineReading) -> Vec<Gauge> {
-    const LABELS: [&str; 2] = ["{lane=\"interactive\"}", "{lane=\"heavy\"}"];
-    type Read = fn(&tidegate_actors::engine::LaneReading) -> f64;
-    const ROWS: [(&str, &str, Read); 5] = [
-        ("tidegate_lane_depth", "Jobs waiting in a lane", |lane| lane.depth as f64),
-        ("tidegate_lane_depth_limit", "Jobs that may wait in a lane", |lane| lane.queue_jobs as f64),
-        ("tidegate_lane_in_flight", "Jobs a lane runs", |lane| lane.in_flight as f64),
-        ("tidegate_lane_in_flight_limit", "Jobs a lane may run", |lane| lane.in_flight_jobs as f64),
-        ("tidegate_lane_oldest_wait_seconds", "How long the oldest job of a lane waits", |lane| {
-            lane.oldest_wait_ms as f64 / 1_000.0
-        }),
-    ];
-    let row = |(name, help, read): (&'static str, &'static str, Read)| {
-        let lanes = reading.lanes.iter().zip(LABELS);
-        lanes.map(move |(lane, labels)| Gauge { name, help, labels, value: read(lane) }).collect::<Vec<_>>()
-    };
-    ROWS.into_iter().flat_map(row).collect()
+type Read<T> = (&'static str, &'static str, fn(&T) -> f64);
+
+const ENGINE_GAUGES: [Read<EngineReading>; 8] = [
+    ("tidegate_cache_entries", "Answers kept", |read| read.cache.entries as f64),
+    ("tidegate_cache_bytes", "Bytes of kept answers", |read| read.cache.bytes as f64),
+    ("tidegate_cache_online", "1 while the cache actor lives", |read| f64::from(u8::from(read.cache.online))),
+    ("tidegate_batchers", "Batchers that exist", |read| read.batchers.len() as f64),
+    ("tidegate_batch_rows_waiting", "Embedding rows waiting", |read| read.rows_waiting.0 as f64),
+    ("tidegate_batch_rows_limit", "Embedding rows that may wait", |read| read.rows_waiting.1 as f64),
+    ("tidegate_operations_limit", "Operations that may be in progress", |read| read.max_operations as f64),
+    ("operation_duration_average_seconds", "Mean time of all ended operations", |read| read.operations.2),
+];
+
+const LANE_GAUGES: [Read<LaneReading>; 5] = [
+    ("tidegate_lane_depth", "Jobs waiting in a lane", |lane| lane.depth as f64),
+    ("tidegate_lane_depth_limit", "Jobs that may wait in a lane", |lane| lane.queue_jobs as f64),
+    ("tidegate_lane_in_flight", "Jobs a lane runs", |lane| lane.in_flight as f64),
+    ("tidegate_lane_in_flight_limit", "Jobs a lane may run", |lane| lane.in_flight_jobs as f64),
+    ("tidegate_lane_oldest_wait_seconds", "How long the oldest job of a lane waits", |lane| {
+        lane.oldest_wait_ms as f64 / 1_000.0
+    }),
+];
+
+fn lane_gauges(gauge: &Read<LaneReading>, read: &[(EngineReading, Labels<'_>)]) -> Vec<Gauge> {
+    let (name, help, value) = *gauge;
+    let lanes =
+        read.iter().flat_map(|(reading, labels)| reading.lanes.iter().map(move |lane| (lane, labels)));
+    let told = lanes.map(|(lane, labels)| {
+        let labels = [labels.as_slice(), &[("lane", lane.id.name())]].concat();
+        Gauge { name, help, labels: written(&labels), value: value(lane) }
+    });
+    told.collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::classic_from;
-
-    #[test]
-    fn classic_text_names_a_counter_as_its_sample_is_named() {
-        let open = "# HELP calls Calls.\n# TYPE calls counter\ncalls_total{kind=\"chat\"} 1\n\
-                    # HELP depth Depth.\n# TYPE depth gauge\ndepth 2\n# EOF\n";
-        let classic = "# HELP calls_total Calls.\n# TYPE calls_total counter\ncalls_total{kind=\"chat\"} 1\n\
-                       # HELP depth Depth.\n# TYPE depth gauge\ndepth 2\n";
-        assert_eq!(classic_from(open), classic);
-    }
+fn app_gauges(site: &Site) -> [Gauge; 2] {
+    let (waiting, most) = site.host().waiting();
+    let gauge = |name, help, value: usize| Gauge {
+        name,
+        help,
+        labels: written(&[(APP, site.name())]),
+        value: value as f64,
+    };
+    [
+        gauge("tidegate_app_runs_waiting", "Runs that wait for what their app keeps", waiting),
+        gauge("tidegate_app_runs_waiting_limit", "Runs that may wait for what their app keeps", most),
+    ]
 }

@@ -28,13 +28,14 @@ use actix_web::{Resource, Route, web};
 use tidegate_actors::{Engine, WorkspaceId};
 
 use crate::config::Config;
+use crate::run::site::Site;
 
 use memo::RequestMemo;
 
 pub use app::Mounted;
 pub use budget::ByteBudget;
 pub use meter::{HttpMetrics, Metered};
-pub use metrics::Exposition;
+pub use metrics::{APP, Exposition};
 pub use names::{ModelTable, Served};
 pub use openapi::described;
 
@@ -58,6 +59,16 @@ pub struct Doors {
     pub workspace: WorkspaceId,
     /// The app served beside the gateway, if there is one.
     pub app: Option<Mounted>,
+}
+
+impl Doors {
+    /// The app served beside the gateway, if it loaded.
+    pub(crate) fn site(&self) -> Option<&Site> {
+        match &self.app {
+            Some(Mounted::Site(site)) => Some(site),
+            Some(Mounted::Broken(_)) | None => None,
+        }
+    }
 }
 
 /// What the doors of one worker need.

@@ -175,9 +175,9 @@ impl Host {
         self.line.join(self.asker.engine().clock(), self.asker.patience_ms()).await
     }
 
-    /// How many wait for what the app keeps.
+    /// How many wait for what the app keeps, and how many may.
     #[must_use]
-    pub fn waiting(&self) -> usize {
+    pub fn waiting(&self) -> (usize, usize) {
         self.line.waiting()
     }
 

@@ -91,9 +91,9 @@ impl Line {
         Counted::one_more(&self.under_way)
     }
 
-    /// How many wait.
-    pub(super) fn waiting(&self) -> usize {
-        *self.waiting.borrow()
+    /// How many wait, and how many may.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        (*self.waiting.borrow(), self.at_most)
     }
 
     /// Lets nobody join any more, and waits until no run is under way.

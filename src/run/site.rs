@@ -21,6 +21,8 @@ use crate::lang::value::{JsonStyle, Map, Value};
 
 /// What an app is served with.
 pub struct Fittings {
+    /// What it is called where several things are shown side by side.
+    pub name: String,
     /// Who answers its asks.
     pub asker: Asker,
     /// Its settings.
@@ -39,6 +41,7 @@ pub struct Fittings {
 
 /// An app that is served.
 pub struct Site {
+    name: String,
     host: Arc<Host>,
     pages: Pages,
     routes: Routes,
@@ -62,7 +65,7 @@ impl Site {
     /// # Errors
     /// Routes that claim paths of the server.
     pub fn new(tree: &Program, fittings: Fittings) -> Result<Self, Vec<Fault>> {
-        let Fittings { asker, settings, observing, identity, token, kept, queue_runs } = fittings;
+        let Fittings { name, asker, settings, observing, identity, token, kept, queue_runs } = fittings;
         let routes = Routes::new(tree)?;
         let pages = Pages::new(tree)?;
         let terms = Terms { settings: &settings, observing, queue_runs };
@@ -77,7 +80,14 @@ impl Site {
         tables.sort_by(|a, b| a.schema.name.cmp(&b.schema.name));
         let metrics_endpoint = settings.metrics_endpoint;
         let errors = Mutex::new(Value::list(Vec::new()));
-        Ok(Self { host: Arc::new(host), pages, routes, tables, identity, token, metrics_endpoint, errors })
+        let host = Arc::new(host);
+        Ok(Self { name, host, pages, routes, tables, identity, token, metrics_endpoint, errors })
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// What runs its flows.
@@ -132,14 +142,14 @@ impl Site {
         if let Some(guard) = action.deed.guard() {
             let ran = self.host.run_alone(self.question(guard, Value::fields([])), Box::new(|_| {})).await?;
             if ran.outcome.result.is_err() {
-                let reply = action.reply(ran.outcome, &input, self.manifest().await?);
+                let reply = action.reply(ran.outcome, &input, self.manifest().await?).of(&ran.told);
                 return Ok(self.acted(reply));
             }
         }
         let question = self.question(action.deed.flow(), input.clone());
         let ran = self.host.run_alone(question, Box::new(|_| {})).await?;
         let manifest = self.manifest().await?;
-        Ok(self.acted(action.reply(ran.outcome, &input, manifest)))
+        Ok(self.acted(action.reply(ran.outcome, &input, manifest).of(&ran.told)))
     }
 
     /// Remembers what was wrong with a form for `/api/ui/state`.
@@ -325,7 +335,7 @@ fn failed(what: &str, why: &str, fix: &str) -> Reply {
     };
     body.insert("error".into(), what.into());
     body.insert("result".into(), Value::Null);
-    Reply { status: 400, body: Value::Map(body) }
+    Reply::new(400, Value::Map(body))
 }
 
 /// The answer to who asked for a run that did not come to an end of its own.

@@ -14,6 +14,7 @@ mod faults;
 mod ingest;
 mod layers;
 mod n3;
+mod promtool;
 mod prove;
 mod providers;
 mod server;

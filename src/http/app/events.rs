@@ -57,7 +57,7 @@ fn end(ran: Result<Box<Ran>, Refusal>, heard: usize, shape: &impl Shape) -> (Rep
     match ran {
         Ok(mut ran) => {
             let yields = std::mem::take(&mut ran.outcome.yields);
-            (shape(&ran.outcome), yields.into_iter().skip(heard).collect())
+            (shape(&ran.outcome).of(&ran.told), yields.into_iter().skip(heard).collect())
         }
         Err(refusal) => (not_run(refusal), Vec::new()),
     }

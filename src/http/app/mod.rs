@@ -12,6 +12,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use percent_encoding::percent_decode_str;
 use tidegate_actors::CallId;
 
+use super::answer::name_calls;
 use super::error::{DoorError, Shape};
 use super::{Doors, guard, routes};
 use crate::run::routing::{Reply, is_reserved, problem, refused};
@@ -126,7 +127,9 @@ fn respond(reply: &Reply) -> HttpResponse {
     if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
         response.insert_header((header::RETRY_AFTER, RETRY_AFTER_S));
     }
-    response.content_type("application/json").body(reply.json())
+    let mut response = response.content_type("application/json").body(reply.json());
+    name_calls(response.headers_mut(), &reply.calls);
+    response
 }
 
 /// An answer in the shape of apps to what any door may refuse.

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
-use tidegate_actors::engine::{CacheReading, LaneReading};
+use tidegate_actors::engine::{CacheReading, EngineReading, LaneReading};
 use tidegate_actors::{BatcherReading, CallId, Restarts, UpstreamReading};
 use utoipa::ToSchema;
 
 use crate::http::error::Shape;
 use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, guard};
+use crate::run::site::Site;
 
 /// The engine at one moment.
 #[derive(Serialize, ToSchema)]
@@ -32,6 +33,23 @@ pub(crate) struct EngineState {
     /// Bytes of request bodies held.
     bodies: Filled,
     providers: Vec<ProviderState>,
+    /// The app served beside the gateway, if there is one and it loaded.
+    app: Option<AppState>,
+}
+
+/// A served app, whose calls have lanes and a cache of their own.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AppState {
+    /// The name of its file.
+    name: String,
+    /// Runs that wait for the state and records of the app.
+    runs_waiting: Filled,
+    operations: Operations,
+    lanes: Vec<LaneState>,
+    cache: CacheState,
+    restarts: Vec<RestartCount>,
+    flights: i64,
+    explain: Filled,
 }
 
 /// Calls admitted since start.
@@ -154,28 +172,60 @@ pub(crate) async fn engine(request: HttpRequest, doors: web::Data<Doors>) -> Htt
 fn state(doors: &Doors) -> EngineState {
     let reading = doors.engine.read();
     let now = doors.engine.clock().now();
-    let (completed, failed, mean_s) = reading.operations;
-    let (remembered, seen) = reading.recorded;
-    let (rows, max_rows) = reading.rows_waiting;
-    let filled = |held: usize, limit: usize| Filled { held: held as u64, limit: limit as u64 };
     EngineState {
-        operations: Operations {
+        operations: Operations::from(&reading),
+        draining: reading.draining,
+        lanes: reading.lanes.iter().map(LaneState::from).collect(),
+        cache: CacheState::from(&reading.cache),
+        batchers: reading.batchers.iter().map(BatcherState::from).collect(),
+        rows: Filled::of(reading.rows_waiting),
+        restarts: reading.restarts.iter().map(RestartCount::from).collect(),
+        flights: reading.flights,
+        explain: remembered(&reading),
+        bodies: Filled::of((doors.bodies.held(), doors.bodies.limit())),
+        providers: doors.models.providers().map(|(_, served)| served.upstream.read(now).into()).collect(),
+        app: doors.site().map(AppState::from),
+    }
+}
+
+/// Calls that explain remembers, and could.
+fn remembered(reading: &EngineReading) -> Filled {
+    let (limit, seen) = reading.recorded;
+    Filled { held: seen.min(limit as u64), limit: limit as u64 }
+}
+
+impl Filled {
+    fn of((held, limit): (usize, usize)) -> Self {
+        Self { held: held as u64, limit: limit as u64 }
+    }
+}
+
+impl From<&EngineReading> for Operations {
+    fn from(reading: &EngineReading) -> Self {
+        let (completed, failed, mean_s) = reading.operations;
+        Self {
             active: reading.active_operations,
             limit: reading.max_operations,
             completed,
             failed,
             mean_ms: mean_s * 1e3,
-        },
-        draining: reading.draining,
-        lanes: reading.lanes.iter().map(LaneState::from).collect(),
-        cache: CacheState::from(&reading.cache),
-        batchers: reading.batchers.iter().map(BatcherState::from).collect(),
-        rows: filled(rows, max_rows),
-        restarts: reading.restarts.iter().map(RestartCount::from).collect(),
-        flights: reading.flights,
-        explain: Filled { held: seen.min(remembered as u64), limit: remembered as u64 },
-        bodies: filled(doors.bodies.held(), doors.bodies.limit()),
-        providers: doors.models.providers().map(|(_, served)| served.upstream.read(now).into()).collect(),
+        }
+    }
+}
+
+impl From<&Site> for AppState {
+    fn from(site: &Site) -> Self {
+        let reading = site.host().asker().engine().read();
+        Self {
+            name: site.name().to_owned(),
+            runs_waiting: Filled::of(site.host().waiting()),
+            operations: Operations::from(&reading),
+            lanes: reading.lanes.iter().map(LaneState::from).collect(),
+            cache: CacheState::from(&reading.cache),
+            restarts: reading.restarts.iter().map(RestartCount::from).collect(),
+            flights: reading.flights,
+            explain: remembered(&reading),
+        }
     }
 }
 

@@ -96,7 +96,7 @@ pub(crate) struct Nearest {
 
 /// What is remembered of one recent call.
 #[utoipa::path(get, path = "/api/v1/calls/{id}/explain", tag = "Tidegate",
-    params(("id" = String, Path, description = "As x-request-id gave it")),
+    params(("id" = String, Path, description = "As x-request-id gave it, or x-tidegate-calls for a run of an app")),
     responses(
         (status = 200, description = "The way the call went", body = CallShown),
         (status = 404, description = "Nobody remembers it", body = ApiProblem),
@@ -111,7 +111,9 @@ pub(crate) async fn explain(
     if let Err(error) = guard::admit(&request) {
         return error.respond(Shape::Api, own);
     }
-    match CallId::parse(&id).and_then(|id| doors.engine.explain(id)) {
+    let of_app = doors.site().map(|site| site.host().asker().engine());
+    let explained = |id| doors.engine.explain(id).or_else(|| of_app.and_then(|engine| engine.explain(id)));
+    match CallId::parse(&id).and_then(explained) {
         Some((record, nearest)) => HttpResponse::Ok().json(shown(&record, nearest.as_ref())),
         None => DoorError::no_such_call(&id, doors.config.gateway.explain_calls).respond(Shape::Api, own),
     }

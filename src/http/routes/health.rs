@@ -47,6 +47,10 @@ pub(crate) async fn ready(doors: web::Data<Doors>) -> HttpResponse {
     let reading = doors.engine.read();
     let now = doors.engine.clock().now();
     let lanes = reading.lanes.iter().map(|lane| (format!("lane {}", lane.id.name()), !lane.closed, "closed"));
+    let of_app = doors.site().map(|site| (site.name(), site.host().asker().engine().read().lanes));
+    let of_app = of_app.into_iter().flat_map(|(app, lanes)| {
+        lanes.map(|lane| (format!("lane {} of app {app}", lane.id.name()), !lane.closed, "closed"))
+    });
     let closed = reading.batchers.iter().filter(|batcher| batcher.closed);
     let batchers = closed.map(|batcher| (format!("batcher of {}", batcher.target), false, "closed"));
     let admission = [("admission".to_owned(), !reading.draining, "draining")];
@@ -55,7 +59,7 @@ pub(crate) async fn ready(doors: web::Data<Doors>) -> HttpResponse {
     let upstreams = doors.models.providers().map(|(_, served)| served.upstream.read(now));
     let providers: Vec<_> =
         upstreams.map(|up| (format!("provider {}", up.name), up.breaker != "open", up.breaker)).collect();
-    let needed: Vec<_> = lanes.chain(admission).chain(batchers).collect();
+    let needed: Vec<_> = lanes.chain(of_app).chain(admission).chain(batchers).collect();
     // A provider that is left alone is one target less; without any other nobody is answered.
     let is_ready = needed.iter().all(|(_, fine, _)| *fine) && providers.iter().any(|(_, fine, _)| *fine);
     let parts = needed.into_iter().chain(cache).chain(providers);

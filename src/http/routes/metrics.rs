@@ -7,8 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::metrics::Held;
-use crate::http::metrics::performance;
+use crate::http::metrics::{Shown, performance};
 use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, guard};
 
@@ -54,13 +53,13 @@ pub(crate) async fn text(request: HttpRequest, doors: web::Data<Doors>) -> HttpR
     if !doors.config.observability.enabled {
         return HttpResponse::Ok().content_type(CLASSIC).body("");
     }
-    let held = Held { bodies: &doors.bodies, memos: &doors.memos };
-    if accepts(request.headers(), "application/openmetrics-text") {
-        return HttpResponse::Ok()
-            .content_type(OPEN)
-            .body(doors.exposition.open_metrics(&doors.engine, held));
-    }
-    HttpResponse::Ok().content_type(CLASSIC).body(doors.exposition.classic(&doors.engine, held))
+    let shown =
+        Shown { engine: &doors.engine, bodies: &doors.bodies, memos: &doors.memos, app: doors.site() };
+    let (kind, text) = match accepts(request.headers(), "application/openmetrics-text") {
+        true => (OPEN, doors.exposition.open_metrics(shown)),
+        false => (CLASSIC, doors.exposition.classic(shown)),
+    };
+    HttpResponse::Ok().content_type(kind).body(text)
 }
 
 /// The performance counters as JSON, or all as text if `Accept` asks for text.

@@ -120,7 +120,7 @@ impl Action {
                 status(fault)
             }
         };
-        Reply { status, body: Value::Map(told) }
+        Reply::new(status, Value::Map(told))
     }
 
     /// Rules of pages run as flows nobody wrote; what they refuse is said of the page.

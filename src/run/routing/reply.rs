@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use tidegate_actors::CallId;
+
 use super::Route;
 use crate::lang::fault::Fault;
 use crate::lang::machine::Outcome;
 use crate::lang::report;
 use crate::lang::value::{JsonStyle, Map, Value};
-use crate::run::payload;
+use crate::run::{Told, payload};
 
 /// Characters of the message of an error.
 const MAX_MESSAGE_CHARS: usize = 240;
@@ -19,13 +21,27 @@ pub struct Reply {
     pub status: u16,
     /// The JSON body.
     pub body: Value,
+    /// The AI calls behind it, in the order in which they were made.
+    pub calls: Vec<CallId>,
 }
 
 impl Reply {
     /// One that says something.
     #[must_use]
     pub fn ok(body: Value) -> Self {
-        Self { status: 200, body }
+        Self::new(200, body)
+    }
+
+    /// One with another status.
+    #[must_use]
+    pub fn new(status: u16, body: Value) -> Self {
+        Self { status, body, calls: Vec::new() }
+    }
+
+    /// The same, naming the calls of the run behind it.
+    #[must_use]
+    pub fn of(self, told: &[Told]) -> Self {
+        Self { calls: told.iter().filter_map(|told| told.call).collect(), ..self }
     }
 
     /// The body as it is sent: compact, keys sorted, everything beyond ASCII escaped.
@@ -74,7 +90,7 @@ fn told_problem(status: u16, code: &str, message: &str, remediation: &str) -> Re
         ("message", report::cut(message, MAX_MESSAGE_CHARS).into()),
         ("remediation", remediation.into()),
     ]);
-    Reply { status, body }
+    Reply::new(status, body)
 }
 
 impl Route {

@@ -301,12 +301,12 @@ async fn a_line_that_is_full_a_wait_that_is_too_long_and_a_server_that_ends_are_
     let waits = host.run(question("says", q("waits")));
     tokio::pin!(waits);
     assert!(futures_util::poll!(&mut waits).is_pending());
-    assert_eq!(host.waiting(), 1);
+    assert_eq!(host.waiting(), (1, 1));
     let full = host.run(question("says", q("full"))).await;
     assert!(matches!(full, Err(Refusal::LineFull { limit: 1 })), "one may wait");
     let late = waits.await;
     assert!(matches!(late, Err(Refusal::Late { after_ms: 600 })), "no call may take longer either");
-    assert_eq!(host.waiting(), 0, "who was refused left the line");
+    assert_eq!(host.waiting().0, 0, "who was refused left the line");
 
     let closing = {
         let host = Arc::clone(&host);

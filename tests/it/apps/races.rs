@@ -195,6 +195,7 @@ async fn a_run_that_waits_for_a_model_lets_others_change_what_it_will_change() {
     let site = slow(60_000);
     let empty = json!({});
     let bumps = async {
+        site.gateway.until("/api/v1/engine", |engine| engine["app"]["operations"]["active"] == 1).await;
         for n in 1..=20 {
             assert_eq!(site.post("/bump", &empty).await.json(), json!({"value": n}));
         }

@@ -1,10 +1,7 @@
 //! What is counted and in which formats it is shown.
 
-use std::collections::BTreeSet;
-use std::io::Write;
-use std::process::{Command, Stdio};
-
 use super::*;
+use crate::promtool;
 
 const NAMES: [&str; 3] =
     ["performance_ai_cache_hit", "performance_ai_cache_miss", "performance_scheduler_wait_ms"];
@@ -96,36 +93,11 @@ async fn requests_are_counted_by_method_route_and_status() {
     assert!(text.contains("\nactive_operations 0\n") && text.contains("\nmemory_usage_bytes "), "{text}");
 }
 
-/// What promtool has to say of this text: whether it parses, and its findings.
-fn promtool(text: &str) -> (bool, BTreeSet<String>) {
-    let mut child = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("promtool is installed (make test does)");
-    child.stdin.take().expect("piped").write_all(text.as_bytes()).expect("promtool reads");
-    let done = child.wait_with_output().expect("promtool ends");
-    let said = [done.stdout, done.stderr].concat();
-    let findings = String::from_utf8(said).expect("text").lines().map(str::to_owned).collect();
-    // 3: it parses, but there are findings.
-    (matches!(done.status.code(), Some(0 | 3)), findings)
-}
-
 #[tokio::test]
 async fn promtool_parses_the_text_and_finds_only_what_is_known() {
     let (_upstream, gateway) = talking().await;
     for body in [ask("tide"), ask("tide"), ask_stream("other"), "{".to_owned()] {
         gateway.post(CHAT, body).await;
     }
-    let text = gateway.get("/metrics").await.text().to_owned();
-    let (parses, findings) = promtool(&text);
-    assert!(parses, "{findings:?} in {text}");
-    let known: BTreeSet<_> = include_str!("../data/promtool-lint.txt")
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .map(str::to_owned)
-        .collect();
-    assert_eq!(findings, known, "tests/it/data/promtool-lint.txt lists what is accepted, and nothing more");
+    promtool::accepts(gateway.get("/metrics").await.text());
 }
