@@ -16,8 +16,10 @@ use bytes::Bytes;
 use prometheus_client::registry::Registry;
 
 use crate::batch::registry::{BatchPorts, Batchers};
-use crate::cache::actor::{CacheChild, CacheShared, End, Forget, Grew};
+use crate::cache::actor::{CacheChild, CacheShared};
+use crate::cache::door::CacheDoor;
 use crate::cache::index::CacheIndex;
+use crate::cache::orders::{Forget, Order};
 use crate::cache::purge::PurgeEpochs;
 use crate::cache::{Entry, PurgeFilter};
 use crate::call::{Call, CallId, CallKind, ChatWork, EmbedWork, ForwardWork};
@@ -219,7 +221,7 @@ impl Engine {
         }
         let lost = || CallError::lane_lost(Stage::Keep, "cache");
         let (to, from) = reply();
-        cache.door.tell(Forget { hashes, reply: to }).map_err(|_| lost())?;
+        cache.door.tell(Order::Forget(Forget { hashes, reply: to })).map_err(|_| lost())?;
         from.await.map_err(|_| lost())
     }
 
@@ -229,14 +231,14 @@ impl Engine {
     /// Counts as a restart: more of them than `supervise.restarts` within its window leave the engine without a cache.
     /// False if no writer lives just now.
     pub fn restart_cache(&self) -> bool {
-        self.0.cache.door.tell(End).is_ok()
+        self.0.cache.door.end()
     }
 
     /// Keeps another coding (`br`, `gzip`, ..) of a kept body beside it.
     pub fn keep_variant(&self, entry: &Entry, coding: &'static str, body: Bytes) {
         let grown = entry.add_variant(coding, body);
         // Told too late, the budget is off by one variant until the next restart; never wrong for readers.
-        drop(self.0.cache.door.tell(Grew(grown)));
+        let _ = self.0.cache.door.tell(Order::Grew(grown));
     }
 
     /// What is remembered of a recent call, and of the comparable call whose fields differ least.
@@ -286,13 +288,13 @@ fn new_cache(
     metrics: &EngineMetrics,
     sites: &Sites,
 ) -> Arc<CacheShared> {
+    // Each admitted operation has at most a join, a landing and two orders of its orphan on the way.
+    let orders = config.max_operations.saturating_mul(4).saturating_add(64);
     Arc::new(CacheShared {
         index: CacheIndex::new(),
-        door: Arc::default(),
+        door: Arc::new(CacheDoor::new(orders)),
         epochs: PurgeEpochs::default(),
         limits: config.cache,
-        // Each admitted operation has at most a join, a landing and two messages of its orphan on the way.
-        mailbox: config.max_operations.saturating_mul(4).saturating_add(64),
         clock: Arc::clone(clock),
         metrics: metrics.cache.clone(),
         sites: sites.clone(),

@@ -9,6 +9,8 @@ pub enum Site {
     LaneDoorbell,
     /// A lane has popped a job and not yet started it.
     LaneBeforeStart,
+    /// The cache actor answers its doorbell; a refused pass makes it deaf.
+    CacheDoorbell,
     /// The cache actor handles a join.
     CacheJoin,
     /// The cache actor is about to publish.

@@ -14,8 +14,8 @@ use crate::batch::table::{RowId, Settled, Taken};
 use crate::batch::template::common;
 use crate::batch::{Landed, RowItem};
 use crate::cache::Entry;
-use crate::cache::actor::{Publish, Then};
 use crate::cache::entry::{EntryFacts, Kept};
+use crate::cache::orders::{Order, Publish, Then};
 use crate::call::CallKind;
 use crate::error::{CallError, ErrorKind, Stage};
 use crate::flight::Stamps;
@@ -279,8 +279,8 @@ fn publish(batcher: &Batcher, entries: Vec<(Arc<Entry>, Stamps)>, then: Then) {
     if entries.is_empty() {
         return drop(then);
     }
-    // A cache actor that cannot be told drops the message, and with it the closing runs: told, not kept.
-    drop(batcher.ports.cache.door.tell(Publish { entries, then }));
+    // A cache actor that cannot be told drops the order, and with it the closing runs: told, not kept.
+    let _ = batcher.ports.cache.door.tell(Order::Publish(Publish { entries, then }));
 }
 
 fn is_rejection(error: &CallError) -> bool {

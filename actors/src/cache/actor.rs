@@ -1,29 +1,28 @@
 //! The cache's single writer: publishes, evicts, expires, forgets, and owns the single-flight table.
 //!
-//! Every handler is O(1) amortised but those that are handed a list. Its death costs misses, never answers:
-//! the index goes offline until the next generation.
+//! Every order is O(1) amortised but those that are handed a list. Its death costs misses, never answers:
+//! the index goes offline until the next generation. Orders wait in `door.rs`.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
 
+use crate::cache::door::CacheDoor;
 use crate::cache::entry::Entry;
 use crate::cache::evict::Eviction;
 use crate::cache::index::CacheIndex;
+use crate::cache::orders::{Forget, Join, Joined, Land, Order, Publish, Reclaim};
 use crate::cache::purge::PurgeEpochs;
-use crate::cache::{CacheDoor, CacheLimits, Capacity};
-use crate::call::CacheWish;
-use crate::flight::{Flight, FlightPlan, Follower, Landing, Pilot, Stamps};
-use crate::key::{Key, KeyHash};
-use crate::mail::ReplyTo;
+use crate::cache::{CacheLimits, Capacity};
+use crate::flight::{Flight, Pilot, Stamps};
+use crate::key::KeyHash;
 use crate::metrics::CacheMetrics;
 use crate::ports::clock::{ClockRef, Tick};
 use crate::sites::{Site, Sites};
-use crate::supervise::{Birth, Child, Deathwatch};
+use crate::supervise::{Birth, Child, Deathwatch, Pulse};
 
 /// How often entries whose time is over are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -34,11 +33,9 @@ const SWEEP_ENTRIES: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct CacheShared {
     pub(crate) index: CacheIndex,
-    pub(crate) door: CacheDoor,
+    pub(crate) door: Arc<CacheDoor>,
     pub(crate) epochs: PurgeEpochs,
     pub(crate) limits: CacheLimits,
-    /// Messages the mailbox holds at most.
-    pub(crate) mailbox: usize,
     pub(crate) clock: ClockRef,
     pub(crate) metrics: CacheMetrics,
     pub(crate) sites: Sites,
@@ -51,105 +48,27 @@ impl CacheShared {
     }
 }
 
-/// How a call takes part in a flight.
-#[derive(Debug)]
-pub(crate) enum Joined {
-    /// It was published meanwhile.
-    Hit(Arc<Entry>),
-    /// Somebody asks already.
-    Follow(Follower),
-    /// Nobody does: fly.
-    Lead(Pilot, Follower),
-}
-
-/// Find the entry, join the flight or start one.
+/// Says that orders may wait. Carries nothing, so losing one loses no order.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct Join {
-    pub(crate) plan: FlightPlan,
-    pub(crate) wish: CacheWish,
-    pub(crate) reply: ReplyTo<Joined>,
-}
-
-/// A flight nobody may share waits for a retry of its own caller.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Adopt(pub(crate) Arc<Flight>);
-
-/// A retry asks for the flight its caller left.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Reclaim {
-    pub(crate) key: Key,
-    pub(crate) credential: u64,
-    pub(crate) reply: ReplyTo<Option<Follower>>,
-}
-
-/// A flight comes down: publish, leave the table, tell the followers, in this order.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Land {
-    pub(crate) landing: Landing,
-    pub(crate) entry: Option<Arc<Entry>>,
-}
-
-/// Publishes entries, then runs `then`; a dropped message runs it too.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Publish {
-    pub(crate) entries: Vec<(Arc<Entry>, Stamps)>,
-    pub(crate) then: Then,
-}
-
-/// Something to do once, at the latest when dropped.
-pub(crate) struct Then(Option<Box<dyn FnOnce() + Send>>);
-
-impl Then {
-    pub(crate) fn new(act: impl FnOnce() + Send + 'static) -> Self {
-        Self(Some(Box::new(act)))
-    }
-}
-
-impl fmt::Debug for Then {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Then")
-    }
-}
-
-impl Drop for Then {
-    fn drop(&mut self) {
-        if let Some(act) = self.0.take() {
-            act();
-        }
-    }
-}
-
-/// Takes entries out.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Forget {
-    pub(crate) hashes: Vec<u128>,
-    pub(crate) reply: ReplyTo<usize>,
-}
-
-/// An entry grew by a coded variant.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Grew(pub(crate) usize);
+pub(crate) struct Doorbell;
 
 /// Ends this generation; the supervisor sees to the next.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct End;
 
-/// Look for entries whose time is over.
+/// Look for entries whose time is over. Names its generation: one that was stuck must not sweep for its successor.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-struct Sweep;
+pub(crate) struct Sweep {
+    pub(crate) generation: u64,
+}
 
 /// One generation of the cache's writer.
 pub(crate) struct CacheActor {
     shared: Arc<CacheShared>,
+    generation: u64,
     eviction: Eviction,
     expiry: BinaryHeap<Reverse<(Tick, u128)>>,
     table: HashMap<u128, Arc<Flight>, KeyHash>,
@@ -158,10 +77,36 @@ pub(crate) struct CacheActor {
 }
 
 impl CacheActor {
-    fn new(shared: Arc<CacheShared>, watch: Deathwatch) -> Self {
+    fn new(shared: Arc<CacheShared>, birth: Birth) -> Self {
         let eviction = Eviction::new(shared.limits.capacity);
-        let table = HashMap::default();
-        Self { shared, eviction, expiry: BinaryHeap::new(), table, orphans: HashMap::new(), _watch: watch }
+        let Birth { generation, watch, .. } = birth;
+        Self {
+            shared,
+            generation,
+            eviction,
+            expiry: BinaryHeap::new(),
+            table: HashMap::default(),
+            orphans: HashMap::new(),
+            _watch: watch,
+        }
+    }
+
+    fn work(&mut self) {
+        if !self.shared.sites.pass(Site::CacheDoorbell) {
+            return;
+        }
+        self.shared.door.silence_bell(); // before looking: an order from here on rings again
+        while let Some(order) = self.shared.door.take(self.generation) {
+            match order {
+                Order::Join(join) => self.join(join),
+                Order::Adopt(flight) => self.adopt(flight),
+                Order::Reclaim(ask) => self.reclaim(ask),
+                Order::Land(land) => self.land(land),
+                Order::Publish(publish) => self.publish_all(publish),
+                Order::Forget(forget) => self.forget(forget),
+                Order::Grew(by) => self.grew(by),
+            }
+        }
     }
 
     fn publish(&mut self, entry: Arc<Entry>, stamps: Stamps) -> bool {
@@ -172,8 +117,12 @@ impl CacheActor {
             return false;
         }
         let hash = entry.facts.key.hash;
+        let Ok(replaced) = self.shared.index.publish(self.generation, Arc::clone(&entry)) else {
+            self.shared.metrics.not_kept.inc();
+            return false;
+        };
         self.expiry.push(Reverse((entry.facts.expires, hash)));
-        if self.shared.index.publish(Arc::clone(&entry)).is_some() {
+        if replaced.is_some() {
             self.eviction.forget(hash);
         }
         self.eviction.admit(entry);
@@ -189,7 +138,7 @@ impl CacheActor {
         loop {
             let entries = if by_count { index.len() } else { 0 };
             let Some(hash) = self.eviction.victim(entries, index.bytes()) else { return };
-            let gone = index.remove(hash);
+            let gone = index.remove(self.generation, hash);
             self.shared.metrics.evicted.inc();
             drop(gone);
         }
@@ -214,40 +163,23 @@ impl CacheActor {
             let due = self.shared.index.expires(hash) == Some(expires);
             if due {
                 self.eviction.forget(hash);
-                drop(self.shared.index.remove(hash));
+                drop(self.shared.index.remove(self.generation, hash));
                 self.shared.metrics.expired.inc();
             }
         }
     }
 
     fn sweep_later(&self, ctx: &mut Context<Self>) {
-        let door = Arc::clone(&self.shared.door);
+        let (door, generation) = (Arc::clone(&self.shared.door), self.generation);
         let ready = self.shared.clock.sleep_until(self.shared.clock.now().plus(SWEEP));
         ctx.spawn(actix::fut::wrap_future(async move {
             ready.await;
-            // A full mailbox is busy with work that makes room by itself; the next generation sweeps anew.
-            drop(door.tell(Sweep));
+            door.sweep(generation);
         }));
     }
-}
 
-impl Actor for CacheActor {
-    type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(self.shared.mailbox);
-        self.sweep_later(ctx);
-    }
-}
-
-impl Handler<Join> for CacheActor {
-    type Result = ();
-
-    fn handle(&mut self, join: Join, _: &mut Self::Context) {
-        if !self.shared.sites.pass(Site::CacheJoin) {
-            std::mem::forget(join); // a test wants an actor that is stuck: it neither answers nor drops
-            return;
-        }
+    fn join(&mut self, join: Join) {
+        self.shared.sites.pass(Site::CacheJoin);
         let key = join.plan.key;
         if let Ok(entry) = self.shared.index.get_again(&key, join.wish, self.shared.clock.now()) {
             join.reply.answer(Joined::Hit(entry));
@@ -260,32 +192,20 @@ impl Handler<Join> for CacheActor {
             None => self.lead(join),
         }
     }
-}
 
-impl Handler<Adopt> for CacheActor {
-    type Result = ();
-
-    fn handle(&mut self, Adopt(flight): Adopt, _: &mut Self::Context) {
+    fn adopt(&mut self, flight: Arc<Flight>) {
         self.shared.metrics.orphaned.inc();
         self.orphans.insert((flight.plan.key.hash, flight.plan.credential), flight);
     }
-}
 
-impl Handler<Reclaim> for CacheActor {
-    type Result = ();
-
-    fn handle(&mut self, ask: Reclaim, _: &mut Self::Context) {
+    fn reclaim(&mut self, ask: Reclaim) {
         let orphan = self.orphans.get(&(ask.key.hash, ask.credential));
         let own = orphan.filter(|flight| flight.plan.key.sha == ask.key.sha && flight.is_empty());
         let follower = own.and_then(|flight| flight.join(Duration::ZERO));
         ask.reply.answer(follower);
     }
-}
 
-impl Handler<Land> for CacheActor {
-    type Result = ();
-
-    fn handle(&mut self, mut land: Land, _: &mut Self::Context) {
+    fn land(&mut self, mut land: Land) {
         self.shared.sites.pass(Site::CacheKeep);
         let flight = Arc::clone(&land.landing.flight);
         let kept = land.entry.take().is_some_and(|entry| self.publish(entry, flight.plan.stamps));
@@ -302,40 +222,50 @@ impl Handler<Land> for CacheActor {
         }
         drop(land); // tells the followers, now that a new caller finds the entry
     }
-}
 
-impl Handler<Publish> for CacheActor {
-    type Result = ();
-
-    fn handle(&mut self, publish: Publish, _: &mut Self::Context) {
+    fn publish_all(&mut self, publish: Publish) {
         self.shared.sites.pass(Site::CacheKeep);
         for (entry, stamps) in publish.entries {
             self.publish(entry, stamps);
         }
         drop(publish.then);
     }
-}
 
-impl Handler<Forget> for CacheActor {
-    type Result = ();
-
-    fn handle(&mut self, forget: Forget, _: &mut Self::Context) {
+    fn forget(&mut self, forget: Forget) {
         let mut gone = 0;
         for hash in forget.hashes {
             self.eviction.forget(hash);
-            gone += usize::from(self.shared.index.remove(hash).is_some());
+            gone += usize::from(self.shared.index.remove(self.generation, hash).is_some());
         }
         self.shared.metrics.purged.inc_by(gone as u64);
         forget.reply.answer(gone);
     }
+
+    fn grew(&mut self, by: usize) {
+        self.shared.index.grew(self.generation, by);
+        self.make_room();
+    }
 }
 
-impl Handler<Grew> for CacheActor {
+impl Drop for CacheActor {
+    fn drop(&mut self) {
+        self.shared.door.leave(self.generation); // at once, also where no supervisor hears of the end any more
+    }
+}
+
+impl Actor for CacheActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.sweep_later(ctx);
+    }
+}
+
+impl Handler<Doorbell> for CacheActor {
     type Result = ();
 
-    fn handle(&mut self, Grew(by): Grew, _: &mut Self::Context) {
-        self.shared.index.grew(by);
-        self.make_room();
+    fn handle(&mut self, _: Doorbell, _: &mut Self::Context) {
+        self.work();
     }
 }
 
@@ -350,9 +280,11 @@ impl Handler<End> for CacheActor {
 impl Handler<Sweep> for CacheActor {
     type Result = ();
 
-    fn handle(&mut self, _: Sweep, ctx: &mut Self::Context) {
-        self.sweep();
-        self.sweep_later(ctx);
+    fn handle(&mut self, sweep: Sweep, ctx: &mut Self::Context) {
+        if sweep.generation == self.generation {
+            self.sweep();
+            self.sweep_later(ctx);
+        }
     }
 }
 
@@ -366,10 +298,11 @@ impl Child for CacheChild {
 
     fn start(&mut self, birth: Birth) {
         let shared = Arc::clone(&self.0);
-        let started = birth.arbiter.spawn_fn(move || {
-            let actor = CacheActor::new(Arc::clone(&shared), birth.watch);
-            shared.door.open(actor.start());
-            shared.index.set_online(true);
+        let (generation, arbiter) = (birth.generation, birth.arbiter.clone());
+        let started = arbiter.spawn_fn(move || {
+            let writer = CacheActor::new(Arc::clone(&shared), birth).start();
+            shared.door.open(generation, writer);
+            shared.index.begin(generation);
         });
         if !started {
             tracing::error!("the engine's arbiter is gone; the cache stays offline");
@@ -378,6 +311,10 @@ impl Child for CacheChild {
 
     fn lost(&mut self) {
         self.0.door.shut();
-        self.0.index.set_online(false);
+        self.0.index.end();
+    }
+
+    fn pulse(&self) -> Pulse {
+        if self.0.door.has_work() { Pulse::Busy { progress: self.0.door.progress() } } else { Pulse::Idle }
     }
 }

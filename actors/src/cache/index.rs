@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 use dashmap::try_result::TryResult;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::cache::entry::Entry;
@@ -51,9 +52,15 @@ impl MissReason {
     }
 }
 
+/// The generation that wanted to write was replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fenced;
+
 /// All entries, by the hash of their key.
 #[derive(Debug)]
 pub(crate) struct CacheIndex {
+    /// The generation that writes, held while it does: one that was stuck and replaced changes nothing any more.
+    writer: Mutex<Option<u64>>,
     map: DashMap<u128, Arc<Entry>, KeyHash>,
     online: AtomicBool,
     came_online: Notify,
@@ -64,6 +71,7 @@ pub(crate) struct CacheIndex {
 impl CacheIndex {
     pub(crate) fn new() -> Self {
         Self {
+            writer: Mutex::new(None),
             map: DashMap::with_hasher_and_shard_amount(KeyHash::default(), SHARDS),
             online: AtomicBool::new(false),
             came_online: Notify::new(),
@@ -119,7 +127,14 @@ impl CacheIndex {
     }
 
     /// Publishes an entry; gives the one it replaces.
-    pub(crate) fn publish(&self, entry: Arc<Entry>) -> Option<Arc<Entry>> {
+    ///
+    /// # Errors
+    /// When `writer` is not the generation that writes.
+    pub(crate) fn publish(&self, writer: u64, entry: Arc<Entry>) -> Result<Option<Arc<Entry>>, Fenced> {
+        let current = self.writer.lock();
+        if *current != Some(writer) {
+            return Err(Fenced);
+        }
         entry.touch(self.sequence.fetch_add(1, Ordering::Relaxed));
         entry.take_visited(); // being new is not being read
         self.bytes.fetch_add(entry.bytes(), Ordering::Relaxed);
@@ -127,11 +142,15 @@ impl CacheIndex {
         if let Some(old) = &old {
             self.bytes.fetch_sub(old.bytes(), Ordering::Relaxed);
         }
-        old
+        Ok(old)
     }
 
-    /// Takes an entry out.
-    pub(crate) fn remove(&self, hash: u128) -> Option<Arc<Entry>> {
+    /// Takes an entry out, if `writer` is the generation that writes.
+    pub(crate) fn remove(&self, writer: u64, hash: u128) -> Option<Arc<Entry>> {
+        let current = self.writer.lock();
+        if *current != Some(writer) {
+            return None;
+        }
         let (_, entry) = self.map.remove(&hash)?;
         self.bytes.fetch_sub(entry.bytes(), Ordering::Relaxed);
         Some(entry)
@@ -143,20 +162,27 @@ impl CacheIndex {
     }
 
     /// An entry grew by a coded variant.
-    pub(crate) fn grew(&self, by: usize) {
-        self.bytes.fetch_add(by, Ordering::Relaxed);
+    pub(crate) fn grew(&self, writer: u64, by: usize) {
+        let current = self.writer.lock();
+        if *current == Some(writer) {
+            self.bytes.fetch_add(by, Ordering::Relaxed);
+        }
     }
 
-    /// The writer is gone or back. Without one nothing can be evicted or purged, so nothing is read.
-    pub(crate) fn set_online(&self, online: bool) {
-        if !online {
-            self.online.store(false, Ordering::Release);
-            self.map.clear();
-            self.bytes.store(0, Ordering::Relaxed);
-        } else {
-            self.online.store(true, Ordering::Release);
-            self.came_online.notify_waiters();
-        }
+    /// This generation writes from here on.
+    pub(crate) fn begin(&self, writer: u64) {
+        *self.writer.lock() = Some(writer);
+        self.online.store(true, Ordering::Release);
+        self.came_online.notify_waiters();
+    }
+
+    /// The writer is gone. Without one nothing can be evicted or purged, so nothing is read.
+    pub(crate) fn end(&self) {
+        let mut current = self.writer.lock();
+        *current = None;
+        self.online.store(false, Ordering::Release);
+        self.map.clear();
+        self.bytes.store(0, Ordering::Relaxed);
     }
 
     /// Ready once there is a writer.

@@ -4,20 +4,15 @@
 //! caller's own task; every change goes through the one actor. Must not know why a call may be kept.
 
 pub(crate) mod actor;
+pub(crate) mod door;
 pub(crate) mod entry;
 pub(crate) mod evict;
 pub(crate) mod index;
+pub(crate) mod orders;
 pub(crate) mod purge;
-
-use std::sync::Arc;
-
-use crate::mail::Door;
 
 pub use entry::{Entry, Kept, Tier};
 pub use purge::PurgeFilter;
-
-/// Where the cache actor can be reached.
-pub(crate) type CacheDoor = Arc<Door<actor::CacheActor>>;
 
 /// How much the cache may hold, and what goes when it is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use super::{Ending, Flight};
-use crate::cache::CacheDoor;
-use crate::cache::actor::{Adopt, Land};
+use crate::cache::door::CacheDoor;
 use crate::cache::entry::Entry;
+use crate::cache::orders::{Land, Order};
 use crate::error::{CallError, Stage};
 use crate::ports::clock::ClockRef;
 use crate::ports::provider::Finish;
@@ -15,14 +15,14 @@ use crate::ports::provider::Finish;
 pub(crate) struct Pilot {
     flight: Arc<Flight>,
     /// The cache actor, when the flight stands in its table.
-    table: Option<CacheDoor>,
+    table: Option<Arc<CacheDoor>>,
     /// The cache actor, when it holds the flight for a retry.
-    adopter: OnceLock<CacheDoor>,
+    adopter: OnceLock<Arc<CacheDoor>>,
     landed: bool,
 }
 
 impl Pilot {
-    pub(crate) fn new(flight: Arc<Flight>, table: Option<CacheDoor>) -> Self {
+    pub(crate) fn new(flight: Arc<Flight>, table: Option<Arc<CacheDoor>>) -> Self {
         Self { flight, table, adopter: OnceLock::new(), landed: false }
     }
 
@@ -31,10 +31,10 @@ impl Pilot {
     }
 
     /// Makes the flight findable by a retry of its own caller, which is not shared otherwise.
-    pub(crate) fn offer_to_retry(&self, cache: &CacheDoor) {
+    pub(crate) fn offer_to_retry(&self, cache: &Arc<CacheDoor>) {
         if self.table.is_none() && self.adopter.get().is_none() {
             // Without the cache actor the retry asks upstream again: dearer, never wrong.
-            if cache.tell(Adopt(Arc::clone(&self.flight))).is_ok() {
+            if cache.tell(Order::Adopt(Arc::clone(&self.flight))).is_ok() {
                 drop(self.adopter.set(Arc::clone(cache)));
             }
         }
@@ -44,7 +44,7 @@ impl Pilot {
     pub(crate) async fn land(
         mut self,
         clock: &ClockRef,
-        cache: &CacheDoor,
+        cache: &Arc<CacheDoor>,
         end: Result<Finish, CallError>,
         entry: Option<Arc<Entry>>,
     ) {
@@ -60,7 +60,9 @@ impl Pilot {
         let keeper = entry.is_some().then_some(cache);
         match self.table.as_ref().or_else(|| self.adopter.get()).or(keeper) {
             // A cache actor that cannot be told drops the landing, which closes the flight.
-            Some(cache) => drop(cache.tell(Land { landing, entry })),
+            Some(cache) => {
+                let _ = cache.tell(Order::Land(Land { landing, entry }));
+            }
             None => drop(landing),
         }
     }
@@ -74,7 +76,7 @@ impl Drop for Pilot {
         let lost = Err(CallError::lane_lost(Stage::Act, "flight"));
         let landing = Landing::new(Arc::clone(&self.flight), lost);
         if let Some(cache) = self.table.as_ref().or_else(|| self.adopter.get()) {
-            drop(cache.tell(Land { landing, entry: None }));
+            let _ = cache.tell(Order::Land(Land { landing, entry: None }));
         }
     }
 }

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::Entry;
-use crate::cache::actor::{Join, Joined, Reclaim};
 use crate::cache::index::MissReason;
+use crate::cache::orders::{Join, Joined, Order, Reclaim};
 use crate::call::{CacheWish, Call, CallKind, ChatWork, Form, Memory};
 use crate::engine::Shared;
 use crate::error::{CallError, Stage};
@@ -143,7 +143,7 @@ async fn join(engine: &Arc<Shared>, keyed: &Keyed<ChatWork>, wish: CacheWish) ->
         return Ok(Sharing::Lead(start(engine, keyed, plan)));
     }
     let (to, from) = mail();
-    let sent = engine.cache.door.tell(Join { plan: plan.clone(), wish, reply: to });
+    let sent = engine.cache.door.tell(Order::Join(Join { plan: plan.clone(), wish, reply: to }));
     let answer = async { Ok(if sent.is_ok() { from.await.ok() } else { None }) };
     let joined = within(engine, keyed.call(), || Stage::Join, answer).await?;
     Ok(match joined {
@@ -183,7 +183,7 @@ async fn reclaim(engine: &Shared, keyed: &Keyed<ChatWork>) -> Result<Option<Foll
     }
     let (to, from) = mail();
     let ask = Reclaim { key: *keyed.key(), credential: call.credential, reply: to };
-    if engine.cache.door.tell(ask).is_err() {
+    if engine.cache.door.tell(Order::Reclaim(ask)).is_err() {
         return Ok(None); // without the cache actor nothing was held for a retry
     }
     within(engine, call, || Stage::Join, async { Ok(from.await.ok().flatten()) }).await

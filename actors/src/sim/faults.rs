@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use crate::sites::Site;
 
@@ -17,12 +17,15 @@ pub enum Fault {
     PanicFrom(u64),
     /// Refuses to act at every pass from the nth on, until [`FaultPlan::heal`].
     DeafFrom(u64),
+    /// Holds its thread at the nth pass, until [`FaultPlan::heal`]. Not for a world on one thread.
+    HangOn(u64),
 }
 
 /// Faults of one engine.
 #[derive(Debug, Default)]
 pub struct FaultPlan {
     sites: Mutex<HashMap<Site, (Fault, u64)>>,
+    healed: Condvar,
 }
 
 impl FaultPlan {
@@ -34,6 +37,7 @@ impl FaultPlan {
     /// Takes a site's fault back.
     pub fn heal(&self, site: Site) {
         self.sites.lock().remove(&site);
+        self.healed.notify_all();
     }
 
     #[expect(clippy::panic, reason = "panicking is what a planned fault does")]
@@ -48,6 +52,10 @@ impl FaultPlan {
             (Fault::PanicOn(on), passes) if passes == on => panic!("planned fault at {site:?}"),
             (Fault::PanicFrom(from), passes) if passes >= from => panic!("planned fault at {site:?}"),
             (Fault::DeafFrom(from), passes) => passes < from,
+            (Fault::HangOn(on), passes) if passes == on => {
+                self.healed.wait_while(&mut self.sites.lock(), |sites| sites.contains_key(&site));
+                true
+            }
             _ => true,
         }
     }
