@@ -14,10 +14,10 @@ use super::table::Table;
 use super::{Parts, SettingArgs};
 use crate::lang::value::{JsonStyle, Value};
 use crate::run::ingest::{CHUNK_CHARS, CHUNK_SIZES, Embedder, HASH, Index, Ingested, Pace, Work};
-use crate::run::ingestion_fault;
+use crate::run::missing_capabilities;
 
 /// The index, and the lock of who writes it, below the app's folder.
-const INDEX: &str = ".namel3ss/embeddings.jsonl";
+pub(super) const INDEX: &str = ".namel3ss/embeddings.jsonl";
 const LOCK: &str = ".namel3ss/embeddings.lock";
 /// Bytes of one document.
 const MOST_BYTES: u64 = 64 << 20;
@@ -52,7 +52,8 @@ pub(super) fn run(args: &IngestArgs, parts: Parts) -> bool {
         Ok(program) => program,
         Err(refused) => return refuse(&refused, &args.app, args.json),
     };
-    if let Some(fault) = ingestion_fault(&program.app) {
+    let why = "Ingestion takes files in (uploads) and makes vectors of them (embedding), and the app asks for less.";
+    if let Some(fault) = missing_capabilities(&program.app, &["embedding", "uploads"], why) {
         return refuse(&Refused::Program(vec![fault], program.source), &args.app, args.json);
     }
     match go(args, &program, parts) {
@@ -158,7 +159,7 @@ fn lock(path: &Path) -> Result<File, String> {
     }
 }
 
-fn read(path: &Path) -> Result<Index, String> {
+pub(super) fn read(path: &Path) -> Result<Index, String> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),

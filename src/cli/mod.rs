@@ -22,6 +22,7 @@ pub mod program;
 mod progress;
 mod prove;
 mod run;
+mod search;
 mod serve;
 pub mod service;
 mod settings;
@@ -116,6 +117,14 @@ refused is marked unavailable, the others are embedded; the exit code is 1 then,
 The index is .namel3ss/embeddings.jsonl beside the app: a line of JSON for each chunk, with document, chunk, text, model,
 status (ready, unavailable), vector. Known chunks (same text, same model) are not embedded again.";
 
+const SEARCH_EXAMPLES: &str = "\
+Examples:
+  tidegate search app.ai \"who pays for a joined call?\"
+  tidegate search app.ai \"tides\" --limit 1 --json
+
+Looks at every chunk that `tidegate ingest` put beside the app; the question is embedded as they were. The score is the
+cosine of both vectors: 1 is the same direction, 0 nothing in common. Of equal scores the first in the index comes first.";
+
 const CONFIG_EXAMPLES: &str = "\
 Examples:
   tidegate config                         a table
@@ -155,6 +164,9 @@ enum Command {
     /// Cut texts into chunks and embed them, into the index beside an app
     #[command(after_help = INGEST_EXAMPLES)]
     Ingest(ingest::IngestArgs),
+    /// Find what is nearest to a question in what was ingested
+    #[command(after_help = SEARCH_EXAMPLES)]
+    Search(search::SearchArgs),
     /// Check an app without running it
     Check {
         /// The app
@@ -289,6 +301,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, parts: Parts) -> ExitCode {
         },
         Command::Run(args) => return code(run::run(&args, parts)),
         Command::Ingest(args) => return code(ingest::run(&args, parts)),
+        Command::Search(args) => return code(search::run(&args, parts)),
         Command::Prove(args) => return code(prove::run(&args, parts)),
         Command::Explain(args) => return code(explain::run(&args, parts)),
         Command::Check { app, json, settings } => return code(check::run(&app, json, &settings)),

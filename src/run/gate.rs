@@ -35,18 +35,17 @@ pub fn capability_fault(app: &App, settings: &Performance, source: &str) -> Opti
     Some(Fault::run_guided(guide, None))
 }
 
-/// The fault of an app that is given texts to embed and does not ask for that.
+/// The fault of an app that does not ask for the capabilities `needed`. `why` says what needs them.
 #[must_use]
-pub fn ingestion_fault(app: &App) -> Option<Fault> {
+pub fn missing_capabilities(app: &App, needed: &[&str], why: &str) -> Option<Fault> {
     let given = |wanted: &str| app.tree().capabilities.iter().any(|name| &*name.text == wanted);
-    let missing: Vec<&str> = ["embedding", "uploads"].into_iter().filter(|name| !given(name)).collect();
+    let missing: Vec<&str> = needed.iter().copied().filter(|name| !given(name)).collect();
     if missing.is_empty() {
         return None;
     }
     let guide = Guide {
         what: format!("Missing capabilities: {}.", missing.join(", ")),
-        why: "Ingestion takes files in (uploads) and makes vectors of them (embedding), and the app asks for less."
-            .to_owned(),
+        why: why.to_owned(),
         fix: "Name them in the capabilities block.".to_owned(),
         example: format!("capabilities:\n  {}", missing.join("\n  ")),
     };

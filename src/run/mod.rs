@@ -29,7 +29,7 @@ pub use ask::{Asker, Speaker, Told};
 pub use counters::Counters;
 pub use drive::{Begun, Ran, begin, drive};
 pub use explain::{Explained, explain};
-pub use gate::{capability_fault, embed_group, engine_config, ingestion_fault};
+pub use gate::{capability_fault, embed_group, engine_config, missing_capabilities};
 pub use host::{Host, Kept, Question, Tell, Terms};
 pub use mock::Mock;
 pub use observed::Observed;

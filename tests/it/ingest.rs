@@ -1,5 +1,7 @@
 //! `tidegate ingest`: chunks in the order of the texts, vectors by the batcher, an index that is not made twice.
 
+mod search;
+
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -16,8 +18,12 @@ const APP: &str =
     "spec is \"1.0\"\n\ncapabilities:\n  embedding\n  performance\n  uploads\n\nflow \"main\":\n  return 1\n";
 
 fn ingest(folder: &Path, args: &[&str]) -> Output {
+    asked(folder, &[&["ingest", "app.ai"][..], args].concat())
+}
+
+fn asked(folder: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
-    command.args(["ingest", "app.ai"]).args(args).current_dir(folder).env_clear();
+    command.args(args).current_dir(folder).env_clear();
     command.output().expect("the program can be started")
 }
 

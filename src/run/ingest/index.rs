@@ -30,7 +30,7 @@ impl ChunkId {
 pub type Embedding = Result<Value, String>;
 
 /// Document, model, number from 1.
-type Place = (Arc<str>, Arc<str>, i64);
+pub(super) type Place = (Arc<str>, Arc<str>, i64);
 
 /// One chunk of a document.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ pub struct Chunk {
 pub struct Index {
     /// By document, model and place from 1.
     chunks: BTreeMap<Place, Chunk>,
-    ready: HashMap<ChunkId, Value>,
+    known: HashMap<ChunkId, Value>,
 }
 
 impl Index {
@@ -93,7 +93,14 @@ impl Index {
     /// The vector of a chunk that was embedded before, in whatever document.
     #[must_use]
     pub fn vector(&self, id: &ChunkId) -> Option<&Value> {
-        self.ready.get(id)
+        self.known.get(id)
+    }
+
+    /// Every chunk that has a vector: place, text, vector; in the order of the places.
+    pub(super) fn ready(&self) -> impl Iterator<Item = (&Place, &Arc<str>, &Value)> {
+        self.chunks
+            .iter()
+            .filter_map(|(place, chunk)| Some((place, &chunk.text, chunk.embedding.as_ref().ok()?)))
     }
 
     /// Puts the chunks of a document in the place of those it had under that model.
@@ -123,7 +130,7 @@ impl Index {
 
     fn put(&mut self, place: Place, chunk: Chunk) {
         if let Ok(vector) = &chunk.embedding {
-            self.ready.insert(chunk.id.clone(), vector.clone());
+            self.known.insert(chunk.id.clone(), vector.clone());
         }
         self.chunks.insert(place, chunk);
     }

@@ -1,10 +1,12 @@
-//! Ingestion: texts to chunks, chunks to vectors through the engine's batcher, and the index of both.
+//! Ingestion: texts to chunks, chunks to vectors through the engine's batcher, and the index of both; and what is near to
+//! a question in it.
 //!
 //! Owns the order of work: groups of chunks, each one call, in the order of the texts. Must not read or write files.
 
 mod chunk;
 mod hash;
 mod index;
+mod search;
 mod work;
 
 use std::sync::Arc;
@@ -30,6 +32,7 @@ use crate::lang::value::{JsonStyle, Value, parse_json};
 pub use chunk::{CHUNK_CHARS, CHUNK_SIZES, chunks};
 pub use hash::Hash;
 pub use index::{Chunk, ChunkId, Embedding, Index};
+pub use search::{Found, models, nearest};
 pub use work::{Ingested, Work};
 
 /// Name of the embedding programs have without any provider.
@@ -102,6 +105,12 @@ impl Embedder {
             Target { name: format!("{provider}/{model}").into(), upstream, model: model.into(), weight: 1 };
         let Pace { group, at_once, patience_ms } = pace;
         Ok(Self { engine: asker.engine().clone(), target, id: id.into(), group, at_once, patience_ms })
+    }
+
+    /// The name by which [`Embedder::new`] is asked for the embedder whose vectors are stored under `id`.
+    #[must_use]
+    pub fn name_of(id: &str) -> String {
+        if id == HASH_MODEL { HASH.to_owned() } else { id.replacen(':', "/", 1) }
     }
 
     /// The same, with its provider behind a decorator.
