@@ -299,7 +299,8 @@ fn upstream_status(kind: FaultKind) -> u16 {
         // SDKs repeat 409 without being asked; the request is still the caller's to mend.
         FaultKind::Rejected { status: 409 } => 400,
         FaultKind::Rejected { status } | FaultKind::Busy { status } => status,
-        FaultKind::Credential { .. } | FaultKind::Broken { .. } | FaultKind::Cut => 502,
+        FaultKind::Credential { .. } | FaultKind::Broken { .. } => 502,
+        FaultKind::Unusable | FaultKind::Cut => 502,
         FaultKind::Timeout { .. } => 504,
     }
 }

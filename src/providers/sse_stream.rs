@@ -62,7 +62,7 @@ impl<R: Reader> SseStream<R> {
                 true
             }
             Some(Err(fault)) => {
-                self.end(Err(Fault::broken(None, fault.to_string())));
+                self.end(Err(Fault::new(FaultKind::Unusable, fault.to_string())));
                 true
             }
             Some(Ok(None)) | None => false,

@@ -78,6 +78,7 @@ pub(super) fn fault_in_band(said: &UpstreamError, body: Bytes) -> Fault {
 fn kind_of(status: StatusCode, hinted: bool, json: bool, spent: bool) -> FaultKind {
     let status = status.as_u16();
     match status {
+        300..=399 => FaultKind::Unusable,
         429 if spent => FaultKind::Credential { status },
         429 | 529 => FaultKind::Busy { status },
         503 if hinted => FaultKind::Busy { status },
@@ -161,7 +162,8 @@ mod tests {
             (&[400, 404, 405, 409, 413, 415, 422][..], "upstream_rejected"),
             (&[401, 402, 403], "upstream_credential"),
             (&[429, 529], "upstream_busy"),
-            (&[302, 408, 500, 502, 503, 504, 520], "upstream_broken"),
+            (&[301, 307], "upstream_unusable"),
+            (&[408, 500, 502, 503, 504, 520], "upstream_broken"),
         ];
         for (statuses, name) in table {
             for status in statuses {
@@ -196,7 +198,7 @@ mod tests {
     #[test]
     fn a_redirect_names_where_it_leads() {
         let (name, text) = kind(301, &[("location", "https://other/v1")], "");
-        assert_eq!(name, "upstream_broken");
+        assert_eq!(name, "upstream_unusable");
         assert!(text.contains("https://other/v1") && text.contains("base_url"), "{text}");
     }
 

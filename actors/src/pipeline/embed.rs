@@ -19,7 +19,7 @@ use crate::engine::Shared;
 use crate::error::{CallError, ErrorKind, Stage};
 use crate::key::{Deny, Excused, Fields, Key};
 use crate::ports::clock::Tick;
-use crate::ports::provider::{FaultKind, Usage};
+use crate::ports::provider::Usage;
 use crate::record::{ItemCounts, OpenRecord};
 use crate::route::Target;
 
@@ -109,10 +109,10 @@ async fn ask_targets(
     Err(failed.unwrap_or_else(|| CallError::lane_lost(Stage::Act, "route")))
 }
 
-/// Another target may answer what this one could not; what it rejects, or what is ours, it may not.
+/// Another target may answer what this one could not; what it rejects or cannot be taken, or what is ours, it may not.
 fn may_go_elsewhere(error: &CallError) -> bool {
     match &error.kind {
-        ErrorKind::Upstream { fault, .. } => !matches!(fault.kind, FaultKind::Rejected { .. }),
+        ErrorKind::Upstream { fault, .. } => !fault.kind.is_final(),
         ErrorKind::BreakerOpen { .. } => true,
         _ => false,
     }

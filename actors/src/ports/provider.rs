@@ -210,6 +210,8 @@ pub enum FaultKind {
         /// Its status, where there was one.
         status: Option<u16>,
     },
+    /// It answered in a way that asking again or elsewhere does not mend: larger than we take, or with a redirect.
+    Unusable,
     /// It took too long.
     Timeout {
         /// Which patience ran out.
@@ -227,9 +229,15 @@ impl FaultKind {
             Self::Credential { .. } => "upstream_credential",
             Self::Busy { .. } => "upstream_busy",
             Self::Broken { .. } => "upstream_broken",
+            Self::Unusable => "upstream_unusable",
             Self::Timeout { .. } => "upstream_timeout",
             Self::Cut => "upstream_cut",
         }
+    }
+
+    /// True when neither another attempt nor another target would fare better.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Rejected { .. } | Self::Unusable)
     }
 }
 

@@ -71,7 +71,8 @@ impl Attempt {
     fn blame(&self, fault: &Fault) {
         let mut breaker = self.upstream.breaker.lock();
         match fault.kind {
-            FaultKind::Rejected { .. } => breaker.succeeded(),
+            // It lives and answers; what it says is another matter.
+            FaultKind::Rejected { .. } | FaultKind::Unusable => breaker.succeeded(),
             FaultKind::Busy { .. } => {}
             _ => breaker.failed(self.acting.clock.now()),
         }
@@ -155,7 +156,7 @@ async fn ask_target(
             Ok(asked) => return Ok(asked),
             Err(fault) => fault,
         };
-        if let FaultKind::Rejected { .. } = fault.kind {
+        if fault.kind.is_final() {
             return Err(Failed::Here(fault));
         }
         let pause = upstream.limits.retry.pause(question.call, here + 1, &fault);

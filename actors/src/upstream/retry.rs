@@ -34,7 +34,8 @@ impl RetryRules {
     pub(super) fn pause(&self, call: CallId, next: u32, fault: &Fault) -> Option<Duration> {
         let again = match fault.kind {
             FaultKind::Busy { .. } | FaultKind::Broken { .. } | FaultKind::Cut => true,
-            FaultKind::Timeout { .. } | FaultKind::Rejected { .. } | FaultKind::Credential { .. } => false,
+            FaultKind::Rejected { .. } | FaultKind::Unusable => false,
+            FaultKind::Timeout { .. } | FaultKind::Credential { .. } => false,
         };
         if !again || next > self.retries + 1 {
             return None;

@@ -147,5 +147,5 @@ fn unseen(fault: Fault) -> Fault {
 }
 
 fn too_large(limit: usize) -> Fault {
-    Fault::broken(None, format!("the answer is larger than {limit} bytes (max_answer_bytes)"))
+    Fault::new(FaultKind::Unusable, format!("the answer is larger than {limit} bytes (max_answer_bytes)"))
 }

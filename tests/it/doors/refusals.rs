@@ -234,6 +234,25 @@ async fn a_broken_upstream_is_a_502_and_not_worth_a_retry_of_the_clients() {
 }
 
 #[tokio::test]
+async fn a_redirect_upstream_is_a_502_that_says_where_it_leads_and_is_asked_for_once() {
+    let upstream =
+        Upstream::always(Script::json(308, "{}").field("location", "https://moved.example/v1")).await;
+    let gateway = Gateway::before(&upstream, "");
+    let models = json!({ "model": "m", "prompt": "x" }).to_string();
+    for (path, body) in [(CHAT, ask("x")), (CHAT, ask_stream("x")), ("/v1/images/generations", models)] {
+        let asked = upstream.seen().len();
+        let answer = gateway.post(path, body).await;
+        assert_openai(&answer, 502);
+        assert_eq!(
+            (code(&answer).as_str(), answer.field("x-should-retry"), answer.field("x-tidegate-blame")),
+            ("upstream_unusable", Some("false"), Some("upstream"))
+        );
+        assert!(message(&answer).contains("https://moved.example/v1"), "{}", message(&answer));
+        assert_eq!(upstream.seen().len(), asked + 1);
+    }
+}
+
+#[tokio::test]
 async fn a_full_lane_says_how_full_and_when_to_come_back() {
     let gate = Gate::closed();
     let held = gate.clone();

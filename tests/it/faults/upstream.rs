@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tidegate_actors::call::Memory;
 use tidegate_actors::ports::provider::{Fault, FaultKind};
 use tidegate_actors::sim::{Ask, Play, Script, World};
 use tidegate_actors::{Blame, Body, BreakerRules, ErrorKind, Retry, RetryRules, Step, UpstreamLimits};
@@ -88,6 +89,29 @@ async fn a_rejected_request_is_asked_once_and_blamed_on_the_caller() {
     let rejected = world.chat("nonsense").await.expect_err("it is wrong");
     assert_eq!((rejected.kind.name(), rejected.blame), ("upstream_rejected", Blame::Caller));
     assert_eq!(world.script_of("a").asks() + world.script_of("b").asks(), 1);
+    world.assert_quiet().await;
+}
+
+/// An answer nobody can take, however often it is given: neither asked again nor elsewhere, and no reason to leave a
+/// provider alone that answers others.
+#[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
+async fn an_unusable_answer_is_asked_for_once_and_blamed_on_the_upstream() {
+    let world = World::new().model("test-model", &["a", "b"]).start();
+    for provider in ["a", "b"] {
+        world.script_of(provider).always(Play::fail(FaultKind::Unusable));
+    }
+    for n in 1..=20 {
+        let unusable = world.chat(format!("large {n}")).await.expect_err("nobody takes it");
+        assert_eq!((unusable.kind.name(), unusable.blame), ("upstream_unusable", Blame::Upstream));
+        assert_eq!(unusable.retry, Retry::Never);
+        assert_eq!(world.script_of("a").asks() + world.script_of("b").asks(), n);
+    }
+    let texts = ["vectors".to_owned()];
+    let asks = world.script_of("a").asks() + world.script_of("b").asks();
+    let embedded = world.embed("default", &texts, Memory::Bypass("off")).await;
+    assert_eq!(embedded.expect_err("nor these").kind.name(), "upstream_unusable");
+    assert_eq!(world.script_of("a").asks() + world.script_of("b").asks(), asks + 1);
+    assert_eq!(["a", "b"].map(|provider| world.upstream(provider).read(world.now()).breaker), ["closed"; 2]);
     world.assert_quiet().await;
 }
 

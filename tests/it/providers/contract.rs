@@ -15,6 +15,8 @@ enum Upstreams {
     WaitsAfterOne(Gate),
     /// Says one event, then breaks off.
     CutAfterOne,
+    /// Says more than its provider takes.
+    TooMuch,
     Says(u16),
 }
 
@@ -63,15 +65,18 @@ impl Stand {
         events: &'static [&'static str],
         behaves: Upstreams,
     ) -> Self {
+        let bound = if let Upstreams::TooMuch = behaves { 16 } else { usize::MAX };
         let upstream = Upstream::answering(move |seen| {
             let streams = seen.text().contains("\"stream\":true");
             let vectors = seen.text().contains("\"input\"");
             match &behaves {
-                Upstreams::Well if vectors => Script::json(200, embeddings(&[(1, "[2.0]"), (0, "[1.0]")])),
-                Upstreams::Well if streams => {
+                Upstreams::Well | Upstreams::TooMuch if vectors => {
+                    Script::json(200, embeddings(&[(1, "[2.0]"), (0, "[1.0]")]))
+                }
+                Upstreams::Well | Upstreams::TooMuch if streams => {
                     events.iter().fold(Script::events(), |script, event| script.send(*event))
                 }
-                Upstreams::Well => Script::json(200, body),
+                Upstreams::Well | Upstreams::TooMuch => Script::json(200, body),
                 Upstreams::WaitsAfterOne(gate) => {
                     Script::events().send(events[0]).wait(gate).send(events[1..].concat())
                 }
@@ -81,7 +86,9 @@ impl Stand {
         })
         .await;
         let clock = HandClock::new();
-        let provider = build(&config(kind, &upstream.url()), clock.clone());
+        let mut config = config(kind, &upstream.url());
+        config.bounds.max_answer_bytes = bound.min(config.bounds.max_answer_bytes);
+        let provider = build(&config, clock.clone());
         Self { provider, upstream: Some(upstream), door, clock }
     }
 
@@ -89,7 +96,8 @@ impl Stand {
         let mut config = config(ProviderKind::Mock, "");
         let failure = ScriptedFailure { times: 1_000, ..ScriptedFailure::default() };
         match behaves {
-            Upstreams::Well => {}
+            // What it says is its own: nothing of it comes from outside.
+            Upstreams::Well | Upstreams::TooMuch => {}
             Upstreams::WaitsAfterOne(_) => config.mock.tokens_per_s = Some(1.0),
             Upstreams::CutAfterOne => {
                 config.mock.error_script = vec![ScriptedFailure { cut_after_events: Some(1), ..failure }];
@@ -178,6 +186,8 @@ async fn every_failure_has_the_kind_its_status_says() {
         (503, FaultKind::Busy { status: 503 }),
         (529, FaultKind::Busy { status: 529 }),
         (500, FaultKind::Broken { status: Some(500) }),
+        (301, FaultKind::Unusable),
+        (307, FaultKind::Unusable),
     ];
     for kind in KINDS {
         for (status, wanted) in table {
@@ -187,6 +197,28 @@ async fn every_failure_has_the_kind_its_status_says() {
                 assert_eq!((fault.kind, fault.retry_after), (wanted, Some(HINT)), "{kind:?} {status}");
                 assert!(fault.body.is_some(), "{kind:?} {status}: the body is JSON");
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_larger_than_is_taken_is_unusable_in_every_form() {
+    for kind in KINDS {
+        let stand = Stand::of(*kind, Upstreams::TooMuch).await;
+        if stand.upstream.is_none() {
+            continue;
+        }
+        let mut faults = vec![fault(&stand.provider, stand.ask(Form::Whole)).await];
+        let streamed = events(&stand.provider, stand.ask(Form::Stream)).await;
+        faults.push(told(streamed).await.1.expect_err("it is too large"));
+        match stand.provider.ask(embed(r#"{"model":"m"}"#, &["\"a\"", "\"b\""])).await {
+            Err(fault) if fault.kind == (FaultKind::Rejected { status: 400 }) => {} // it makes no vectors
+            Err(fault) => faults.push(fault),
+            Ok(answer) => panic!("{kind:?}: {answer:?} is too large"),
+        }
+        for fault in faults {
+            assert_eq!(fault.kind, FaultKind::Unusable, "{kind:?}: {fault}");
+            assert!(fault.what.contains("16 bytes (max_answer_bytes)"), "{kind:?}: {fault}");
         }
     }
 }

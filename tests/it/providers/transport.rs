@@ -133,6 +133,7 @@ async fn an_answer_beyond_the_limit_is_refused() {
     let mut config = config(ProviderKind::Openai, &upstream.url());
     config.bounds.max_answer_bytes = 4_096;
     let fault = fault(&build(&config, system_clock()), hello(Form::Whole)).await;
+    assert_eq!(fault.kind, FaultKind::Unusable);
     assert!(fault.what.contains("4096 bytes (max_answer_bytes)"), "{}", fault.what);
     upstream.left(1).await;
 }
@@ -156,6 +157,7 @@ async fn a_redirect_is_not_followed() {
     let other = Upstream::always(Script::json(200, COMPLETION)).await;
     let upstream = Upstream::always(Script::json(307, "").field("location", &other.url())).await;
     let fault = fault(&openai(&upstream), hello(Form::Whole)).await;
+    assert_eq!(fault.kind, FaultKind::Unusable);
     assert!(fault.what.contains("redirect") && fault.what.contains(&other.url()), "{}", fault.what);
     assert!(other.seen().is_empty());
 }
