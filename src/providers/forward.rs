@@ -46,7 +46,7 @@ const STAY: [&str; 24] = [
 const STAY_PREFIXES: [&str; 4] = ["x-tidegate-", "x-forwarded-", "x-stainless-", "sec-"];
 
 /// Fields of an answer that travel back; everything else stays here.
-const BACK: [&str; 12] = [
+const BACK: [&str; 13] = [
     "content-type",
     "content-encoding",
     "content-disposition",
@@ -57,6 +57,7 @@ const BACK: [&str; 12] = [
     "last-modified",
     "retry-after",
     "retry-after-ms",
+    "x-should-retry",
     "openai-processing-ms",
     "openai-version",
 ];

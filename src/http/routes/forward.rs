@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream;
 use tidegate_actors::Shape as Recorded;
@@ -29,6 +30,10 @@ const TRAVELS: [&str; 7] = [
     "range",
     "idempotency-key",
 ];
+
+static X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+/// Headers that ask for a pause, and the longest that is passed on.
+const PAUSES: [(&str, &str); 2] = [("retry-after", "60"), ("retry-after-ms", "60000")];
 
 /// Any other path of a vendor, in every method: passed through as it is.
 #[utoipa::path(get, path = "/v1/{tail}", tag = "OpenAI",
@@ -100,7 +105,7 @@ async fn pass(
         deadline: intake::deadline(doors, headers),
         client_attempt: None,
     };
-    tell(doors.engine.forward(call).await?)
+    tell(doors.engine.forward(call).await?, request)
 }
 
 fn work(request: &HttpRequest, taken: &Taken) -> ForwardWork {
@@ -144,7 +149,7 @@ fn route(doors: &Doors, request: &HttpRequest, taken: &mut Taken) -> Result<Arc<
     Ok(route)
 }
 
-fn tell(answered: Answered) -> Result<HttpResponse, DoorError> {
+fn tell(answered: Answered, request: &HttpRequest) -> Result<HttpResponse, DoorError> {
     let head = match &answered.body {
         Body::Live { shape: Recorded::Passed { status, fields }, .. } => (*status, Arc::clone(fields)),
         _ => return Err(DoorError::broken_answer("no passed-through answer came back".into())),
@@ -163,19 +168,37 @@ fn tell(answered: Answered) -> Result<HttpResponse, DoorError> {
         return Err(DoorError::broken_answer("no passed-through answer came back".into()));
     };
     let mut response = response.streaming(stream::unfold(Some(telling), next));
+    if is_not_to_be_repeated(status, request, response.headers()) {
+        response.headers_mut().insert(X_SHOULD_RETRY.clone(), HeaderValue::from_static("false"));
+    }
     about.write(response.headers_mut());
     Ok(response)
 }
 
+/// Whether SDKs, which ask again after 408, 409, 429 and every 5xx, are to be told not to: the request may have had its
+/// effect, or the pause they are asked for was cut. An upstream that says so itself is believed.
+fn is_not_to_be_repeated(status: StatusCode, request: &HttpRequest, told: &HeaderMap) -> bool {
+    let status = status.as_u16();
+    if told.contains_key(&X_SHOULD_RETRY) || !(matches!(status, 408 | 409 | 429) || status >= 500) {
+        return false;
+    }
+    let has_effect = matches!(*request.method(), Method::POST | Method::PATCH)
+        && !request.headers().contains_key("idempotency-key");
+    let is_busy = matches!(status, 429 | 529)
+        || status == 503 && PAUSES.iter().any(|(name, _)| told.contains_key(*name));
+    if is_busy { PAUSES.into_iter().any(|pause| is_longest(told, pause)) } else { has_effect }
+}
+
+/// Whether the pause asked for is the longest, to which a longer one is cut.
+fn is_longest(told: &HeaderMap, (name, longest): (&str, &str)) -> bool {
+    told.get(name).is_some_and(|pause| pause.as_bytes() == longest.as_bytes())
+}
+
 /// A header's value; a pause is never longer than the one our own refusals ask for, which SDKs sit out.
 fn bounded<'a>(name: &str, value: &'a str) -> &'a str {
-    let longest = match name {
-        "retry-after" => "60",
-        "retry-after-ms" => "60000",
-        _ => return value,
-    };
-    let is_longer = |text: &str| value.parse::<f64>().ok() > text.parse().ok();
-    if is_longer(longest) { longest } else { value }
+    let Some((_, longest)) = PAUSES.into_iter().find(|(pause, _)| *pause == name) else { return value };
+    let is_longer = value.parse::<f64>().ok() > longest.parse().ok();
+    if is_longer { longest } else { value }
 }
 
 /// The next piece; an upstream that breaks off breaks the connection too, so that the client sees it.

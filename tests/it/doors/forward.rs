@@ -100,6 +100,54 @@ async fn a_passed_stream_is_not_held_back_and_a_long_pause_is_told_as_a_minute()
     );
 }
 
+/// SDKs ask twice more after a 408, 409, 429 or 5xx. What may have had its effect is not to be done three times.
+#[tokio::test]
+async fn an_sdk_is_told_not_to_repeat_what_may_have_had_its_effect() {
+    let failing = [408, 409, 500, 502, 503, 504];
+    let upstream = Upstream::answering(|seen| {
+        let status = seen.path.rsplit('/').next().expect("a path").parse().expect("a status");
+        Script::json(status, "{}")
+    })
+    .await;
+    let gateway = Gateway::before(&upstream, "");
+    let told = async |method: &Method, status: u16| {
+        let answer = send(gateway.request(method.clone(), &format!("/v1/images/{status}"))).await;
+        assert_eq!(answer.status, status);
+        answer.field("x-should-retry").map(str::to_owned)
+    };
+    for status in failing {
+        assert_eq!(told(&Method::POST, status).await.as_deref(), Some("false"), "POST {status}");
+        assert_eq!(told(&Method::GET, status).await, None, "GET {status} can be repeated");
+    }
+    for status in [200, 400, 404, 429, 529] {
+        assert_eq!(
+            told(&Method::POST, status).await,
+            None,
+            "{status}: nothing was begun, or nothing is repeated"
+        );
+    }
+    let keyed = gateway.request(Method::POST, "/v1/images/500").header("idempotency-key", "k");
+    assert_eq!(send(keyed).await.field("x-should-retry"), None, "the upstream knows it again");
+}
+
+#[tokio::test]
+async fn a_pause_that_was_cut_and_the_upstreams_own_word_decide_whether_an_sdk_comes_back() {
+    let cases = [
+        (429, "retry-after", "20", None),
+        (429, "retry-after", "300", Some("false")),
+        (503, "retry-after-ms", "1500", None),
+        (503, "retry-after-ms", "61000", Some("false")),
+        (500, "x-should-retry", "true", Some("true")),
+        (429, "x-should-retry", "false", Some("false")),
+    ];
+    for (status, name, value, told) in cases {
+        let upstream = Upstream::always(Script::json(status, "{}").field(name, value)).await;
+        let gateway = Gateway::before(&upstream, "");
+        let answer = gateway.post("/v1/responses", r#"{"model":"m"}"#).await;
+        assert_eq!((answer.status, answer.field("x-should-retry")), (status, told), "{name}: {value}");
+    }
+}
+
 #[tokio::test]
 async fn a_path_nobody_can_be_asked_for_is_a_404_that_says_so() {
     let (_upstream, gateway) = echoing().await;
