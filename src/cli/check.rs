@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use super::flags::AppArgs;
+use super::program;
 use super::program::{Program, flows};
 use super::run::{refuse, say};
-use super::{SettingArgs, program};
 
 /// Checks an app; true if it can be run.
-pub(super) fn run(path: &Path, json: bool, settings: &SettingArgs) -> bool {
+pub(super) fn run(path: &Path, json: bool, settings: &AppArgs) -> bool {
     match Program::open(path, settings.load_args()) {
         Ok(program) => {
             let names = flows(&program.app);

@@ -29,8 +29,8 @@ pub(super) struct ExplainArgs {
 
 /// Runs the flow and tells of its calls. The exit code says whether the flow succeeded and everything was written.
 pub(super) fn run(args: &ExplainArgs, parts: Parts) -> bool {
-    let ExplainArgs { run, svg } = args;
-    let program = match Program::open(&run.app, run.settings.load_args()) {
+    let ExplainArgs { run: RunArgs { flow: run, settings }, svg } = args;
+    let program = match Program::open(&run.app, settings.load_args()) {
         Ok(program) => program,
         Err(refused) => return refuse(&refused, &run.app, run.json),
     };

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use hyper::Uri;
 
-use super::SettingArgs;
+use super::flags::{self, AddressArgs};
 
 /// Patience for connecting and for each read and write; containers probe with a longer one.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-pub(super) fn run(url: Option<&str>, settings: &SettingArgs) -> Result<(), String> {
+pub(super) fn run(url: Option<&str>, settings: &AddressArgs) -> Result<(), String> {
     let url = match url {
         Some(url) => url.to_owned(),
         None => configured_url(settings)?,
@@ -21,8 +21,8 @@ pub(super) fn run(url: Option<&str>, settings: &SettingArgs) -> Result<(), Strin
     if status == 200 { Ok(()) } else { Err(format!("{url}: answered {status}")) }
 }
 
-fn configured_url(settings: &SettingArgs) -> Result<String, String> {
-    let listen = settings.load()?.config.listen;
+fn configured_url(settings: &AddressArgs) -> Result<String, String> {
+    let listen = flags::load(&settings.load_args())?.config.listen;
     if listen.port == 0 {
         return Err("listen.port = 0 took a port that is not known here; give it with --url".to_owned());
     }

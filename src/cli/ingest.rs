@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::Parts;
+use super::flags::AppArgs;
 use super::program::{Program, Refused, replace};
 use super::progress::Progress;
 use super::run::{failed, refuse, say};
 use super::table::Table;
-use super::{Parts, SettingArgs};
 use crate::lang::value::{JsonStyle, Value};
 use crate::run::ingest::{CHUNK_CHARS, CHUNK_SIZES, Embedder, HASH, Index, Ingested, Pace, Work};
 use crate::run::missing_capabilities;
@@ -43,7 +44,7 @@ pub(super) struct IngestArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    settings: SettingArgs,
+    settings: AppArgs,
 }
 
 /// Ingests the files. The exit code says whether every chunk has a vector now.

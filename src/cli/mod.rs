@@ -6,14 +6,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::config::{self, Config, Flag, LoadArgs, Loaded, Performance, PerformanceFlags};
+use crate::config::{Config, Performance};
 use crate::run::Asker;
 
 mod check;
 mod explain;
+mod flags;
 mod health;
 mod ingest;
 mod listing;
@@ -29,6 +30,7 @@ mod settings;
 mod table;
 mod timeline;
 
+use self::flags::{AddressArgs, AppArgs, ServerArgs};
 use self::service::Service;
 pub use serve::banner;
 
@@ -150,7 +152,7 @@ enum Command {
         #[arg(value_name = "APP.AI")]
         app: Option<PathBuf>,
         #[command(flatten)]
-        settings: SettingArgs,
+        settings: ServerArgs,
     },
     /// Run one flow of an app
     #[command(after_help = RUN_EXAMPLES)]
@@ -176,7 +178,7 @@ enum Command {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        settings: SettingArgs,
+        settings: AppArgs,
     },
     /// Lay out apps in the one layout there is; comments stay
     Fmt {
@@ -197,7 +199,7 @@ enum Command {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        settings: SettingArgs,
+        settings: ServerArgs,
     },
     /// Ask a running server whether it is alive; the exit code is the answer
     Health {
@@ -205,78 +207,8 @@ enum Command {
         #[arg(long, value_name = "URL")]
         url: Option<String>,
         #[command(flatten)]
-        settings: SettingArgs,
+        settings: AddressArgs,
     },
-}
-
-/// Flags that set something. Taken as text, so that a bad value is reported with all other faults.
-#[derive(Debug, Default, Args)]
-struct SettingArgs {
-    /// Configuration file [default: ./tidegate.toml if it exists]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Port to listen on; 0 takes a free one [default: 8080]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    port: Option<String>,
-    /// Address to listen on [default: 127.0.0.1]
-    #[arg(long, value_name = "ADDR")]
-    host: Option<String>,
-    /// Data directory [default: ./data]
-    #[arg(long, value_name = "DIR")]
-    data: Option<String>,
-    #[command(flatten)]
-    performance: PerformanceArgs,
-}
-
-/// The `[performance]` flags of an application. A missing value is refused by the configuration, in its own words.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Performance of the application (also in namel3ss.toml, and N3_* variables)")]
-struct PerformanceArgs {
-    /// Run AI calls through lanes: true or false
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, allow_negative_numbers = true)]
-    async_runtime: Option<Option<String>>,
-    /// Slots of the application's lanes, at least 1
-    #[arg(long, value_name = "N", num_args = 0..=1, allow_negative_numbers = true)]
-    max_concurrency: Option<Option<String>>,
-    /// Answers to keep; 0 keeps none
-    #[arg(long, value_name = "N", num_args = 0..=1, allow_negative_numbers = true)]
-    cache_size: Option<Option<String>>,
-    /// Embed in groups: true or false
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, allow_negative_numbers = true)]
-    enable_batching: Option<Option<String>>,
-}
-
-impl SettingArgs {
-    /// What the configuration is loaded from: these flags, this process's environment and working directory.
-    fn load_args(&self) -> LoadArgs {
-        let flag = |path, name, text: &Option<String>| text.clone().map(|text| Flag { path, name, text });
-        let flags = [
-            flag("listen.port", "--port", &self.port),
-            flag("listen.host", "--host", &self.host),
-            flag("data.dir", "--data", &self.data),
-        ];
-        let text = |text: OsString| text.to_string_lossy().into_owned();
-        LoadArgs {
-            file: self.config.clone(),
-            folder: PathBuf::new(),
-            env: std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect(),
-            flags: flags.into_iter().flatten().collect(),
-            performance: PerformanceFlags {
-                async_runtime: self.performance.async_runtime.clone(),
-                max_concurrency: self.performance.max_concurrency.clone(),
-                cache_size: self.performance.cache_size.clone(),
-                enable_batching: self.performance.enable_batching.clone(),
-            },
-        }
-    }
-
-    /// The configuration, or every fault as text.
-    fn load(&self) -> Result<Loaded, String> {
-        config::load(&self.load_args()).map_err(|faults| match faults.list() {
-            [one] => one.to_string(),
-            several => format!("{} faults in the configuration\n{faults}", several.len()),
-        })
-    }
 }
 
 /// Runs the command in `args` and returns the exit code of the process: 0 well, 1 refused or failed, 2 not understood.
@@ -292,7 +224,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>, parts: Parts) -> ExitCode {
     }
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(mut error) => {
+            name_owners(&mut error);
+            return usage(&error);
+        }
     };
     let done = match cli.command {
         Command::Serve { app, settings } => match serve::run(app.as_deref(), &settings, parts.serve) {
@@ -323,6 +258,26 @@ pub fn run(args: impl IntoIterator<Item = OsString>, parts: Parts) -> ExitCode {
 
 fn code(well: bool) -> ExitCode {
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Says of a flag that a command does not have which commands have it.
+fn name_owners(error: &mut clap::Error) {
+    let flag = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(flag)) if error.kind() == ErrorKind::UnknownArgument => flag.clone(),
+        _ => return,
+    };
+    let named = flag.trim_start_matches('-').split('=').next().unwrap_or_default();
+    let cli = Cli::command();
+    let has = |command: &&clap::Command| command.get_arguments().any(|arg| arg.get_long() == Some(named));
+    let owners: Vec<String> = cli
+        .get_subcommands()
+        .filter(has)
+        .map(|command| format!("`tidegate {}`", command.get_name()))
+        .collect();
+    if !owners.is_empty() {
+        let tip = format!("{flag} is a flag of {}", owners.join(", "));
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
 }
 
 /// Help and version are answers; everything else clap says is a refusal.

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
+use super::flags::{AppArgs, FileArgs, PerformanceArgs};
 use super::listing::listing;
 use super::program::{Program, Refused, print_faults};
 use super::run::{failed, go, input, refuse, say};
 use super::service::Service;
-use super::{Parts, PerformanceArgs, SettingArgs, check};
+use super::{Parts, check};
 use crate::config::{Flag, LoadArgs, Loaded};
 use crate::lang::machine::Outcome;
 use crate::lang::value::{Map, Value};
@@ -118,7 +119,7 @@ pub(super) fn run(args: impl IntoIterator<Item = OsString>, parts: Parts) -> Res
 }
 
 fn settings(performance: PerformanceArgs) -> LoadArgs {
-    SettingArgs { performance, ..SettingArgs::default() }.load_args()
+    AppArgs { file: FileArgs::default(), performance }.load_args()
 }
 
 /// Opens an app without flags of its own.

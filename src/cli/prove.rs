@@ -7,10 +7,11 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::Parts;
+use super::flags::FileArgs;
 use super::ingest::documents;
 use super::program::Program;
 use super::progress::Progress;
-use super::run::{RunArgs, failed, ready, refuse, say};
+use super::run::{FlowArgs, failed, ready, refuse, say};
 use super::table::Table;
 use crate::lang::value::{JsonStyle, Value};
 use crate::run::ingest::{CHUNK_CHARS, HASH, chunks};
@@ -29,13 +30,16 @@ pub(super) struct ProveArgs {
     #[arg(long, value_name = "MODEL", default_value = HASH)]
     model: String,
     #[command(flatten)]
-    run: RunArgs,
+    run: FlowArgs,
+    // The grid tries every performance setting itself.
+    #[command(flatten)]
+    file: FileArgs,
 }
 
 /// Proves the run. The exit code is the verdict.
 pub(super) fn run(args: &ProveArgs, parts: Parts) -> bool {
-    let ProveArgs { run, seed, .. } = args;
-    let program = match Program::open(&run.app, run.settings.load_args()) {
+    let ProveArgs { run, seed, file, .. } = args;
+    let program = match Program::open(&run.app, file.load_args()) {
         Ok(program) => program,
         Err(refused) => return refuse(&refused, &run.app, run.json),
     };

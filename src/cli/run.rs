@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::Parts;
+use super::flags::AppArgs;
 use super::program::{Program, Refused, complain, print_faults};
-use super::{Parts, SettingArgs};
 use crate::config::Loaded;
 use crate::lang::Machine;
 use crate::lang::machine::{Limits, Outcome, World};
@@ -17,26 +18,34 @@ use crate::run::{Asker, Begun, Ran, begin, drive, payload};
 
 /// One flow of an app.
 #[derive(Debug, Args)]
-pub(super) struct RunArgs {
+pub(super) struct FlowArgs {
     /// The app
     #[arg(value_name = "APP.AI")]
     pub(super) app: PathBuf,
     /// The flow [default: the only one]
     #[arg(long, value_name = "NAME")]
-    pub(super) flow: Option<String>,
+    flow: Option<String>,
     /// Its input: a JSON object, or @FILE that holds one
     #[arg(long, value_name = "JSON|@FILE")]
-    pub(super) input: Option<String>,
+    input: Option<String>,
     /// Print everything, as JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// A run.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
     #[command(flatten)]
-    pub(super) settings: SettingArgs,
+    pub(super) flow: FlowArgs,
+    #[command(flatten)]
+    pub(super) settings: AppArgs,
 }
 
 /// Runs the flow. The exit code says whether it succeeded.
 pub(super) fn run(args: &RunArgs, parts: Parts) -> bool {
-    let program = match Program::open(&args.app, args.settings.load_args()) {
+    let RunArgs { flow: args, settings } = args;
+    let program = match Program::open(&args.app, settings.load_args()) {
         Ok(program) => program,
         Err(refused) => return refuse(&refused, &args.app, args.json),
     };
@@ -62,7 +71,7 @@ pub(super) fn refuse(refused: &Refused, path: &Path, json: bool) -> bool {
     false
 }
 
-pub(super) fn ready(args: &RunArgs, program: &Program) -> Result<(String, Value, Option<Map>), String> {
+pub(super) fn ready(args: &FlowArgs, program: &Program) -> Result<(String, Value, Option<Map>), String> {
     let flow = program.flow(args.flow.as_deref())?;
     let input = args.input.as_deref().map_or_else(|| Ok(Value::fields([])), input)?;
     Ok((flow, input, program.identity()?))

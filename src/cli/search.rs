@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::Parts;
+use super::flags::FileArgs;
 use super::ingest::{INDEX, read};
 use super::program::{Program, Refused};
 use super::run::{failed, refuse, say};
-use super::{Parts, SettingArgs};
 use crate::lang::value::{JsonStyle, Value};
 use crate::run::ingest::{Embedder, Found, Index, Pace, models, nearest};
 use crate::run::missing_capabilities;
@@ -36,7 +37,7 @@ pub(super) struct SearchArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    settings: SettingArgs,
+    settings: FileArgs,
 }
 
 /// Searches. The exit code says whether there was something to search and a question to search with.

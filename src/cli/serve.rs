@@ -4,18 +4,19 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use super::ServeError;
+use super::flags::{self, ServerArgs};
 use super::service::Service;
-use super::{ServeError, SettingArgs};
 use crate::config::{ANY_MODEL, CacheMode, Config, Loaded};
 
 /// Serves until told to stop; true if it went well.
 pub(super) fn run(
     app: Option<&Path>,
-    settings: &SettingArgs,
+    settings: &ServerArgs,
     serve: impl FnOnce(Service) -> Result<(), ServeError>,
 ) -> Result<bool, String> {
     let service = match app {
-        None => Service { loaded: settings.load()?, app: None, spare_ports: 0, banner },
+        None => Service { loaded: flags::load(&settings.load_args())?, app: None, spare_ports: 0, banner },
         Some(path) => match Service::of_app(path, settings.load_args(), 0, app_banner) {
             Ok(service) => service,
             Err(refused) => {

@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use super::SettingArgs;
+use super::flags::{self, ServerArgs};
 use crate::config::Loaded;
 
 /// What to print.
@@ -24,8 +24,8 @@ impl View {
     }
 }
 
-pub(super) fn run(settings: &SettingArgs, view: View) -> Result<(), String> {
-    let loaded = settings.load()?;
+pub(super) fn run(settings: &ServerArgs, view: View) -> Result<(), String> {
+    let loaded = flags::load(&settings.load_args())?;
     let text = match view {
         View::Check => format!("{}: ok\n", loaded.file.as_deref().unwrap_or("defaults")),
         View::Json => format!("{}\n", serde_json::json!({ "values": loaded.values })),

@@ -68,6 +68,44 @@ fn what_is_not_understood_exits_with_2() {
     assert_eq!(tidegate(&[]).status.code(), Some(2));
 }
 
+/// Flags a command has, without `--help`.
+fn flags(command: &str) -> Vec<String> {
+    let help = out(&tidegate(&[command, "--help"]));
+    let flags = help.lines().filter_map(|line| line.trim_start().strip_prefix("--")?.split(' ').next());
+    flags.map(str::to_owned).collect()
+}
+
+/// Every command took every setting, and most did nothing with them.
+#[test]
+fn a_command_has_the_flags_it_uses_and_says_whose_the_others_are() {
+    let performance = ["async-runtime", "max-concurrency", "cache-size", "enable-batching"];
+    let has = |command: &str, wanted: &[&str]| {
+        let flags = flags(command);
+        let all = ["config", "port", "host", "data"].iter().chain(&performance);
+        let of_settings: Vec<_> = all.filter(|name| flags.iter().any(|flag| flag == *name)).collect();
+        assert!(of_settings.iter().copied().eq(wanted), "{command}: {of_settings:?}");
+    };
+    let listening = [&["config", "port", "host", "data"][..], &performance].concat();
+    let running = [&["config"][..], &performance].concat();
+    ["serve", "config"].into_iter().for_each(|command| has(command, &listening));
+    ["run", "explain", "ingest", "check"].into_iter().for_each(|command| has(command, &running));
+    ["prove", "search"].into_iter().for_each(|command| has(command, &["config"]));
+    has("health", &["config", "port", "host"]);
+    has("fmt", &[]);
+    for (args, words) in [
+        (
+            &["run", "app.ai", "--port", "9000"][..],
+            "--port is a flag of `tidegate serve`, `tidegate config`, `tidegate health`",
+        ),
+        (&["health", "--data=x"], "--data is a flag of `tidegate serve`, `tidegate config`"),
+        (&["fmt", "app.ai", "--nonsense"], "unexpected argument '--nonsense' found"),
+    ] {
+        let refused = tidegate(args);
+        assert_eq!(refused.status.code(), Some(2), "{args:?}");
+        assert!(err(&refused).contains(words), "{args:?}: {}", err(&refused));
+    }
+}
+
 #[test]
 fn config_as_json_is_a_list_of_path_value_and_source() {
     let folder = tempfile::tempdir().unwrap();
