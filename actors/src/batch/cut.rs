@@ -39,11 +39,14 @@ pub enum CutReason {
     Linger,
     /// The next row belonged to another call, and batches do not mix calls.
     OneCall,
+    /// The rest is back sooner with a slot that is free or soon will be.
+    Share,
 }
 
 impl CutReason {
     /// Every reason, in the order of their labels.
-    pub const ALL: [Self; 5] = [Self::SlotFree, Self::MaxItems, Self::MaxTokens, Self::Linger, Self::OneCall];
+    pub const ALL: [Self; 6] =
+        [Self::SlotFree, Self::MaxItems, Self::MaxTokens, Self::Linger, Self::OneCall, Self::Share];
 
     /// The label in metrics.
     pub const fn name(self) -> &'static str {
@@ -53,6 +56,7 @@ impl CutReason {
             Self::MaxTokens => "max_tokens",
             Self::Linger => "linger",
             Self::OneCall => "one_call",
+            Self::Share => "share",
         }
     }
 }
@@ -84,6 +88,7 @@ pub(crate) fn when(limits: &CutLimits, waiting: Waiting, now: Tick) -> When {
 #[derive(Debug)]
 pub(crate) struct Filling {
     limits: CutLimits,
+    share: u64,
     rows: usize,
     tokens: u64,
     call: Option<CallId>,
@@ -92,7 +97,12 @@ pub(crate) struct Filling {
 
 impl Filling {
     pub(crate) const fn new(limits: CutLimits) -> Self {
-        Self { limits, rows: 0, tokens: 0, call: None, full: None }
+        Self { limits, share: u64::MAX, rows: 0, tokens: 0, call: None, full: None }
+    }
+
+    /// Leaves to other slots what would be more than so many tokens, if a number is given.
+    pub(crate) fn sharing(self, tokens: Option<u64>) -> Self {
+        Self { share: tokens.unwrap_or(u64::MAX), ..self }
     }
 
     /// True if the row belongs into this batch; a false is the end of it. The first row always fits.
@@ -105,6 +115,8 @@ impl Filling {
                 Some(CutReason::MaxTokens)
             } else if !self.limits.mix_calls && self.call != Some(call) {
                 Some(CutReason::OneCall)
+            } else if sum > self.share {
+                Some(CutReason::Share)
             } else {
                 None
             };
@@ -155,6 +167,15 @@ mod tests {
     fn a_row_larger_than_a_whole_batch_travels_alone() {
         assert_eq!(fill(limits(), &[5_000, 1]), (1, CutReason::MaxTokens, 5_000));
         assert_eq!(fill(limits(), &[1, 5_000]), (1, CutReason::MaxTokens, 1));
+    }
+
+    #[test]
+    fn a_batch_leaves_what_is_more_than_its_share() {
+        let call = CallId::fresh();
+        let mut filling = Filling::new(limits()).sharing(Some(20));
+        assert!(filling.offer(call, 10) && filling.offer(call, 10));
+        assert!(!filling.offer(call, 1));
+        assert_eq!(filling.close(), (CutReason::Share, 20));
     }
 
     #[test]

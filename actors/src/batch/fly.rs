@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::batch::assemble::{check, scatter, split_invoice};
 use crate::batch::bisect::{Bisect, Said, Verdict};
+use crate::batch::pace::Ticket;
 use crate::batch::queue::Cut;
 use crate::batch::registry::Batcher;
 use crate::batch::table::{RowId, Settled, Taken};
@@ -29,28 +30,28 @@ use crate::upstream::act::{self, Asked, Question};
 #[derive(Debug)]
 pub(crate) struct BatchSlot {
     batcher: Arc<Batcher>,
-    was_cut: bool,
+    ticket: Option<Ticket>,
 }
 
 impl BatchSlot {
     /// Takes over the slot that [`RowQueue::start`](crate::batch::queue::RowQueue::start) gave.
     pub(crate) const fn new(batcher: Arc<Batcher>) -> Self {
-        Self { batcher, was_cut: false }
+        Self { batcher, ticket: None }
     }
 
-    /// Cuts the batch; the next one may start from here on.
+    /// Cuts the batch; the next one may start from here on. `None` if everybody left meanwhile.
     fn cut(&mut self) -> Option<Cut<RowItem>> {
         let cut = self.batcher.queue.cut(self.batcher.ports.clock.now());
-        self.was_cut = true;
+        self.ticket = Some(cut.ticket);
         // Rows that did not fit go with the next slot.
         self.batcher.ring();
-        cut
+        (!cut.rows.is_empty()).then_some(cut)
     }
 }
 
 impl Drop for BatchSlot {
     fn drop(&mut self) {
-        if self.batcher.queue.release(self.was_cut) {
+        if self.batcher.queue.release(self.ticket) {
             self.batcher.ring();
         }
     }
@@ -184,7 +185,12 @@ impl Batch {
         match checked {
             Ok(rows) => {
                 attempt.succeeded(rows.usage);
-                Ok(Answered { rows, target, asked: asked_at, answered: ports.clock.now() })
+                let answered = ports.clock.now();
+                if attempts == 1 {
+                    let tokens = self.in_air(asked).map(|row| u64::from(row.tokens)).sum();
+                    self.batcher.queue.learn(tokens, answered.since(asked_at));
+                }
+                Ok(Answered { rows, target, asked: asked_at, answered })
             }
             Err(fault) => {
                 attempt.failed(&fault);

@@ -2,16 +2,18 @@
 //!
 //! Owns rows from the moment a call misses the cache until each is delivered by (call, position). Pure
 //! decisions are in `cut.rs` (what travels together), `assemble.rs` (which vector is whose, who pays) and
-//! `bisect.rs` (which item is to blame); `count.rs` learns how an upstream counts, `template.rs` says what
+//! `bisect.rs` (which item is to blame) and `pace.rs` (how much to leave for the next slot); `count.rs` learns how an upstream counts, `template.rs` says what
 //! travels beside the items, `fly.rs` takes one batch upstream. Must not know any vendor.
 
 mod actor;
 pub mod assemble;
 pub(crate) mod bisect;
+mod budget;
 mod count;
 pub mod cut;
 mod fly;
 pub(crate) mod metrics;
+mod pace;
 pub(crate) mod queue;
 pub(crate) mod registry;
 pub(crate) mod row;

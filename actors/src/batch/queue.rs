@@ -4,13 +4,15 @@
 //! must not know actors, vectors or upstreams.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::batch::budget::RowBudget;
 use crate::batch::cut::{CutLimits, CutReason, Filling, Waiting, When, when};
+use crate::batch::pace::{Air, Ticket};
 use crate::batch::row::{Collector, Delivered, How, RowAddress, Seq};
 use crate::batch::table::{Asker, RowAsk, RowId, RowTable, Settled, Taken};
 use crate::call::{CallId, WorkspaceId};
@@ -20,32 +22,6 @@ use crate::ports::clock::{ClockRef, Tick};
 
 /// Age at which a row goes before every workspace's turn.
 const AGING: Duration = Duration::from_secs(2);
-
-/// Rows that may wait in all queues together.
-#[derive(Debug)]
-pub(crate) struct RowBudget {
-    waiting: AtomicUsize,
-    limit: usize,
-}
-
-impl RowBudget {
-    pub(crate) const fn new(limit: usize) -> Self {
-        Self { waiting: AtomicUsize::new(0), limit }
-    }
-
-    pub(crate) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
-    }
-
-    fn take(&self) -> bool {
-        let more = |waiting: usize| (waiting < self.limit).then_some(waiting + 1);
-        self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
-    }
-
-    fn give(&self, rows: usize) {
-        self.waiting.fetch_sub(rows, Ordering::Relaxed);
-    }
-}
 
 /// How many rows one queue holds and how it is cut.
 #[derive(Debug, Clone, Copy)]
@@ -64,9 +40,11 @@ pub(crate) enum Refused {
     Closed,
 }
 
-/// One batch, just cut.
+/// One batch, just cut; without rows if everybody left before.
 #[derive(Debug)]
 pub(crate) struct Cut<I> {
+    /// What [`RowQueue::release`] takes back.
+    pub(crate) ticket: Ticket,
     pub(crate) rows: Vec<Taken<I>>,
     pub(crate) reason: CutReason,
     pub(crate) tokens: u64,
@@ -89,6 +67,7 @@ pub(crate) enum Start<I> {
 struct Inner<I, V> {
     table: RowTable<I, V>,
     running: usize,
+    air: Air,
     /// A slot was taken and its batch is not cut yet.
     uncut: bool,
     generation: u64,
@@ -122,7 +101,8 @@ impl<I: Clone, V: Clone> RowQueue<I, V> {
         // Where calls do not mix, a batch is one call's rows, and those lie together only in plain order.
         let aging = if limits.cut.mix_calls { AGING } else { Duration::ZERO };
         let table = RowTable::new(aging);
-        let inner = Inner { table, running: 0, uncut: false, generation: 0, closed: false };
+        let inner =
+            Inner { table, running: 0, air: Air::default(), uncut: false, generation: 0, closed: false };
         let (bell, progress) = (AtomicBool::new(false), AtomicU64::new(0));
         Self { inner: Mutex::new(inner), budget, limits, bell, progress, deserted: Notify::new() }
     }
@@ -166,7 +146,7 @@ impl<I: Clone, V: Clone> RowQueue<I, V> {
     fn roll_back(&self, table: &mut RowTable<I, V>, stay: &mut Stay<I, V>, own: &WorkspaceId) -> Refused {
         let seats = std::mem::take(&mut stay.seats);
         self.budget.give(table.leave(&stay.collector, &seats).0.len());
-        let limit = self.limits.max_rows.min(self.budget.limit);
+        let limit = self.limits.max_rows.min(self.budget.limit());
         Refused::Full { limit, own: table.waiting_of(own), oldest: table.oldest() }
     }
 
@@ -189,28 +169,43 @@ impl<I: Clone, V: Clone> RowQueue<I, V> {
         Start::Go(item)
     }
 
-    /// Cuts the batch for which [`Self::start`] took a slot; `None` if everybody left meanwhile.
-    pub(crate) fn cut(&self, now: Tick) -> Option<Cut<I>> {
+    /// Cuts the batch for which [`Self::start`] took a slot.
+    pub(crate) fn cut(&self, now: Tick) -> Cut<I> {
         let mut inner = self.inner.lock();
         inner.uncut = false;
-        let mut filling = Filling::new(self.limits.cut);
+        let mut filling = Filling::new(self.limits.cut).sharing(self.share(&inner, now));
         let mut rows = Vec::with_capacity(inner.table.waiting().min(self.limits.cut.max_items));
         let mut oldest = now;
         while let Some(next) = inner.table.peek(now).filter(|next| filling.offer(next.call, next.tokens)) {
             oldest = oldest.min(next.since);
             rows.extend(inner.table.take_off(now));
         }
+        let (reason, tokens) = filling.close();
+        let ticket = inner.air.depart(tokens, now);
         drop(inner);
         self.budget.give(rows.len());
-        let (reason, tokens) = filling.close();
-        (!rows.is_empty()).then(|| Cut { rows, reason, tokens, waited: now.since(oldest) })
+        Cut { ticket, rows, reason, tokens, waited: now.since(oldest) }
     }
 
-    /// A slot came home, with or without a batch having been cut; true if rows wait for it.
-    pub(crate) fn release(&self, was_cut: bool) -> bool {
+    /// Where calls do not mix, slots are not few and batches not divisible.
+    fn share(&self, inner: &Inner<I, V>, now: Tick) -> Option<u64> {
+        let slots = self.limits.in_flight_batches;
+        self.limits.cut.mix_calls.then(|| inner.air.share(inner.table.tokens(), slots, now))?
+    }
+
+    /// The upstream answered a request of so many tokens in this time, at the first attempt.
+    pub(crate) fn learn(&self, tokens: u64, took: Duration) {
+        self.inner.lock().air.learn(tokens, took);
+    }
+
+    /// A slot came home, with the ticket of its batch if one was cut; true if rows wait for it.
+    pub(crate) fn release(&self, ticket: Option<Ticket>) -> bool {
         let mut inner = self.inner.lock();
         inner.running -= 1;
-        inner.uncut &= was_cut;
+        match ticket {
+            Some(ticket) => inner.air.arrive(ticket),
+            None => inner.uncut = false,
+        }
         inner.table.waiting() > 0
     }
 

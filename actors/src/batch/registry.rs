@@ -11,9 +11,10 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::batch::actor::{BatcherActor, BatcherChild, Doorbell, Leave};
+use crate::batch::budget::RowBudget;
 use crate::batch::count::Counting;
 use crate::batch::metrics::BatchMetrics;
-use crate::batch::queue::{Refused, RowBudget, RowQueue, Stay};
+use crate::batch::queue::{Refused, RowQueue, Stay};
 use crate::batch::table::{Asker, RowAsk};
 use crate::batch::{BatchLimits, BatcherReading, Landed, RowItem};
 use crate::cache::actor::CacheShared;

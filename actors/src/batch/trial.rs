@@ -10,8 +10,9 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 
 use crate::batch::assemble::{check, scatter, split_invoice};
+use crate::batch::budget::RowBudget;
 use crate::batch::cut::CutLimits;
-use crate::batch::queue::{QueueLimits, RowBudget, RowQueue, Start};
+use crate::batch::queue::{QueueLimits, RowQueue, Start};
 use crate::batch::row::{Collector, Seq};
 use crate::batch::table::{Asker, RowAsk, Settled};
 use crate::call::{CallId, WorkspaceId};
@@ -71,7 +72,7 @@ impl Trial {
 
     fn fly(&self) {
         assert!(matches!(self.queue.start(1, Tick::default()), Start::Go(_)), "rows wait and a slot is free");
-        let cut = self.queue.cut(Tick::default()).expect("rows wait");
+        let cut = self.queue.cut(Tick::default());
         check(cut.rows.len(), &self.answer).expect("a good answer");
         let payers = self.queue.payers(cut.rows.iter().map(|row| row.id));
         let weights: Vec<_> = payers.into_iter().map(|payer| (payer, 8)).collect();
@@ -80,7 +81,7 @@ impl Trial {
         let ends = scatter(rows, self.answer.vectors.clone());
         let ends = ends.into_iter().map(|((row, part), vector)| (row.id, Settled::Answer(vector, part)));
         self.queue.settle(ends);
-        self.queue.release(true);
+        self.queue.release(Some(cut.ticket));
     }
 }
 

@@ -6,14 +6,17 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{TestError, TestRunner};
 
 use crate::batch::assemble::{by_index, scatter, split_invoice};
 use crate::batch::bisect::{Bisect, Said, Verdict};
+use crate::batch::budget::RowBudget;
 use crate::batch::cut::CutLimits;
-use crate::batch::queue::{QueueLimits, RowBudget, RowQueue, Start, Stay};
+use crate::batch::pace::Ticket;
+use crate::batch::queue::{QueueLimits, RowQueue, Start, Stay};
 use crate::batch::row::{Collector, Delivered, How, RowAddress, Seq};
 use crate::batch::table::{Asker, RowAsk, Settled, Taken};
 use crate::call::{CallId, WorkspaceId};
@@ -60,6 +63,7 @@ struct Caller {
 }
 
 struct Flying {
+    ticket: Ticket,
     rows: Vec<Taken<Text>>,
     plan: Bisect<CallId>,
 }
@@ -151,14 +155,17 @@ impl World {
         if !matches!(self.queue.start(1, Tick(0)), Start::Go(_)) {
             return Ok(());
         }
-        let cut = self.queue.cut(Tick(0)).ok_or("a slot was given and nothing waited")?;
+        let cut = self.queue.cut(Tick(0));
+        if cut.rows.is_empty() {
+            return Err("a slot was given and nothing waited".into());
+        }
         let unwanted =
             self.queue.payers(cut.rows.iter().map(|row| row.id)).into_iter().filter(Option::is_none);
         if unwanted.count() > 0 {
             return Err("a row nobody waits for travels".into());
         }
         let plan = Bisect::new(cut.rows.iter().map(|row| row.call).collect());
-        self.flying.push(Flying { rows: cut.rows, plan });
+        self.flying.push(Flying { ticket: cut.ticket, rows: cut.rows, plan });
         Ok(())
     }
 
@@ -166,11 +173,11 @@ impl World {
     fn ask(&mut self, seed: &mut u64) -> Result<(), String> {
         let Some(count) = (self.flying.len() as u64).checked_sub(1) else { return Ok(()) };
         let which = draw(seed, count + 1) as usize;
-        let Flying { rows, plan } = &mut self.flying[which];
+        let Flying { rows, plan, .. } = &mut self.flying[which];
         let failed_too = !plan.hopeless();
         let Some(asked) = plan.next(|row| self.queue.is_wanted(rows[row].id, failed_too)) else {
-            self.flying.swap_remove(which);
-            self.queue.release(true);
+            let landed = self.flying.swap_remove(which);
+            self.queue.release(Some(landed.ticket));
             return Ok(());
         };
         let sent: Vec<_> = asked.iter().map(|&row| rows[row].clone()).collect();
@@ -189,6 +196,8 @@ impl World {
     }
 
     fn land(&mut self, sent: Vec<Taken<Text>>, seed: &mut u64) -> Result<(), String> {
+        let tokens = sent.iter().map(|row| u64::from(row.tokens)).sum();
+        self.queue.learn(tokens, Duration::from_millis(draw(seed, 20) + tokens));
         let mut answer: Vec<_> = sent.iter().map(|row| row.item.vector()).enumerate().collect();
         for at in (1..answer.len()).rev() {
             answer.swap(at, draw(seed, at as u64 + 1) as usize);
@@ -226,7 +235,7 @@ impl World {
         self.injected = true;
         let error = CallError::lane_lost(Stage::Group, "batcher");
         self.queue.settle(flying.rows.into_iter().map(|row| (row.id, Settled::Lost(error.clone()))));
-        self.queue.release(true);
+        self.queue.release(Some(flying.ticket));
     }
 
     fn leave(&mut self, which: usize) {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use crate::batch::budget::RowBudget;
 use crate::batch::cut::{CutLimits, CutReason};
-use crate::batch::queue::{Cut, QueueLimits, Refused, RowBudget, RowQueue, Start, Stay};
+use crate::batch::queue::{Cut, QueueLimits, Refused, RowQueue, Start, Stay};
 use crate::batch::row::{Collector, How, Seq};
 use crate::batch::table::{Asker, RowAsk, Settled};
 use crate::call::{CallId, WorkspaceId};
@@ -48,7 +49,9 @@ fn enter(queue: &Queue, workspace: &str, items: &[u32]) -> Caller {
 
 fn cut(queue: &Queue) -> Cut<u32> {
     assert!(matches!(queue.start(1, Tick(0)), Start::Go(_)), "a batch may start");
-    queue.cut(Tick(0)).expect("rows wait")
+    let cut = queue.cut(Tick(0));
+    assert!(!cut.rows.is_empty(), "rows wait");
+    cut
 }
 
 fn items(cut: &Cut<u32>) -> Vec<u32> {
@@ -58,7 +61,7 @@ fn items(cut: &Cut<u32>) -> Vec<u32> {
 /// Answers every row of a batch with ten times its item.
 fn answer(queue: &Queue, cut: Cut<u32>) {
     queue.settle(cut.rows.into_iter().map(|row| (row.id, Settled::Answer(row.item * 10, 1))));
-    queue.release(true);
+    queue.release(Some(cut.ticket));
 }
 
 fn collected(caller: &Caller) -> Option<Result<Vec<(u32, How)>, CallError>> {
@@ -205,9 +208,10 @@ fn without_batching_each_request_travels_alone_in_order_of_arrival() {
     let _one = enter(&queue, "a", &[1, 2]);
     let _two = enter(&queue, "b", &[3]);
     let _three = enter(&queue, "a", &[4, 5]);
-    assert_eq!(items(&cut(&queue)), [1, 2]);
+    let first = cut(&queue);
+    assert_eq!(items(&first), [1, 2]);
     assert_eq!(items(&cut(&queue)), [3]);
-    queue.release(true);
+    queue.release(Some(first.ticket));
     assert_eq!(items(&cut(&queue)), [4, 5]);
 }
 
@@ -217,14 +221,25 @@ fn one_slot_at_a_time_waits_for_its_cut_and_no_more_batches_fly_than_allowed() {
     let _rows = enter(&queue, "a", &[1, 2, 3]);
     assert_eq!(queue.start(1, Tick(0)), Start::Go(1));
     assert_eq!(queue.start(1, Tick(0)), Start::No, "the first is not cut yet");
-    queue.cut(Tick(0)).expect("rows wait");
+    let first = queue.cut(Tick(0));
     assert_eq!(queue.start(1, Tick(0)), Start::Go(2));
-    queue.cut(Tick(0)).expect("rows wait");
+    queue.cut(Tick(0));
     assert_eq!(queue.start(1, Tick(0)), Start::No, "two are in the air");
     assert!(!queue.has_work(Tick(0)));
-    assert!(queue.release(true), "a row waits for the slot");
+    assert!(queue.release(Some(first.ticket)), "a row waits for the slot");
     assert_eq!(queue.start(0, Tick(0)), Start::No, "an old generation starts nothing");
     assert_eq!(queue.start(1, Tick(0)), Start::Go(3));
+}
+
+#[test]
+fn what_waits_is_divided_between_the_slots_where_rows_and_not_requests_take_the_time() {
+    let queue = queue(1_000, small(1_000));
+    let all: Vec<u32> = (0..100).collect();
+    let _rows = enter(&queue, "a", &all);
+    [1, 50, 20].into_iter().for_each(|rows| queue.learn(rows, Duration::from_millis(10 + rows)));
+    let (one, other) = (cut(&queue), cut(&queue));
+    assert_eq!((items(&one), one.reason), ((0..50).collect(), CutReason::Share));
+    assert_eq!((items(&other), other.reason), ((50..100).collect(), CutReason::SlotFree));
 }
 
 #[test]
@@ -233,11 +248,12 @@ fn a_slot_that_comes_home_without_a_cut_lets_the_next_one_start() {
     let rows = enter(&queue, "a", &[1]);
     assert_eq!(queue.start(1, Tick(0)), Start::Go(1));
     drop(rows);
-    assert!(queue.cut(Tick(0)).is_none(), "everybody left");
-    assert!(!queue.release(false));
+    let empty = queue.cut(Tick(0));
+    assert!(empty.rows.is_empty(), "everybody left");
+    assert!(!queue.release(Some(empty.ticket)));
     let _again = enter(&queue, "a", &[2]);
     assert_eq!(queue.start(1, Tick(0)), Start::Go(2));
-    assert!(queue.release(false), "the task died before it cut");
+    assert!(queue.release(None), "the task died before it cut");
     assert_eq!(queue.start(1, Tick(0)), Start::Go(2));
 }
 
