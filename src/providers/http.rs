@@ -35,6 +35,8 @@ use lines::{Lines, Unanswered};
 pub(super) use patience::Patience;
 use patience::{Watch, timed_out};
 
+use super::secrets::Secrets;
+
 /// A request on its way. Boxed: it is handed on more often than it is read.
 pub(super) type Outgoing = Box<Request<Full<Bytes>>>;
 
@@ -57,6 +59,8 @@ pub(super) struct HttpSettings {
     pub(super) keep_alive: Duration,
     /// `http://[user:password@]host:port` of a proxy that opens tunnels.
     pub(super) proxy: Option<Uri>,
+    /// What is masked in every body.
+    pub(super) secrets: Arc<Secrets>,
 }
 
 /// Sends the requests of one provider.
@@ -78,6 +82,7 @@ struct Shared {
     max_answer_bytes: usize,
     keep_alive: Duration,
     proxy: Option<Proxy>,
+    secrets: Arc<Secrets>,
     tls: ClientConfig,
     clock: ClockRef,
 }
@@ -107,6 +112,7 @@ impl Outbound {
             patience: settings.patience,
             max_answer_bytes: settings.max_answer_bytes,
             keep_alive: settings.keep_alive,
+            secrets: settings.secrets,
             proxy: settings.proxy.map(Proxy::from_uri).transpose()?,
             tls: connect::tls().map_err(|fault| format!("cannot set up TLS: {fault}"))?,
             clock,
@@ -135,7 +141,9 @@ impl Outbound {
             }
         };
         let (head, incoming) = answer.into_parts();
-        let body = Body::new(incoming, taken, watch, self.shared.max_answer_bytes);
+        let is_error = head.status.is_client_error() || head.status.is_server_error();
+        let veil = self.shared.secrets.veil(is_error);
+        let body = Body::new(incoming, taken, watch, veil).bounded(self.shared.max_answer_bytes);
         Ok(Reply { status: head.status, fields: head.headers, body })
     }
 

@@ -6,9 +6,7 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use hyper::header::HeaderValue;
-use memchr::memmem;
 use tidegate_actors::ports::clock::Tick;
 use tidegate_actors::ports::provider::{Fault, FaultKind};
 
@@ -28,8 +26,6 @@ pub(super) struct Keys {
 
 struct Key {
     value: HeaderValue,
-    /// The key itself, without what stands before it in the header.
-    secret: Vec<u8>,
     rests_until: AtomicU64,
 }
 
@@ -47,7 +43,7 @@ impl Keys {
         for (at, secret) in secrets.into_iter().enumerate() {
             let mut value = HeaderValue::try_from(format!("{prefix}{secret}")).map_err(|_| at + 1)?;
             value.set_sensitive(true);
-            keys.push(Key { value, secret: secret.as_bytes().to_vec(), rests_until: AtomicU64::new(0) });
+            keys.push(Key { value, rests_until: AtomicU64::new(0) });
         }
         Ok(Self { keys, turn: AtomicUsize::new(0) })
     }
@@ -66,15 +62,6 @@ impl Keys {
         Some((Chosen(chosen), &self.keys[chosen].value))
     }
 
-    /// `body` without our keys: some upstreams quote the one they refuse.
-    pub(super) fn masked(&self, body: Bytes) -> Bytes {
-        let secrets = self.keys.iter().map(|key| &key.secret).filter(|secret| !secret.is_empty());
-        secrets.fold(body, |body, secret| match memmem::find(&body, secret) {
-            None => body,
-            Some(_) => without(&body, secret),
-        })
-    }
-
     /// Benches the key if `fault` is about it.
     pub(super) fn learn(&self, chosen: Chosen, fault: &Fault, now: Tick) {
         let rest = match fault.kind {
@@ -84,18 +71,6 @@ impl Keys {
         };
         self.keys[chosen.0].rests_until.store(now.plus(rest).0, Ordering::Relaxed);
     }
-}
-
-fn without(body: &[u8], secret: &[u8]) -> Bytes {
-    let mut out = Vec::with_capacity(body.len());
-    let mut done = 0;
-    for at in memmem::find_iter(body, secret) {
-        out.extend_from_slice(&body[done..at]);
-        out.extend_from_slice(b"***");
-        done = at + secret.len();
-    }
-    out.extend_from_slice(&body[done..]);
-    out.into()
 }
 
 #[cfg(test)]
@@ -162,13 +137,5 @@ mod tests {
     #[test]
     fn a_key_that_cannot_be_a_header_is_named_by_position() {
         assert_eq!(Keys::new("", ["a", "b\n"]).err(), Some(2));
-    }
-
-    #[test]
-    fn keys_an_upstream_quotes_are_masked() {
-        let keys = Keys::new("Bearer ", ["secret", "other"]).expect("plain text");
-        let masked = keys.masked(Bytes::from_static(b"no secret, no secret, no other"));
-        assert_eq!(masked, "no ***, no ***, no ***");
-        assert_eq!(keys.masked(Bytes::from_static(b"nothing")), "nothing");
     }
 }

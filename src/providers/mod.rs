@@ -12,6 +12,7 @@ mod openai;
 mod quirks;
 mod remote;
 mod reply;
+mod secrets;
 mod sse_stream;
 mod verdict;
 

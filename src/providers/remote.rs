@@ -3,6 +3,7 @@
 //! Owns what every request to one provider carries. It knows no body; the client's own credentials
 //! never reach it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,6 +20,7 @@ use tidegate_actors::ports::provider::Fault;
 
 use super::http::{HttpSettings, Outbound, Outgoing, Patience, Reply, common_fields};
 use super::keys::Keys;
+use super::secrets::Secrets;
 use super::verdict;
 use crate::config::{self, Address, Auth, Timeouts};
 
@@ -29,7 +31,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(45);
 /// Where the name of the model goes in a base URL.
 const MODEL: &str = "{model}";
 /// What a path segment or a query value may hold as it is.
-const PLAIN: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
+pub(super) const PLAIN: AsciiSet =
+    NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
 
 /// One provider's API.
 pub(super) struct Remote {
@@ -41,6 +44,7 @@ pub(super) struct Remote {
     fields: HeaderMap,
     auth: Option<HeaderName>,
     keys: Keys,
+    secrets: Arc<Secrets>,
     clock: ClockRef,
     /// Bytes of one line of a stream.
     pub(super) max_line_bytes: usize,
@@ -52,12 +56,14 @@ impl Remote {
     pub(super) fn new(config: &config::Provider, clock: ClockRef) -> Result<Self, String> {
         let root = config.api_root();
         let address = &config.address;
+        let secrets = Arc::new(Secrets::of(config));
         let proxy = address.proxy.as_ref().map(|proxy| proxy.reveal().parse::<Uri>());
         let settings = HttpSettings {
             base: base_of(&root)?,
             patience: patience(&config.timeouts),
             max_answer_bytes: config.bounds.max_answer_bytes,
             keep_alive: KEEP_ALIVE,
+            secrets: Arc::clone(&secrets),
             proxy: proxy.transpose().map_err(|fault| format!("proxy is not a URL: {fault}"))?,
         };
         let prefix = if config.auth() == Auth::Bearer { "Bearer " } else { "" };
@@ -72,6 +78,7 @@ impl Remote {
                 .map_err(|at| format!("key number {at} cannot stand in a header"))?,
             max_line_bytes: config.bounds.max_line_bytes,
             root,
+            secrets,
             clock,
         })
     }
@@ -115,20 +122,25 @@ impl Remote {
         if let (Some(name), Some((_, key))) = (&self.auth, chosen) {
             request.headers_mut().insert(name.clone(), key.clone());
         }
-        let reply = self.http.send(request).await?;
+        let mut reply = self.http.send(request).await?;
         if reply.status.is_success() {
             return Ok(reply);
         }
+        self.hide_in(&mut reply.fields);
         if passes(reply.status) {
             let fault = verdict::fault_of(reply.status, &reply.fields, Bytes::new(), self.clock.unix_us());
             self.learn(chosen, &fault);
             return Ok(reply);
         }
         let (body, _) = reply.body.up_to(ERROR_BYTES).await?;
-        let body = self.keys.masked(body);
         let fault = verdict::fault_of(reply.status, &reply.fields, body, self.clock.unix_us());
         self.learn(chosen, &fault);
         Err(fault)
+    }
+
+    /// Takes our secrets out of fields.
+    pub(super) fn hide_in(&self, fields: &mut HeaderMap) {
+        self.secrets.hide_in(fields);
     }
 
     fn learn(&self, chosen: Option<(super::keys::Chosen, &HeaderValue)>, fault: &Fault) {

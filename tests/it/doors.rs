@@ -62,6 +62,10 @@ fn completion(content: &str) -> String {
     )
 }
 
+/// A stream's first words.
+const CHUNK: &str = "data: {\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"up-m\",\
+     \"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"Hm.\"},\"finish_reason\":null}]}\n\n";
+
 fn streamed(content: &str) -> Script {
     let chunk = |delta: &str, finish: &str| {
         format!(

@@ -1,6 +1,6 @@
 //! The body of an answer: pieces as they arrive, under the limits of its exchange.
 //!
-//! Owns size and time limits while reading; it does not look into the bytes.
+//! Owns size and time limits while reading; of the bytes it only knows that secrets are masked in them.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -13,6 +13,7 @@ use tidegate_actors::ports::provider::{Fault, FaultKind};
 use super::innermost;
 use super::lines::Taken;
 use super::patience::Watch;
+use crate::providers::secrets::Veil;
 
 /// Reads one body. Dropping it stops the exchange.
 pub(crate) struct Body {
@@ -20,13 +21,21 @@ pub(crate) struct Body {
     /// The connection it comes on, if nobody else drives that; given back behind the last piece.
     taken: Option<Taken>,
     watch: Watch,
+    veil: Veil,
     max_bytes: usize,
     read: usize,
+    ended: bool,
 }
 
 impl Body {
-    pub(super) fn new(incoming: Incoming, taken: Option<Taken>, watch: Watch, max_bytes: usize) -> Self {
-        Self { incoming, taken, watch, max_bytes, read: 0 }
+    /// A body of any size.
+    pub(super) fn new(incoming: Incoming, taken: Option<Taken>, watch: Watch, veil: Veil) -> Self {
+        Self { incoming, taken, watch, veil, max_bytes: usize::MAX, read: 0, ended: false }
+    }
+
+    /// Of at most so many bytes.
+    pub(super) fn bounded(self, max_bytes: usize) -> Self {
+        Self { max_bytes, ..self }
     }
 
     /// The next piece, as soon as it is there; `None` after the last.
@@ -35,7 +44,7 @@ impl Body {
     /// [`FaultKind::Cut`] when the connection ends before the body does, a timeout, or a body
     /// beyond the limit. Nothing follows a fault.
     pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Fault>>> {
-        loop {
+        while !self.ended {
             let incoming = &mut self.incoming;
             let frame = match &mut self.taken {
                 Some(taken) => taken.line.drive(cx, |cx| Pin::new(&mut *incoming).poll_frame(cx)),
@@ -47,18 +56,24 @@ impl Body {
                     if let Some(taken) = self.taken.take() {
                         taken.give_back(self.watch.last_heard());
                     }
-                    return Poll::Ready(None);
+                    self.ended = true;
+                    let rest = self.veil.rest();
+                    return Poll::Ready((!rest.is_empty()).then_some(Ok(rest)));
                 }
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(self.cut(&error)))),
                 Poll::Ready(Some(Ok(frame))) => {
                     if let Ok(piece) = frame.into_data()
                         && !piece.is_empty()
                     {
-                        return Poll::Ready(Some(self.count(piece)));
+                        let seen = self.count(piece).map(|piece| self.veil.pass(piece));
+                        if !seen.as_ref().is_ok_and(Bytes::is_empty) {
+                            return Poll::Ready(Some(seen));
+                        }
                     }
                 }
             }
         }
+        Poll::Ready(None)
     }
 
     /// The whole body.
@@ -76,7 +91,7 @@ impl Body {
 
     /// Without the limit on its size: for a body that is handed on piece by piece and never held.
     pub(crate) fn unlimited(self) -> Self {
-        Self { max_bytes: usize::MAX, ..self }
+        self.bounded(usize::MAX)
     }
 
     /// At most `limit` bytes, and whether there was more.

@@ -252,6 +252,46 @@ async fn a_redirect_upstream_is_a_502_that_says_where_it_leads_and_is_asked_for_
     }
 }
 
+/// Some upstreams quote the key they refuse, after their 200 or in the middle of a stream. It is ours, not the client's.
+#[tokio::test]
+async fn the_upstreams_key_reaches_no_client_whatever_the_upstream_says_and_how() {
+    const QUOTE: &str =
+        r#"{"error":{"message":"no such key: upstream-key","type":"server_error","code":"upstream-key"}}"#;
+    let upstream = Upstream::answering(|seen| {
+        let split = QUOTE.find("key\"").expect("it is there");
+        let said = |script: Script| script.send(&QUOTE[..split]).send(&QUOTE[split..]);
+        match (seen.path.as_str(), seen.text().contains("\"stream\":true")) {
+            ("/v1/images/418", _) => said(Script::json(418, "")),
+            (_, false) => said(Script::json(200, "")),
+            ("/v1/responses", true) => said(Script::events().send("data: ")).send("\n\n"),
+            (_, true) => said(Script::events().send(CHUNK).send("data: ")).send("\n\n"),
+        }
+        .field("openai-version", "upstream-key")
+    })
+    .await;
+    let gateway = Gateway::before(&upstream, "");
+    let passed = |stream: bool| json!({ "model": "m", "input": "x", "stream": stream }).to_string();
+    let asked = [
+        (CHAT, ask("x"), 502),
+        (CHAT, ask_stream("x"), 200),
+        (EMBED, passed(false), 502),
+        ("/v1/images/418", passed(false), 418),
+        ("/v1/responses", passed(false), 200),
+        ("/v1/responses", passed(true), 200),
+    ];
+    for (path, body, status) in asked {
+        let answer = gateway.post(path, body.clone()).await;
+        assert_eq!(answer.status, status, "{path} {body}: {answer:?}");
+        let said = format!("{:?} {}", answer.fields, answer.text());
+        assert!(!said.contains("upstream-key"), "{path} {body}: {said}");
+        let masked = said.contains("no such key: ***");
+        assert!(masked || status == 502, "{path} {body}: the words are told, the key is not: {said}");
+        let call = answer.field("x-request-id").expect("an id").to_owned();
+        let explained = gateway.get(&format!("/api/v1/calls/{call}/explain")).await;
+        assert!(!explained.text().contains("upstream-key"), "{}", explained.text());
+    }
+}
+
 #[tokio::test]
 async fn a_full_lane_says_how_full_and_when_to_come_back() {
     let gate = Gate::closed();

@@ -17,6 +17,10 @@ enum Upstreams {
     CutAfterOne,
     /// Says more than its provider takes.
     TooMuch,
+    /// Answers 200, with an error for a body.
+    ErrorForAnswer,
+    /// Says one event, then an error.
+    ErrorAfterOne,
     Says(u16),
 }
 
@@ -77,6 +81,10 @@ impl Stand {
                     events.iter().fold(Script::events(), |script, event| script.send(*event))
                 }
                 Upstreams::Well | Upstreams::TooMuch => Script::json(200, body),
+                Upstreams::ErrorForAnswer => Script::json(200, ERROR),
+                Upstreams::ErrorAfterOne => {
+                    Script::events().send(events[0]).send(format!("event: error\ndata: {ERROR}\n\n"))
+                }
                 Upstreams::WaitsAfterOne(gate) => {
                     Script::events().send(events[0]).wait(gate).send(events[1..].concat())
                 }
@@ -97,7 +105,7 @@ impl Stand {
         let failure = ScriptedFailure { times: 1_000, ..ScriptedFailure::default() };
         match behaves {
             // What it says is its own: nothing of it comes from outside.
-            Upstreams::Well | Upstreams::TooMuch => {}
+            Upstreams::Well | Upstreams::TooMuch | Upstreams::ErrorForAnswer | Upstreams::ErrorAfterOne => {}
             Upstreams::WaitsAfterOne(_) => config.mock.tokens_per_s = Some(1.0),
             Upstreams::CutAfterOne => {
                 config.mock.error_script = vec![ScriptedFailure { cut_after_events: Some(1), ..failure }];
@@ -230,6 +238,32 @@ async fn our_key_is_never_in_a_fault() {
         let fault = fault(&stand.provider, stand.ask(Form::Whole)).await;
         assert!(!format!("{fault:?}").contains("our-key"), "{kind:?}: {fault:?}");
         assert!(!String::from_utf8_lossy(&fault.body.expect("JSON")).contains("our-key"), "{kind:?}");
+    }
+}
+
+/// An upstream that noticed too late that it does not like our key has sent its 200 already.
+#[tokio::test]
+async fn our_key_is_not_in_a_fault_that_came_after_a_good_status_either() {
+    for kind in KINDS {
+        let stand = Stand::of(*kind, Upstreams::ErrorForAnswer).await;
+        if stand.upstream.is_none() {
+            continue;
+        }
+        let mut faults = Vec::new();
+        let vectors = embed(r#"{"model":"m"}"#, &["\"a\""]);
+        for order in [stand.ask(Form::Whole), stand.ask(Form::Stream), vectors] {
+            faults.push(fault(&stand.provider, order).await);
+        }
+        let stand = Stand::of(*kind, Upstreams::ErrorAfterOne).await;
+        let (told, end) = told(events(&stand.provider, stand.ask(Form::Stream)).await).await;
+        assert_eq!(told.len(), 1, "{kind:?}: the error is no event of the answer");
+        faults.push(end.expect_err("an error"));
+        for fault in faults {
+            let spoken = fault.what.contains("said so") || fault.what.contains(kind.word());
+            assert!(spoken, "{kind:?}: {fault}");
+            let body = String::from_utf8_lossy(&fault.body.clone().unwrap_or_default()).into_owned();
+            assert!(!format!("{fault:?} {body}").contains("our-key"), "{kind:?}: {fault:?} {body}");
+        }
     }
 }
 
