@@ -132,7 +132,6 @@ fn run(example: &Example, source: &str) -> Result<Value, Vec<Fault>> {
                         model: &ask.model,
                         system_prompt: ask.system_prompt.as_deref(),
                         input: &ask.input,
-                        structured: ask.structured,
                         recalled: ask.mock_recalled(),
                     };
                     run.resolve(ask.id, Ok(answer(call).into()));

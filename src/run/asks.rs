@@ -141,7 +141,6 @@ fn same(one: &Ask, other: &Ask) -> bool {
         system_prompt,
         tools,
         input,
-        structured,
         recalled,
         stream,
         flow,
@@ -149,14 +148,7 @@ fn same(one: &Ask, other: &Ask) -> bool {
     } = one;
     let who =
         (profile, agent, provider, model) == (&other.profile, &other.agent, &other.provider, &other.model);
-    let what = (system_prompt, tools, input, structured, recalled, stream)
-        == (
-            &other.system_prompt,
-            &other.tools,
-            &other.input,
-            &other.structured,
-            &other.recalled,
-            &other.stream,
-        );
+    let what = (system_prompt, tools, input, recalled, stream)
+        == (&other.system_prompt, &other.tools, &other.input, &other.recalled, &other.stream);
     who && what && (flow, span) == (&other.flow, &other.span)
 }

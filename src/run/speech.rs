@@ -76,7 +76,6 @@ fn mock_body(ask: &Ask) -> String {
         ("model", Value::Text(ask.model.clone())),
         ("provider", Value::Text(ask.provider.clone())),
         ("short_term", recalled.unwrap_or_default()),
-        ("structured", Value::Bool(ask.structured)),
         ("system_prompt", ask.system_prompt.clone().map(Value::Text).unwrap_or_default()),
         ("tools", Value::list(tools.into_iter().map(Value::from).collect())),
         ("user_input", Value::Text(ask.input.clone())),
@@ -94,7 +93,6 @@ pub(super) fn mocked(body: &Bytes, model: &str) -> Option<String> {
         model,
         system_prompt: words.get("system_prompt").and_then(Value::as_text).map(AsRef::as_ref),
         input: words.get("user_input").and_then(Value::as_text)?,
-        structured: words.get("structured").and_then(Value::as_bool)?,
         recalled: recalled.filter(|_| tools == 0),
     }))
 }

@@ -166,7 +166,6 @@ fn mocked(ask: &Ask) -> Arc<str> {
         model: &ask.model,
         system_prompt: ask.system_prompt.as_deref(),
         input: &ask.input,
-        structured: ask.structured,
         recalled: ask.mock_recalled(),
     };
     Arc::from(answer(call))

@@ -90,7 +90,6 @@ impl Ctx<'_> {
             system_prompt: voice.system_prompt.clone(),
             tools: voice.profile.tools.iter().map(|tool| Arc::clone(&tool.text)).collect(),
             input: Arc::clone(&input),
-            structured: form.mode == AskMode::Structured,
             recalled,
             stream: form.stream,
             flow: Arc::clone(&self.flow().1.name),

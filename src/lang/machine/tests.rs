@@ -41,7 +41,6 @@ fn mock_answer(ask: &Ask) -> Arc<str> {
         model: &ask.model,
         system_prompt: ask.system_prompt.as_deref(),
         input: &ask.input,
-        structured: ask.structured,
         recalled: ask.mock_recalled(),
     }))
 }

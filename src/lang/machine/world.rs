@@ -48,8 +48,6 @@ pub struct Ask {
     pub tools: Vec<Arc<str>>,
     /// The text, or the canonical JSON of a structured input.
     pub input: Arc<str>,
-    /// Whether `input` is the JSON of a structured input.
-    pub structured: bool,
     /// What the call recalls; none for one-shot calls, which have no memory and are never cached.
     pub recalled: Option<Vec<Item>>,
     /// Whether the answer is wanted token by token.
