@@ -34,6 +34,9 @@ pub fn lex(source: &str) -> Lexed<'_> {
     while lexer.pos < source.len() {
         lexer.line_of_source();
     }
+    // What is missing at the end is missing on the last line, not on one that does not exist.
+    lexer.line = u32::try_from(source.lines().count()).unwrap_or(u32::MAX).max(1);
+    lexer.column = 1;
     for _ in 0..lexer.widths.len() {
         lexer.mark(TokenKind::Dedent);
     }
@@ -107,6 +110,12 @@ impl<'s> Lexer<'s> {
         self.push(kind, begin);
     }
 
+    /// A change of depth stands at the margin of its line.
+    fn mark_margin(&mut self, kind: TokenKind<'s>) {
+        let span = Span::new(self.line, 1, 0);
+        self.out.tokens.push(Token { kind, span, start: self.pos, end: self.pos });
+    }
+
     fn fault(&mut self, fault: Fault) {
         self.out.faults.push(fault);
     }
@@ -141,7 +150,7 @@ impl<'s> Lexer<'s> {
         let current = self.widths.last().copied().unwrap_or(0);
         if width > current {
             self.widths.push(width);
-            self.mark(TokenKind::Indent);
+            self.mark_margin(TokenKind::Indent);
             return;
         }
         while let Some(&top) = self.widths.last()
@@ -149,22 +158,22 @@ impl<'s> Lexer<'s> {
         {
             let below = self.widths.len().checked_sub(2).map_or(0, |at| self.widths[at]);
             if width > below {
-                self.inconsistent(width);
+                self.inconsistent(width, below);
                 return;
             }
             self.widths.pop();
-            self.mark(TokenKind::Dedent);
+            self.mark_margin(TokenKind::Dedent);
         }
     }
 
     /// A width between two known ones: taken for the inner level, so that one slip is one fault.
-    fn inconsistent(&mut self, width: usize) {
+    fn inconsistent(&mut self, width: usize, below: usize) {
         if let Some(top) = self.widths.last_mut() {
             *top = width;
         }
-        let span = Span::new(self.line, self.column, 1);
+        let span = Span::new(self.line, 1, u32::try_from(width).unwrap_or(u32::MAX));
         let guide = Guide {
-            what: "Inconsistent indentation.".into(),
+            what: format!("Inconsistent indentation (got {width} spaces, expected {below})"),
             why: "This line is as deep as no line around it.".into(),
             fix: "Give it the same number of spaces as the other lines of its block.".into(),
             example: "flow \"main\":\n  let x is 1\n  return x".into(),
@@ -312,8 +321,8 @@ impl<'s> Lexer<'s> {
                 break;
             }
             match self.peek() {
-                None => return self.unterminated(begin),
-                Some('\n') if !triple => return self.unterminated(begin),
+                None => return self.unterminated(begin, triple),
+                Some('\n') if !triple => return self.unterminated(begin, triple),
                 Some('\\') => {
                     let so_far = resolved.get_or_insert_with(|| self.source[from..here].to_owned());
                     let mut text = std::mem::take(so_far);
@@ -366,10 +375,11 @@ impl<'s> Lexer<'s> {
         text.push(resolved);
     }
 
-    fn unterminated(&mut self, begin: Begin) {
+    fn unterminated(&mut self, begin: Begin, triple: bool) {
         let span = self.span_from(begin);
+        let kind = if triple { "triple-quoted string" } else { "string" };
         let guide = Guide {
-            what: "Unterminated string literal.".into(),
+            what: format!("Unterminated {kind} literal"),
             why: "A text in quotes must end on its own line; one in triple quotes before the file ends."
                 .into(),
             fix: "Close it with the quote it began with.".into(),

@@ -56,13 +56,40 @@ impl TokenKind<'_> {
             Self::Word(_) | Self::Quoted(_) => "IDENT",
             Self::Text(_) => "STRING",
             Self::Number(_) => "NUMBER",
-            Self::Sign(sign) => sign,
+            Self::Sign(sign) => sign_label(sign),
             Self::Newline => "NEWLINE",
             Self::Indent => "INDENT",
             Self::Dedent => "DEDENT",
             Self::Bad => "BAD",
             Self::End => "EOF",
         })
+    }
+}
+
+/// How messages call a sign.
+fn sign_label(sign: &'static str) -> &'static str {
+    match sign {
+        ":" => "COLON",
+        "." => "DOT",
+        "," => "COMMA",
+        "+" => "PLUS",
+        "-" => "MINUS",
+        "*" => "STAR",
+        "**" => "POWER",
+        "/" => "SLASH",
+        "%" => "PERCENT",
+        "=" => "EQUALS",
+        "(" => "LPAREN",
+        ")" => "RPAREN",
+        "[" => "LBRACKET",
+        "]" => "RBRACKET",
+        "{" => "LBRACE",
+        "}" => "RBRACE",
+        "<" => "LT",
+        ">" => "GT",
+        "|" => "PIPE",
+        "!" => "BANG",
+        other => other,
     }
 }
 
@@ -218,5 +245,6 @@ mod tests {
         assert_eq!(TokenKind::Word("e3").label(), "IDENT");
         assert_eq!(TokenKind::Word("qa").label(), "IDENT");
         assert_eq!(TokenKind::Quoted("page").label(), "IDENT");
+        assert_eq!(TokenKind::Sign("=").label(), "EQUALS");
     }
 }

@@ -163,6 +163,15 @@ pub struct AgentDecl {
     pub span: Span,
 }
 
+/// `team of agents`: metadata, checked for being true.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TeamDecl {
+    /// The agents it names.
+    pub members: Vec<Name>,
+    /// The `team` token.
+    pub span: Span,
+}
+
 /// `tool "multi word name":`
 #[derive(Debug, Clone, PartialEq)]
 pub struct ToolDecl {

@@ -54,6 +54,8 @@ pub struct Program {
     pub profiles: Vec<ProfileDecl>,
     /// `agent` declarations, those of a team included.
     pub agents: Vec<AgentDecl>,
+    /// The `team of agents`.
+    pub team: Option<TeamDecl>,
     /// `tool` declarations.
     pub tools: Vec<ToolDecl>,
     /// `define function` declarations.

@@ -165,22 +165,26 @@ fn pure(flow: &FlowDecl, contracts: &HashMap<&str, Shape<'_>>, faults: &mut Faul
     }
     walk::flow_body(&flow.body, &mut |node| {
         let Node::Stmt(stmt) = node else { return };
-        let effect = matches!(
-            &stmt.kind,
-            StmtKind::AskAi { .. }
-                | StmtKind::RunAgent { .. }
-                | StmtKind::RunAgents { .. }
-                | StmtKind::Set { target: Target::State(_), .. }
-                | StmtKind::Save { .. }
-                | StmtKind::Create { .. }
-                | StmtKind::Update { .. }
-                | StmtKind::Delete { .. }
-                | StmtKind::Clear(_)
-                | StmtKind::Enqueue { .. }
-        );
-        if effect {
-            let text = format!("Pure flow \"{name}\" cannot have effects.");
+        if let Some(effect) = effect(&stmt.kind) {
+            let text = format!("Pure flow \"{name}\" cannot {effect}.");
             faults.push(Fault::load(text, Some(stmt.span)));
         }
     });
+}
+
+/// What a statement does besides computing.
+fn effect(stmt: &StmtKind) -> Option<&'static str> {
+    Some(match stmt {
+        StmtKind::AskAi { .. } | StmtKind::RunAgent { .. } | StmtKind::RunAgents { .. } => {
+            "call ai or agents"
+        }
+        StmtKind::Set { target: Target::State(_), .. } | StmtKind::Notice(_) => "write state",
+        StmtKind::Save { .. }
+        | StmtKind::Create { .. }
+        | StmtKind::Update { .. }
+        | StmtKind::Delete { .. }
+        | StmtKind::Clear(_) => "write records",
+        StmtKind::Enqueue { .. } => "enqueue jobs",
+        _ => return None,
+    })
 }

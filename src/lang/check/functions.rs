@@ -58,7 +58,8 @@ fn refused_statement(stmt: &Stmt) -> Option<&'static str> {
         | StmtKind::Delete { .. }
         | StmtKind::Clear(_)
         | StmtKind::RequireLatest { .. } => "read or write records",
-        StmtKind::Parallel { .. } | StmtKind::Orchestration { .. } => "use parallel blocks",
+        StmtKind::Parallel { .. } => "use parallel blocks",
+        StmtKind::Orchestration { .. } => "use orchestration blocks",
         StmtKind::Set { target: Target::State(_), .. } | StmtKind::Notice(_) => "change state",
         StmtKind::Order { target: Target::State(_), .. } => "change state",
         StmtKind::Enqueue { .. } | StmtKind::Tick(_) => "enqueue jobs",
@@ -71,7 +72,7 @@ fn refused_expression(expr: &Expr) -> Option<&'static str> {
         ExprKind::CallTool { .. } => "call tools",
         ExprKind::CallFlow { .. } => "call flows",
         ExprKind::Latest(_) => "read or write records",
-        ExprKind::State(_) => "access state",
+        ExprKind::State(_) => "read state",
         ExprKind::Name { root, .. } if **root == *"identity" => "access identity",
         ExprKind::Builtin(..) => "call builtins",
         _ => return None,

@@ -52,13 +52,20 @@ fn again(kind: &str, name: &str, says: fn(&str, &str) -> String) -> Guide {
 /// The names of one kind that a program may use.
 pub(super) struct Known<'a> {
     kind: &'static str,
+    /// What stands around a name in messages.
+    quote: char,
     names: HashSet<&'a str>,
 }
 
 impl<'a> Known<'a> {
     /// Names of `kind`, as messages call it.
     pub(super) fn new(kind: &'static str, names: impl Iterator<Item = &'a Name>) -> Self {
-        Self { kind, names: names.map(|name| name.text.as_ref()).collect() }
+        Self { kind, quote: '\'', names: names.map(|name| name.text.as_ref()).collect() }
+    }
+
+    /// The same names, in double quotes where messages say them.
+    pub(super) fn as_written(&self) -> Self {
+        Self { kind: self.kind, quote: '"', names: self.names.clone() }
     }
 
     /// Whether `name` is known.
@@ -76,13 +83,13 @@ impl<'a> Known<'a> {
     }
 
     fn unknown(&self, name: &str, span: Span) -> Fault {
-        let kind = self.kind;
+        let (kind, quote) = (self.kind, self.quote);
         let fix = match self.closest(name) {
             Some(close) => format!("Did you mean '{close}'?"),
             None => format!("Declare the {kind} or correct the name."),
         };
         let guide = Guide {
-            what: format!("Unknown {kind} '{name}'."),
+            what: format!("Unknown {kind} {quote}{name}{quote}."),
             why: format!("No {kind} of this program has that name."),
             fix,
             example: declared(kind, name),

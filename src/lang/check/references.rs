@@ -1,8 +1,11 @@
 //! Names used by statements and declarations must be declared somewhere in the program.
 
+use std::collections::HashSet;
+
 use super::super::ast::{Constraint, FlowBody, StepKind};
 use super::super::ast::{
-    Expr, ExprKind, FieldDecl, FlowDecl, Name, PageItem, PageItemKind, Program, Stmt, StmtKind, TypeKind,
+    Expr, ExprKind, FieldDecl, FlowDecl, Name, PageItem, PageItemKind, Program, Stmt, StmtKind, TeamDecl,
+    TypeKind,
 };
 use super::super::fault::{Fault, Guide};
 use super::super::span::Span;
@@ -40,6 +43,7 @@ pub(super) fn check(program: &Program, faults: &mut Faults) {
 
 struct References<'a, 'f> {
     flows: Known<'a>,
+    called_flows: Known<'a>,
     records: Known<'a>,
     profiles: Known<'a>,
     agents: Known<'a>,
@@ -52,8 +56,10 @@ struct References<'a, 'f> {
 impl<'a, 'f> References<'a, 'f> {
     fn of(program: &'a Program, faults: &'f mut Faults) -> Self {
         let flows = program.flows.iter().map(|it| &it.name);
+        let flows = Known::new("flow", flows.chain(program.llm_calls.iter().map(|it| &it.name)));
         Self {
-            flows: Known::new("flow", flows.chain(program.llm_calls.iter().map(|it| &it.name))),
+            called_flows: flows.as_written(),
+            flows,
             records: Known::new("record", program.records.iter().map(|it| &it.name)),
             profiles: Known::new("AI profile", program.profiles.iter().map(|it| &it.name)),
             agents: Known::new("agent", program.agents.iter().map(|it| &it.name)),
@@ -67,8 +73,13 @@ impl<'a, 'f> References<'a, 'f> {
     fn declarations(&mut self, program: &Program) {
         for profile in &program.profiles {
             self.provider(&profile.provider, profile.span);
+            let mut exposed = HashSet::new();
             for tool in &profile.tools {
-                self.tools.expect(&tool.text, tool.span, self.faults);
+                self.tools.expect(&tool.text, profile.span, self.faults);
+                if !exposed.insert(&tool.text) {
+                    let text = format!("Duplicate tool exposure '{}'", tool.text);
+                    self.faults.push(Fault::load(text, Some(tool.span)));
+                }
             }
         }
         for agent in &program.agents {
@@ -76,18 +87,21 @@ impl<'a, 'f> References<'a, 'f> {
                 self.profiles.expect(&profile.text, agent.span, self.faults);
             }
         }
+        if let Some(team) = &program.team {
+            self.team(team, program);
+        }
         for contract in &program.contracts {
             self.flows.expect(&contract.flow.text, contract.span, self.faults);
-            self.plain_types(&contract.inputs, "input");
-            self.plain_types(&contract.outputs, "output");
+            self.plain_types(&contract.inputs, "input", false);
+            self.plain_types(&contract.outputs, "output", false);
         }
         for function in &program.functions {
-            self.plain_types(&function.inputs, "input");
-            self.plain_types(function.outputs.as_deref().unwrap_or_default(), "output");
+            self.plain_types(&function.inputs, "input", true);
+            self.plain_types(function.outputs.as_deref().unwrap_or_default(), "output", true);
         }
         for tool in &program.tools {
-            self.plain_types(&tool.inputs, "input");
-            self.plain_types(&tool.outputs, "output");
+            self.plain_types(&tool.inputs, "input", false);
+            self.plain_types(&tool.outputs, "output", false);
         }
         for route in &program.routes {
             self.flows.expect(&route.flow.text, route.span, self.faults);
@@ -99,6 +113,22 @@ impl<'a, 'f> References<'a, 'f> {
             self.page_items(&page.items);
         }
         self.patterns(program);
+    }
+
+    /// A team names agents that exist, each once, and all of them.
+    fn team(&mut self, team: &TeamDecl, program: &Program) {
+        let mut named = HashSet::new();
+        for member in &team.members {
+            self.agents.expect(&member.text, member.span, self.faults);
+            if !named.insert(&member.text) {
+                let text = format!("Duplicate agent name '{}' in team of agents.", member.text);
+                self.faults.push(Fault::load(text, Some(member.span)));
+            }
+        }
+        for agent in program.agents.iter().filter(|agent| !named.contains(&agent.name.text)) {
+            let text = format!("Agent '{}' is declared but not listed in the team.", agent.name.text);
+            self.faults.push(Fault::load(text, Some(team.span)));
+        }
     }
 
     fn provider(&mut self, provider: &Name, span: Span) {
@@ -115,11 +145,22 @@ impl<'a, 'f> References<'a, 'f> {
         self.faults.push(Fault::load_guided(guide, Some(span)));
     }
 
-    fn plain_types(&mut self, fields: &[FieldDecl], section: &str) {
+    /// Fields are text, number, boolean or json; lists and maps where `collections` allows them.
+    fn plain_types(&mut self, fields: &[FieldDecl], section: &str, collections: bool) {
         for field in fields {
-            if let TypeKind::Record(word) = &field.ty.kind {
-                let text = format!("Expected {section} field type, not '{word}'.");
-                self.faults.push(Fault::load(text, Some(field.ty.span)));
+            let fits = match field.ty.kind {
+                TypeKind::Record(_) => false,
+                TypeKind::List(_) | TypeKind::Map => collections,
+                _ => true,
+            };
+            if !fits {
+                let guide = Guide {
+                    what: format!("Expected {section} field type, not '{}'.", field.ty.written),
+                    why: "Only some types can be checked when values are handed over.".into(),
+                    fix: "Use text, number or boolean, or json for anything.".into(),
+                    example: format!("{} is json", field.name.text),
+                };
+                self.faults.push(Fault::load_guided(guide, Some(field.ty.span)));
             }
         }
     }
@@ -132,8 +173,7 @@ impl<'a, 'f> References<'a, 'f> {
         if let TypeKind::Record(word) = ty
             && !self.records.has(word)
         {
-            let text = format!("Unknown route type '{word}'.");
-            self.faults.push(Fault::load(text, Some(span)));
+            self.records.expect(word, span, self.faults);
         }
     }
 
@@ -200,7 +240,7 @@ impl<'a, 'f> References<'a, 'f> {
                 }
             }
             StmtKind::Enqueue { job, .. } => {
-                self.jobs.expect(&job.text, stmt.span, self.faults);
+                self.jobs.expect(&job.text, job.span, self.faults);
             }
             _ => {}
         }
@@ -209,7 +249,7 @@ impl<'a, 'f> References<'a, 'f> {
     fn expr(&mut self, expr: &Expr) {
         let (known, name) = match &expr.kind {
             ExprKind::CallFunction { function, .. } => (&self.functions, function),
-            ExprKind::CallFlow { flow, .. } => (&self.flows, flow),
+            ExprKind::CallFlow { flow, .. } => (&self.called_flows, flow),
             ExprKind::CallTool { tool, .. } => (&self.tools, tool),
             ExprKind::Latest(record) => (&self.records, record),
             _ => return,

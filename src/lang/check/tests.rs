@@ -23,7 +23,7 @@ fn names_that_mean_nothing_are_refused_where_they_are_used() {
         ("run agent \"a\" with input: \"x\" as r", "Unknown agent 'a'."),
         ("planner drafts \"x\" as r", "Unknown agent 'planner'."),
         ("let x is call function \"f\":\n    n is 1", "Unknown function 'f'."),
-        ("let x is call flow \"g\":\n    input:\n      n is 1\n    output:\n      n", "Unknown flow 'g'."),
+        ("let x is call flow \"g\":\n    input:\n      n is 1\n    output:\n      n", "Unknown flow \"g\"."),
         ("let x is look up price:\n    code is 1", "Unknown tool 'look up price'."),
         ("enqueue job \"j\"", "Unknown job 'j'."),
     ] {
@@ -32,7 +32,7 @@ fn names_that_mean_nothing_are_refused_where_they_are_used() {
     refused("agent \"a\":\n  ai is \"p\"", 2, "Unknown AI profile 'p'.");
     refused("page \"p\":\n  form is \"R\"", 3, "Unknown record 'R'.");
     refused("page \"p\":\n  row:\n    button \"B\":\n      calls flow \"f\"", 4, "Unknown flow 'f'.");
-    refused("ai \"p\":\n  model is \"m\"\n  tools:\n    expose \"t\"", 5, "Unknown tool 't'.");
+    refused("ai \"p\":\n  model is \"m\"\n  tools:\n    expose \"t\"", 2, "Unknown tool 't'.");
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_flow_call_must_fit_the_contract() {
 #[test]
 fn functions_only_compute() {
     for (body, words) in [
-        ("let x is state.a", "Functions cannot access state"),
+        ("let x is state.a", "Functions cannot read state"),
         ("set state.a is 1", "Functions cannot change state"),
         ("let x is identity.role", "Functions cannot access identity"),
         ("let x is has_role(\"a\")", "Functions cannot call builtins"),

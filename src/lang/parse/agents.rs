@@ -15,32 +15,33 @@ impl Parser<'_, '_> {
         self.cursor.next();
         if self.cursor.at_word("agent") {
             let entry = self.agent_entry()?;
-            let target = self.result_name("run agent")?;
+            let target = self.result_name("to bind agent result")?;
             return Ok(StmtKind::RunAgent { entry, target });
         }
         if !self.cursor.eat_words(&["agents", "in", "parallel"]) {
-            return plain("Expected 'agent' or 'agents in parallel' after run", self.cursor.span());
+            return plain("Expected 'agent' or 'agents' after run", self.cursor.span());
         }
         self.cursor.expect_sign(":", "after parallel")?;
         if !self.cursor.at_block() {
-            return plain("Expected indented agents in run agents", self.cursor.block_span());
+            return plain("Expected indented parallel block", self.cursor.block_span());
         }
         let entries = self.lines("run agents", Self::agent_entry)?;
         let merge = if self.cursor.at_word("merge") { Some(self.agent_merge()?) } else { None };
-        let target = self.result_name("run agents")?;
+        let target = self.result_name("to bind agent results")?;
         Ok(StmtKind::RunAgents { entries, merge, target })
     }
 
     /// `as r`
-    pub(super) fn result_name(&mut self, what: &str) -> Parsed<Name> {
-        self.cursor.expect_word("as", &format!("in {what}"))?;
+    pub(super) fn result_name(&mut self, place: &str) -> Parsed<Name> {
+        self.cursor.expect_word("as", place)?;
         self.cursor.new_name("a name")
     }
 
     /// `agent "a" with input: E`
     fn agent_entry(&mut self) -> Parsed<AgentEntry> {
-        let span = self.cursor.expect_word("agent", "in run agents")?;
+        self.cursor.expect_word("agent", "in run agents")?;
         let agent = self.cursor.reference("agent name")?;
+        let span = agent.span;
         let mode = self.input_mode("agent name")?;
         let input = self.expression()?;
         Ok(AgentEntry { agent, mode, input, span })
@@ -49,11 +50,11 @@ impl Parser<'_, '_> {
     /// `with input:`, `with text input:`, `with structured input from`
     fn input_mode(&mut self, after: &str) -> Parsed<AskMode> {
         self.cursor.expect_word("with", &format!("after {after}"))?;
-        self.input_clause()
+        self.input_clause("in agent statement")
     }
 
     /// What stands behind `with`: `input:`, `text input:`, `structured input from`.
-    pub(super) fn input_clause(&mut self) -> Parsed<AskMode> {
+    pub(super) fn input_clause(&mut self, place: &str) -> Parsed<AskMode> {
         if self.cursor.eat_word("structured") {
             self.cursor.expect_word("input", "after structured")?;
             self.cursor.eat_word("from");
@@ -66,7 +67,7 @@ impl Parser<'_, '_> {
             return plain(format!("AI {mode} input is not supported by this runtime."), self.cursor.span());
         }
         self.cursor.eat_word("text");
-        self.cursor.expect_word("input", "after with")?;
+        self.cursor.expect_word("input", place)?;
         self.cursor.eat_sign(":");
         Ok(AskMode::Text)
     }
@@ -79,7 +80,7 @@ impl Parser<'_, '_> {
 
     pub(super) fn agent_verb_statement(&mut self) -> Parsed<StmtKind> {
         let entry = self.verb_entry()?;
-        let target = self.result_name("agent statement")?;
+        let target = self.result_name("to bind agent result")?;
         Ok(StmtKind::RunAgent { entry, target })
     }
 
@@ -103,11 +104,18 @@ impl Parser<'_, '_> {
         self.cursor.expect_word("parallel", "after in")?;
         self.cursor.expect_sign(":", "after parallel")?;
         if !self.cursor.at_block() {
-            return plain("Expected indented agents in parallel", self.cursor.block_span());
+            return plain("Expected indented parallel block", self.cursor.block_span());
         }
-        let entries = self.lines("agents in parallel", Self::verb_entry)?;
+        // The name a line gives its answer is for the reader: the answers are bound together, behind the merge.
+        let entries = self.lines("agents in parallel", |parser| {
+            let entry = parser.verb_entry()?;
+            if parser.cursor.at_word("as") {
+                parser.result_name("to bind agent result")?;
+            }
+            Ok(entry)
+        })?;
         let merge = if self.cursor.at_word("merge") { Some(self.agent_merge()?) } else { None };
-        let target = self.result_name("agents in parallel")?;
+        let target = self.result_name("to bind agent results")?;
         Ok(StmtKind::RunAgents { entries, merge, target })
     }
 
@@ -173,7 +181,11 @@ impl Settings {
     fn read(&mut self, parser: &mut Parser<'_, '_>) -> Parsed<()> {
         let setting = parser.cursor.any_word("merge field name")?;
         match setting.text.as_ref() {
-            "policy" => self.policy = Some(parser.cursor.is_text("merge policy")?),
+            // Faults of the whole block stand where its policy is named.
+            "policy" => {
+                let policy = parser.cursor.is_text("merge policy")?.text;
+                self.policy = Some(Name::new(policy, setting.span));
+            }
             "require_keys" => self.require_keys = parser.is_text_list("require_keys")?,
             "require_non_empty" => {
                 parser.cursor.expect_word("is", "after require_non_empty")?;
@@ -184,9 +196,10 @@ impl Settings {
             "consensus_key" => self.consensus_key = Some(parser.cursor.is_text("consensus_key")?),
             "min_consensus" => {
                 parser.cursor.expect_word("is", "after min_consensus")?;
-                let (least, span) = parser.cursor.whole_number("min_consensus")?;
+                let (least, _) = parser.cursor.whole_number("min_consensus")?;
                 if least == 0 {
-                    return plain("Merge field 'min_consensus' must be a positive integer.", span);
+                    let text = "Merge field 'min_consensus' must be a positive integer.";
+                    return plain(text, setting.span);
                 }
                 self.min_consensus = Some(least);
             }
@@ -205,13 +218,13 @@ impl Settings {
             min_consensus,
             consensus_key,
         } = self;
-        let Some(policy) = policy else { return plain("Merge field 'policy' is required.", span) };
-        let policy = match policy.text.as_ref() {
+        let Some(named) = policy else { return plain("Merge field 'policy' is required.", span) };
+        let policy = match named.text.as_ref() {
             "all" => AgentPolicy::All,
             "first_valid" => AgentPolicy::FirstValid,
             "ranked" => AgentPolicy::Ranked,
             "consensus" => AgentPolicy::Consensus,
-            other => return plain(format!("Unknown merge policy '{other}'."), policy.span),
+            other => return plain(format!("Unknown merge policy '{other}'."), named.span),
         };
         let refused = match policy {
             AgentPolicy::Ranked if score_key.is_none() && score_rule.is_none() => {
@@ -226,11 +239,11 @@ impl Settings {
             _ => None,
         };
         if let Some(text) = refused {
-            return plain(text, span);
+            return plain(text, named.span);
         }
         if let Some(rule) = score_rule.as_ref().filter(|rule| *rule.text != *"text_length") {
             let text = format!("Merge policy 'ranked' does not support score_rule '{}'.", rule.text);
-            return plain(text, span);
+            return plain(text, named.span);
         }
         Ok(AgentMerge {
             policy,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::ast::{AgentDecl, MemoryDecl, Name, ProfileDecl, Program, StmtKind};
+use super::super::ast::{AgentDecl, MemoryDecl, Name, ProfileDecl, Program, StmtKind, TeamDecl};
 use super::super::span::Span;
 use super::super::token::TokenKind;
 use super::{Parsed, Parser, guided, plain};
@@ -10,13 +10,13 @@ use super::{Parsed, Parser, guided, plain};
 impl Parser<'_, '_> {
     pub(super) fn ask_statement(&mut self) -> Parsed<StmtKind> {
         self.cursor.next();
-        self.cursor.expect_word("ai", "after ask")?;
+        self.cursor.expect_word("ai", "after 'ask'")?;
         let profile = self.cursor.reference("AI profile name")?;
         self.cursor.expect_word("with", "in ask ai statement")?;
         let stream = self.cursor.at_word("stream") && self.stream_setting()?;
-        let mode = self.input_clause()?;
+        let mode = self.input_clause("in ask ai statement")?;
         let input = self.expression()?;
-        let target = self.result_name("ask ai")?;
+        let target = self.result_name("to bind AI result")?;
         Ok(StmtKind::AskAi { profile, mode, input, stream, target })
     }
 
@@ -76,31 +76,42 @@ impl Parser<'_, '_> {
             return Ok(());
         }
         if profile.is_none() {
-            return plain("Agent declaration requires an AI profile", span);
+            return plain("Agent requires an AI profile", span);
         }
         program.agents.push(AgentDecl { name, profile, system_prompt, role, span });
         Ok(())
     }
 
     /// `team of agents` with quoted names, or `agent "x"` blocks: metadata that changes nothing.
-    pub(super) fn team_decl(&mut self) -> Parsed<()> {
-        self.cursor.next();
+    pub(super) fn team_decl(&mut self, program: &mut Program) -> Parsed<()> {
+        let span = self.cursor.next().span;
         self.cursor.expect_word("of", "after team")?;
         self.cursor.expect_word("agents", "after 'team of'")?;
         self.cursor.eat_sign(":");
-        self.lines("team of agents", |parser| {
+        if !self.cursor.at_block() {
+            return plain("Expected indented team body", self.cursor.block_span());
+        }
+        let members = self.lines("team of agents", |parser| {
             if let TokenKind::Text(_) = parser.cursor.peek().kind {
-                return parser.cursor.text("agent name").map(|_| ());
+                return parser.cursor.text("agent name");
             }
             parser.cursor.expect_word("agent", "in team of agents")?;
-            parser.cursor.text("agent name")?;
+            let name = parser.cursor.text("agent name")?;
             parser.cursor.eat_sign(":");
             parser.lines("team agent", |parser| {
-                parser.cursor.expect_word("role", "in team agent")?;
+                let field = parser.cursor.any_word("a field of the agent")?;
+                if *field.text != *"role" {
+                    let text = format!("Unknown field '{}' in agent team declaration.", field.text);
+                    return plain(text, field.span);
+                }
                 parser.cursor.is_text("role").map(|_| ())
             })?;
-            Ok(())
+            Ok(name)
         })?;
+        if program.team.is_some() {
+            return plain("Team of agents is declared more than once.", span);
+        }
+        program.team = Some(TeamDecl { members, span });
         Ok(())
     }
 

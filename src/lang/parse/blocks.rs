@@ -13,9 +13,7 @@ impl Parser<'_, '_> {
     pub(super) fn parallel_statement(&mut self) -> Parsed<StmtKind> {
         self.cursor.next();
         self.cursor.expect_sign(":", "after parallel")?;
-        if !self.cursor.at_block() {
-            return plain("Expected indented tasks in parallel", self.cursor.block_span());
-        }
+        self.block_follows("newline after parallel", "indented parallel block")?;
         self.nested(Self::tasks)
     }
 
@@ -48,8 +46,8 @@ impl Parser<'_, '_> {
     /// `run "name":` with a block, or one bare statement.
     fn task(&mut self, tasks: &mut Vec<Task>) -> Parsed<()> {
         if self.cursor.at_word("run") && matches!(self.cursor.peek_at(1).kind, TokenKind::Text(_)) {
-            self.cursor.next();
-            let name = self.cursor.text("task name")?;
+            let span = self.cursor.next().span;
+            let name = Name::new(self.cursor.text("task name")?.text, span);
             let body = self.colon_block("task name")?;
             tasks.push(Task { name, body });
             return Ok(());
@@ -68,13 +66,12 @@ impl Parser<'_, '_> {
         self.cursor.expect_sign(":", "after merge")?;
         let before = self.faults.len();
         let lines = self.lines("merge", |parser| {
-            parser.merge_field(&["policy"])?;
-            let policy = parser.cursor.is_text("merge policy")?;
-            match policy.text.as_ref() {
+            let span = parser.merge_field(&["policy"])?.span;
+            match parser.cursor.is_text("merge policy")?.text.as_ref() {
                 "conflict" => Ok(LocalMerge::Conflict),
                 "precedence" => Ok(LocalMerge::Precedence),
                 "override" => Ok(LocalMerge::Override),
-                other => plain(format!("Unknown merge policy '{other}'."), policy.span),
+                other => plain(format!("Unknown merge policy '{other}'."), span),
             }
         })?;
         match lines.last() {
@@ -87,9 +84,7 @@ impl Parser<'_, '_> {
     pub(super) fn orchestration_statement(&mut self) -> Parsed<StmtKind> {
         let span = self.cursor.next().span;
         self.cursor.expect_sign(":", "after orchestration")?;
-        if !self.cursor.at_block() {
-            return plain("Expected indented branches in orchestration", self.cursor.block_span());
-        }
+        self.block_follows("newline after orchestration", "indented orchestration block")?;
         let branches = self.lines("orchestration", Self::branch)?;
         let mut seen = HashSet::new();
         for (name, _) in &branches {
@@ -100,15 +95,14 @@ impl Parser<'_, '_> {
         if !self.cursor.at_word("merge") {
             return plain("Orchestration merge block is required", span);
         }
-        let merge = self.branch_merge()?;
-        Self::check_precedence(&merge, &seen)?;
-        let target = self.result_name("orchestration")?;
+        let (merge, policy_span) = self.branch_merge()?;
+        Self::check_precedence(&merge, policy_span, &seen)?;
+        let target = self.result_name("after merge block")?;
         Ok(StmtKind::Orchestration { branches, merge, target })
     }
 
     /// `precedence` belongs to `prefer`, which needs it, and names branches once each.
-    fn check_precedence(merge: &BranchMerge, branches: &HashSet<&str>) -> Parsed<()> {
-        let span = merge.span;
+    fn check_precedence(merge: &BranchMerge, span: Span, branches: &HashSet<&str>) -> Parsed<()> {
         match (merge.policy, merge.precedence.is_empty()) {
             (BranchPolicy::Prefer, true) => {
                 return plain("Merge policy 'prefer' requires precedence.", span);
@@ -150,7 +144,8 @@ impl Parser<'_, '_> {
         Ok((name, call))
     }
 
-    fn branch_merge(&mut self) -> Parsed<BranchMerge> {
+    /// The merge block, and where its policy is named: faults of the whole block stand there.
+    fn branch_merge(&mut self) -> Parsed<(BranchMerge, Span)> {
         let span = self.cursor.next().span;
         self.cursor.expect_sign(":", "after merge")?;
         if !self.cursor.at_block() {
@@ -158,16 +153,17 @@ impl Parser<'_, '_> {
         }
         let (mut policy, mut precedence) = (None, Vec::new());
         let whole = self.settings("merge", |parser| {
-            match parser.merge_field(&["policy", "precedence"])?.text.as_ref() {
-                "policy" => policy = Some(parser.branch_policy()?),
+            let field = parser.merge_field(&["policy", "precedence"])?;
+            match field.text.as_ref() {
+                "policy" => policy = Some((parser.branch_policy(field.span)?, field.span)),
                 _ => precedence = parser.is_text_list("precedence")?,
             }
             Ok(())
         })?;
-        let Some(policy) = policy.or((!whole).then_some(BranchPolicy::Collect)) else {
+        let Some((policy, named)) = policy.or((!whole).then_some((BranchPolicy::Collect, span))) else {
             return plain("Merge field 'policy' is required.", span);
         };
-        Ok(BranchMerge { policy, precedence, span })
+        Ok((BranchMerge { policy, precedence, span }, named))
     }
 
     /// The word that begins a line of a merge block.
@@ -179,15 +175,14 @@ impl Parser<'_, '_> {
         plain(format!("Unknown merge field '{}'.", field.text), field.span)
     }
 
-    fn branch_policy(&mut self) -> Parsed<BranchPolicy> {
-        let policy = self.cursor.is_text("merge policy")?;
-        match policy.text.as_ref() {
+    fn branch_policy(&mut self, span: Span) -> Parsed<BranchPolicy> {
+        match self.cursor.is_text("merge policy")?.text.as_ref() {
             "first_ok" => Ok(BranchPolicy::FirstOk),
             "all_ok" => Ok(BranchPolicy::AllOk),
             "strict" => Ok(BranchPolicy::Strict),
             "prefer" => Ok(BranchPolicy::Prefer),
             "collect" => Ok(BranchPolicy::Collect),
-            other => plain(format!("Unknown merge policy '{other}'."), policy.span),
+            other => plain(format!("Unknown merge policy '{other}'."), span),
         }
     }
 }

@@ -37,8 +37,8 @@ impl Parser<'_, '_> {
             return Ok((args, height));
         }
         while !self.cursor.at_dedent() {
-            let name = self.cursor.phrase("an argument name")?;
-            self.cursor.expect_word("is", "after argument name")?;
+            let name = self.cursor.phrase(what)?;
+            self.cursor.expect_word("is", &format!("after {what}"))?;
             let value = self.grown()?;
             height = height.max(value.height);
             if !seen.insert(name.text.clone()) {
@@ -120,7 +120,7 @@ impl Parser<'_, '_> {
             _ => {}
         }
         // `is one of:` opens a block of choices, not a tool's input.
-        if !self.cursor.line_has_colon() || self.cursor.line_has(&["is", "one", "of"]) {
+        if self.cursor.line_sign(":").is_none() || self.cursor.line_has(&["is", "one", "of"]) {
             return self.expression();
         }
         self.tool_call()

@@ -121,9 +121,8 @@ impl Parser<'_, '_> {
     fn map_literal(&mut self) -> Parsed<Grown> {
         let span = self.cursor.next().span;
         self.cursor.expect_sign(":", "after map")?;
-        if !self.cursor.enter_block() {
-            return plain("Expected indented map entries", self.cursor.block_span());
-        }
+        self.block_follows("newline after map", "indented map entries")?;
+        self.cursor.enter_block();
         let mut items = Items::default();
         let mut keys = Vec::new();
         while !self.cursor.at_dedent() {
@@ -154,7 +153,7 @@ impl Parser<'_, '_> {
         let op = if token.kind == TokenKind::Word("map") { EachOp::Map } else { EachOp::Filter };
         let list = self.grown()?;
         let item = self.binder("item")?;
-        let body = self.transform_body()?;
+        let body = self.transform_body(if op == EachOp::Map { "map" } else { "filter" })?;
         let height = list.height.max(body.height);
         let [list, body] = [list, body].map(|part| Box::new(part.expr));
         Grown::over(ExprKind::Each { op, list, item, body }, span, height)
@@ -169,7 +168,7 @@ impl Parser<'_, '_> {
         let item = self.cursor.new_name("a name")?;
         self.cursor.expect_word("starting", "in reduce")?;
         let start = self.grown()?;
-        let body = self.transform_body()?;
+        let body = self.transform_body("reduce")?;
         let height = list.height.max(start.height).max(body.height);
         let [list, start, body] = [list, start, body].map(|part| Box::new(part.expr));
         Grown::over(ExprKind::Reduce { list, acc, item, start, body }, span, height)
@@ -182,13 +181,22 @@ impl Parser<'_, '_> {
         self.cursor.new_name("a name")
     }
 
-    fn transform_body(&mut self) -> Parsed<Grown> {
-        self.cursor.expect_sign(":", "after the transform")?;
+    fn transform_body(&mut self, form: &str) -> Parsed<Grown> {
+        self.cursor.expect_sign(":", &format!("after {form} header"))?;
+        let needs = format!("{form} expression needs an indented body.");
+        if !self.cursor.at_newline() {
+            return plain(format!("Expected newline after {form} header"), self.cursor.span());
+        }
         if !self.cursor.enter_block() {
-            return plain("Expected an indented expression in the transform", self.cursor.block_span());
+            return plain(needs, self.cursor.block_span());
         }
         let body = self.grown()?;
-        self.cursor.leave_block("in transform: its body is one expression")?;
+        self.cursor.skip_newlines();
+        if !self.cursor.at_dedent() {
+            let text = format!("Expected end of {form} block: its body is one expression");
+            return plain(text, self.cursor.span());
+        }
+        self.cursor.next();
         Ok(body)
     }
 }

@@ -1,6 +1,7 @@
 //! Statements that hold blocks: conditions, loops, cases, and what runs after a fault.
 
 use super::super::ast::{Block, Expr, StmtKind};
+use super::super::token::TokenKind;
 use super::{Parsed, Parser, guided, plain};
 
 impl Parser<'_, '_> {
@@ -17,15 +18,19 @@ impl Parser<'_, '_> {
         self.cursor.next();
         if self.cursor.eat_words(&["up", "to"]) {
             let count = self.expression()?;
-            self.cursor.expect_word("times", "in repeat")?;
-            let body = self.colon_block("times")?;
+            self.cursor.expect_word("times", "after repeat count")?;
+            let body = self.colon_block("repeat header")?;
             return Ok(StmtKind::RepeatTimes { count, body });
         }
         if !self.cursor.eat_word("while") {
-            return plain("Expected 'up to' or 'while' after repeat", self.cursor.span());
+            self.cursor.expect_word("up", "in repeat statement, or 'while'")?;
+            self.cursor.expect_word("to", "in repeat statement")?;
         }
         let condition = self.expression()?;
         self.cursor.expect_word("limit", "in repeat while")?;
+        if !matches!(self.cursor.peek().kind, TokenKind::Number(_)) {
+            return plain("Expected loop limit number", self.cursor.span());
+        }
         let (limit, limit_span) = self.cursor.whole_number("Loop limit")?;
         if limit == 0 {
             return guided(
@@ -38,32 +43,29 @@ impl Parser<'_, '_> {
                 limit_span,
             );
         }
-        let body = self.colon_block("limit")?;
+        let body = self.colon_block("loop limit")?;
         Ok(StmtKind::RepeatWhile { condition, limit, limit_span, body })
     }
 
     pub(super) fn for_each(&mut self) -> Parsed<StmtKind> {
         self.cursor.next();
-        self.cursor.expect_word("each", "after for")?;
+        self.cursor.expect_word("each", "after 'for'")?;
         let item = self.cursor.new_name("a name")?;
-        self.cursor.expect_word("in", "in for each")?;
+        self.cursor.expect_word("in", "in for-each loop")?;
         let list = self.expression()?;
-        let body = self.colon_block("for each")?;
+        let body = self.colon_block("for-each header")?;
         Ok(StmtKind::ForEach { item, list, body })
     }
 
     pub(super) fn match_statement(&mut self) -> Parsed<StmtKind> {
         self.cursor.next();
         let subject = self.expression()?;
-        self.cursor.expect_sign(":", "after match")?;
-        if !self.cursor.enter_block() {
-            return plain("Expected an indented 'with:' in match", self.cursor.block_span());
-        }
-        self.cursor.expect_word("with", "in match")?;
-        self.cursor.expect_sign(":", "after with")?;
-        if !self.cursor.at_block() {
-            return plain("Expected indented cases in match", self.cursor.block_span());
-        }
+        self.cursor.expect_sign(":", "after match expression")?;
+        self.block_follows("newline after match header", "indented match body")?;
+        self.cursor.enter_block();
+        self.cursor.expect_word("with", "inside match")?;
+        self.cursor.expect_sign(":", "after 'with'")?;
+        self.block_follows("newline after 'with:'", "indented match cases")?;
         let mut cases = Vec::new();
         let mut otherwise = None;
         self.lines("match", |parser| parser.nested(|parser| parser.case(&mut cases, &mut otherwise)))?;
@@ -72,6 +74,9 @@ impl Parser<'_, '_> {
     }
 
     fn case(&mut self, cases: &mut Vec<(Expr, Block)>, otherwise: &mut Option<Block>) -> Parsed<()> {
+        if otherwise.is_some() && self.cursor.at_word("otherwise") {
+            return plain("Duplicate otherwise in match", self.cursor.span());
+        }
         if otherwise.is_some() {
             return guided(
                 "Unreachable case after otherwise",
@@ -89,7 +94,7 @@ impl Parser<'_, '_> {
         }
         self.cursor.expect_word("when", "or 'otherwise' in match")?;
         let pattern = self.pattern()?;
-        let body = self.colon_block("match pattern")?;
+        let body = self.colon_block("when pattern")?;
         cases.push((pattern, body));
         Ok(())
     }
@@ -98,10 +103,10 @@ impl Parser<'_, '_> {
         self.cursor.next();
         let body = self.colon_block("try")?;
         self.cursor.skip_newlines();
-        self.cursor.expect_word("with", "catch after try")?;
-        self.cursor.expect_word("catch", "after with")?;
-        let catch = self.cursor.new_name("a name")?;
-        let handler = self.colon_block("catch")?;
+        self.cursor.expect_word("with", "introducing catch")?;
+        self.cursor.expect_word("catch", "after 'with'")?;
+        let catch = self.cursor.new_name("catch variable name")?;
+        let handler = self.colon_block("catch clause")?;
         Ok(StmtKind::Try { body, catch: Some(catch), handler })
     }
 
@@ -109,7 +114,10 @@ impl Parser<'_, '_> {
         self.cursor.next();
         let body = self.colon_block("attempt")?;
         self.cursor.skip_newlines();
-        self.cursor.expect_word("otherwise", "after attempt")?;
+        if !self.cursor.at_words(&["otherwise"]) || !self.cursor.sign_at(1, ":") {
+            return plain("Expected 'otherwise:'.", self.cursor.span());
+        }
+        self.cursor.next();
         let handler = self.colon_block("otherwise")?;
         Ok(StmtKind::Try { body, catch: None, handler })
     }

@@ -142,7 +142,7 @@ impl<'t, 's> Cursor<'t, 's> {
     }
 
     /// Whether the last token read closed a block: then no newline follows.
-    fn behind_block(&self) -> bool {
+    pub(super) fn behind_block(&self) -> bool {
         self.at > 0 && self.tokens[self.at - 1].kind == TokenKind::Dedent
     }
 
@@ -229,9 +229,10 @@ impl<'t, 's> Cursor<'t, 's> {
             .any(|window| window.iter().zip(words).all(|(token, word)| token.kind == TokenKind::Word(word)))
     }
 
-    /// Whether the rest of this line holds a colon.
-    pub(super) fn line_has_colon(&self) -> bool {
-        self.rest_of_line().iter().any(|token| token.kind == TokenKind::Sign(":"))
+    /// Where the first `sign` in the rest of this line stands.
+    pub(super) fn line_sign(&self, sign: &str) -> Option<Span> {
+        let is_sign = |token: &&Token<'_>| matches!(token.kind, TokenKind::Sign(found) if found == sign);
+        self.rest_of_line().iter().find(is_sign).map(|token| token.span)
     }
 
     /// What is left of this line, cut where looking further would make reading a long line quadratic.
@@ -306,7 +307,7 @@ impl<'t, 's> Cursor<'t, 's> {
     pub(super) fn attributes(&mut self) -> Parsed<Vec<Name>> {
         let mut names = Vec::new();
         while self.eat_sign(".") {
-            names.push(self.any_word("a name after '.'")?);
+            names.push(self.any_word("identifier after '.'")?);
         }
         Ok(names)
     }
@@ -337,17 +338,14 @@ impl<'t, 's> Cursor<'t, 's> {
     /// A whole number literal.
     pub(super) fn whole_number(&mut self, what: &str) -> Parsed<(u64, Span)> {
         let token = self.peek();
-        let value = match token.kind {
-            TokenKind::Number(digits) => digits.parse().ok(),
-            _ => None,
+        let TokenKind::Number(digits) = token.kind else {
+            return plain(format!("{what} must be a number literal"), token.span);
         };
-        match value {
-            Some(value) => {
-                self.next();
-                Ok((value, token.span))
-            }
-            None => plain(format!("{what} must be a whole number"), token.span),
-        }
+        let Ok(value) = digits.parse() else {
+            return plain(format!("{what} must be an integer"), token.span);
+        };
+        self.next();
+        Ok((value, token.span))
     }
 
     /// `true` or `false`.
@@ -358,7 +356,7 @@ impl<'t, 's> Cursor<'t, 's> {
         } else if self.eat_word("false") {
             Ok(false)
         } else {
-            plain(format!("{what} must be true or false"), span)
+            plain(format!("{what} must be true/false literal"), span)
         }
     }
 }

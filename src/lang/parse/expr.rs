@@ -265,11 +265,12 @@ impl Parser<'_, '_> {
         while self.cursor.at_sign("[") {
             let span = self.cursor.next().span;
             let index = self.grown()?;
-            self.cursor.expect_sign("]", "after the index")?;
+            self.cursor.expect_sign("]", "after index expression")?;
             let below = base.height.max(index.height);
             base = Grown::over(ExprKind::Index(Box::new(base.expr), Box::new(index.expr)), span, below)?;
-            for name in self.cursor.attributes()? {
-                let span = name.span;
+            while self.cursor.at_sign(".") {
+                let span = self.cursor.next().span;
+                let name = self.cursor.any_word("identifier after '.'")?;
                 base = Grown::over(ExprKind::Attr(Box::new(base.expr), name), span, base.height)?;
             }
         }

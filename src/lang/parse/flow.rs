@@ -21,7 +21,7 @@ impl Parser<'_, '_> {
         let span = self.cursor.next().span;
         let name = self.cursor.text("flow name")?;
         if is_reserved(&name.text) {
-            return plain(format!("Identifier '{}' is reserved.", name.text), name.span);
+            return plain(format!("Flow name '{}' is reserved.", name.text), span);
         }
         let mut header = Header::default();
         self.flow_header(&mut header)?;
@@ -63,8 +63,8 @@ impl Parser<'_, '_> {
         let purity = self.cursor.is_text("purity")?;
         match purity.text.as_ref() {
             "pure" => Ok(true),
-            "impure" => Ok(false),
-            _ => plain("purity must be 'pure' or 'impure'", purity.span),
+            "effectful" => Ok(false),
+            _ => plain("purity must be 'pure' or 'effectful'", purity.span),
         }
     }
 
@@ -103,7 +103,7 @@ impl Parser<'_, '_> {
         self.cursor.next();
         let record = self.cursor.reference("record name")?;
         self.cursor.eat_sign(":");
-        let fields = self.field_value_lines("create")?;
+        let fields = self.field_value_lines("create block")?;
         Ok(StepKind::Create { record, fields })
     }
 
@@ -118,7 +118,7 @@ impl Parser<'_, '_> {
         self.cursor.skip_newlines();
         let fields = if self.cursor.eat_word("set") {
             self.cursor.eat_sign(":");
-            self.field_value_lines("update")?
+            self.field_value_lines("update assignments")?
         } else {
             self.field_values_here()?
         };

@@ -32,6 +32,9 @@ impl Parser<'_, '_> {
 
     pub(super) fn metric_statement(&mut self) -> Parsed<StmtKind> {
         self.cursor.next();
+        if self.cursor.word().is_none() {
+            return plain("Metric statement is missing a kind.", self.cursor.span());
+        }
         let kind = self.cursor.any_word("'counter' or 'timing'")?;
         let counter = match kind.text.as_ref() {
             "counter" => true,
@@ -39,6 +42,9 @@ impl Parser<'_, '_> {
             other => return plain(format!("Unknown metric kind '{other}'."), kind.span),
         };
         let name = self.cursor.reference("metric name")?;
+        if self.cursor.word().is_none() {
+            return plain("Metric statement is missing an operation.", self.cursor.span());
+        }
         let word = self.cursor.any_word("a metric operation")?;
         let op = match (counter, word.text.as_ref()) {
             (true, "increment") => MetricOp::Increment,

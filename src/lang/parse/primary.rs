@@ -32,6 +32,17 @@ impl Parser<'_, '_> {
         Ok(inner)
     }
 
+    /// One expression in parentheses; `more` says that a second one is refused.
+    fn sole_argument(&mut self, more: &str) -> Parsed<Grown> {
+        self.cursor.next();
+        let inner = self.grown()?;
+        if self.cursor.at_sign(",") {
+            return plain(more, self.cursor.peek_at(1).span);
+        }
+        self.cursor.expect_sign(")", "to close '('")?;
+        Ok(inner)
+    }
+
     fn word_operand(&mut self, word: &str, span: Span) -> Parsed<Grown> {
         let kind = match word {
             "null" => ExprKind::Null,
@@ -72,7 +83,7 @@ impl Parser<'_, '_> {
         let path = self.cursor.attributes()?;
         if path.is_empty() {
             return guided(
-                "Expected a path after 'state'.",
+                "Expected state path after 'state'",
                 [
                     "The state is read and written by its parts.",
                     "Name the part behind a dot.",
@@ -99,7 +110,10 @@ impl Parser<'_, '_> {
             _ => AggregateOp::Median,
         };
         let span = self.cursor.next().span;
-        let operand = self.parenthesised()?;
+        if self.cursor.sign_at(1, ")") {
+            return plain(format!("{word} requires a list expression."), self.cursor.peek_at(1).span);
+        }
+        let operand = self.sole_argument(&format!("{word} accepts a single list expression."))?;
         Grown::over(ExprKind::Aggregate(op, Box::new(operand.expr)), span, operand.height)
     }
 
@@ -111,7 +125,11 @@ impl Parser<'_, '_> {
             _ => return self.unknown_builtin(word, span),
         };
         self.cursor.next();
-        let operand = self.parenthesised()?;
+        let other_count = format!("{word} expects 1 arguments.");
+        if self.cursor.sign_at(1, ")") {
+            return plain(other_count, span);
+        }
+        let operand = self.sole_argument(&other_count)?;
         Grown::over(ExprKind::Builtin(builtin, Box::new(operand.expr)), span, operand.height)
     }
 
@@ -123,7 +141,7 @@ impl Parser<'_, '_> {
             return plain(format!("'{word}()' is not supported by this runtime."), span);
         }
         guided(
-            format!("Unknown function '{word}()'."),
+            format!("Unknown builtin '{word}'."),
             [
                 "Only sum, min, max, mean, median, has_role and has_permission are called with parentheses.",
                 "Call a function of your own with 'call function'.",

@@ -1,5 +1,7 @@
 //! Statements over records: save, create, find, update, delete, clear, require.
 
+use std::collections::HashSet;
+
 use super::super::ast::{FieldValue, StmtKind};
 use super::super::token::TokenKind;
 use super::{Parsed, Parser, plain};
@@ -8,20 +10,41 @@ impl Parser<'_, '_> {
     pub(super) fn save_statement(&mut self) -> Parsed<StmtKind> {
         self.cursor.next();
         let record = self.cursor.reference("record name")?;
-        let fields = if self.cursor.eat_word("with") { Some(self.field_values("save")?) } else { None };
+        let fields = if self.cursor.eat_word("with") {
+            Some(self.distinct_fields("save", "Save block is missing.")?)
+        } else {
+            None
+        };
         Ok(StmtKind::Save { record, fields })
     }
 
-    /// `:` and indented lines `f.g is E`, any words as names.
-    pub(super) fn field_values(&mut self, what: &str) -> Parsed<Vec<FieldValue>> {
-        self.cursor.expect_sign(":", &format!("after {what} with"))?;
-        self.field_value_lines(what)
+    /// `:` and indented lines `f.g is E` behind `with`, any words as names, none of them twice; `missing` is said where
+    /// there is no line.
+    pub(super) fn distinct_fields(&mut self, what: &str, missing: &str) -> Parsed<Vec<FieldValue>> {
+        self.cursor.expect_sign(":", "after with")?;
+        if !self.cursor.at_newline() {
+            return plain(format!("Expected newline after {what} with header"), self.cursor.span());
+        }
+        if !self.cursor.at_block() {
+            return plain(missing, self.cursor.block_span());
+        }
+        let fields = self.lines(what, Self::field_value)?;
+        let mut seen = HashSet::new();
+        for field in &fields {
+            let words: Vec<&str> = field.path.iter().map(|word| word.text.as_ref()).collect();
+            let path = words.join(".");
+            if seen.contains(&path) {
+                return plain(format!("Duplicate field '{path}' in {what} block."), field.path[0].span);
+            }
+            seen.insert(path);
+        }
+        Ok(fields)
     }
 
     /// The indented lines `f.g is E` that follow; at least one.
     pub(super) fn field_value_lines(&mut self, what: &str) -> Parsed<Vec<FieldValue>> {
         if !self.cursor.at_block() {
-            return plain(format!("Expected indented fields in {what}"), self.cursor.block_span());
+            return plain(format!("Expected indented {what}"), self.cursor.block_span());
         }
         self.lines(what, Self::field_value)
     }
@@ -52,9 +75,9 @@ impl Parser<'_, '_> {
     pub(super) fn create_statement(&mut self) -> Parsed<StmtKind> {
         self.cursor.next();
         let record = self.cursor.reference("record name")?;
-        self.cursor.expect_word("with", "in create")?;
+        self.cursor.expect_word("with", "in create statement")?;
         let values = self.expression()?;
-        self.cursor.expect_word("as", "in create")?;
+        self.cursor.expect_word("as", "in create statement")?;
         let target = self.cursor.new_name("a name")?;
         Ok(StmtKind::Create { record, values, target })
     }
@@ -62,7 +85,7 @@ impl Parser<'_, '_> {
     pub(super) fn find_statement(&mut self) -> Parsed<StmtKind> {
         self.cursor.next();
         let record = self.cursor.reference("record name")?;
-        self.cursor.expect_word("where", "in find")?;
+        self.cursor.expect_word("where", "in find statement")?;
         let predicate = self.expression()?;
         Ok(StmtKind::Find { record, predicate })
     }
@@ -70,17 +93,20 @@ impl Parser<'_, '_> {
     pub(super) fn update_statement(&mut self) -> Parsed<StmtKind> {
         self.cursor.next();
         let record = self.cursor.reference("record name")?;
-        self.cursor.expect_word("where", "in update")?;
+        self.cursor.expect_word("where", "in update statement")?;
         let predicate = self.expression()?;
-        self.cursor.expect_word("set", "in update")?;
-        let fields = self.field_values("update")?;
+        if !self.cursor.eat_word("set") {
+            return plain("Update statement is missing 'set'.", self.cursor.span());
+        }
+        self.cursor.expect_sign(":", "after set")?;
+        let fields = self.field_value_lines("update assignments")?;
         Ok(StmtKind::Update { record, predicate, fields })
     }
 
     pub(super) fn delete_statement(&mut self) -> Parsed<StmtKind> {
         self.cursor.next();
         let record = self.cursor.reference("record name")?;
-        self.cursor.expect_word("where", "in delete")?;
+        self.cursor.expect_word("where", "in delete statement")?;
         let predicate = self.expression()?;
         Ok(StmtKind::Delete { record, predicate })
     }
@@ -114,11 +140,11 @@ impl Parser<'_, '_> {
 
     pub(super) fn require_statement(&mut self) -> Parsed<StmtKind> {
         self.cursor.next();
-        self.cursor.expect_word("latest", "after require")?;
+        self.cursor.expect_word("latest", "after 'require'")?;
         let record = self.cursor.reference("record name")?;
-        self.cursor.expect_word("as", "in require latest")?;
+        self.cursor.expect_word("as", "after record name")?;
         let target = self.cursor.new_name("a name")?;
-        self.cursor.expect_word("otherwise", "in require latest")?;
+        self.cursor.expect_word("otherwise", "after required record binding")?;
         let message = self.cursor.text("message")?.text;
         Ok(StmtKind::RequireLatest { record, target, message })
     }

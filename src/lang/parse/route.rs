@@ -26,7 +26,7 @@ impl Parser<'_, '_> {
             return Ok(());
         }
         let Draft { path, method, parameters, request, response, flow } = draft;
-        let path = path.ok_or_else(|| missing("a path", span))?;
+        let path = path.filter(|path| !path.text.is_empty()).ok_or_else(|| missing("a path", span))?;
         let method = method.ok_or_else(|| missing("a method", span))?;
         if !matches!(method.text.as_ref(), "GET" | "POST" | "PUT" | "PATCH" | "DELETE") {
             return plain(format!("Unsupported HTTP method '{}'.", method.text), span);
@@ -69,8 +69,9 @@ impl Draft {
     }
 
     fn fields(parser: &mut Parser<'_, '_>, block: &str) -> Parsed<Vec<FieldDecl>> {
-        let (before, span) = (parser.faults.len(), parser.cursor.span());
-        let fields = parser.field_block(&format!("route {}", block.to_lowercase()))?;
+        parser.cursor.expect_sign(":", &format!("after {}", block.to_lowercase()))?;
+        let (before, span) = (parser.faults.len(), parser.cursor.block_span());
+        let fields = parser.field_lines(&format!("route {}", block.to_lowercase()))?;
         if fields.is_empty() && parser.faults.len() == before {
             return plain(format!("{block} block has no fields."), span);
         }

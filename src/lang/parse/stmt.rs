@@ -15,6 +15,17 @@ use super::{Parsed, Parser, guided, plain};
 const LEFT_OUT: [&str; 6] = ["plan", "review", "timeline", "compute", "increment", "start"];
 
 impl Parser<'_, '_> {
+    /// Refuses what is no indented block: the line must end, and the next one be deeper.
+    pub(super) fn block_follows(&self, line_end: &str, block: &str) -> Parsed<()> {
+        if !self.cursor.at_newline() {
+            return plain(format!("Expected {line_end}"), self.cursor.span());
+        }
+        if !self.cursor.at_block() {
+            return plain(format!("Expected {block}"), self.cursor.block_span());
+        }
+        Ok(())
+    }
+
     /// `:`, then an indented block of statements; `after` says what the colon follows.
     pub(super) fn colon_block(&mut self, after: &str) -> Parsed<Block> {
         let span = self.cursor.span();
@@ -29,12 +40,12 @@ impl Parser<'_, '_> {
                 span,
             );
         }
-        if !self.cursor.at_newline() {
-            return plain("Expected newline before block", self.cursor.span());
-        }
-        if !self.cursor.at_block() {
-            return plain(format!("Expected indented block after {after}"), self.cursor.block_span());
-        }
+        let (line_end, block) = match after {
+            "condition" => ("newline after condition", "an indented block after 'if'.".to_owned()),
+            "else" => ("newline after else", "an indented block after 'else'.".to_owned()),
+            other => ("newline before block", format!("indented block after {other}")),
+        };
+        self.block_follows(line_end, &block)?;
         self.block()
     }
 
@@ -143,7 +154,7 @@ impl Parser<'_, '_> {
 
     /// `x is E [constant]`
     fn binding(&mut self) -> Parsed<StmtKind> {
-        let name = self.cursor.new_name("a name")?;
+        let name = self.cursor.new_name("identifier after 'let'")?;
         let span = self.cursor.span();
         if !self.cursor.eat_word("is") {
             return guided(
@@ -163,9 +174,7 @@ impl Parser<'_, '_> {
 
     fn let_block(&mut self, block: &mut Block) -> Parsed<()> {
         self.cursor.next();
-        if !self.cursor.at_block() {
-            return plain("Expected an indented block after 'let:'.", self.cursor.block_span());
-        }
+        self.block_follows("newline after let:", "an indented block after 'let:'.")?;
         let mut names = HashSet::new();
         let lines = self.lines("let block", |parser| {
             let mut line = Vec::new();
@@ -190,14 +199,15 @@ impl Parser<'_, '_> {
     fn calc_block(&mut self, block: &mut Block) -> Parsed<()> {
         self.cursor.next();
         self.cursor.next();
-        if !self.cursor.at_block() {
-            return plain("Expected an indented block after 'calc:'.", self.cursor.block_span());
-        }
+        self.block_follows("newline after calc:", "an indented block after 'calc:'.")?;
         let mut names = HashSet::new();
         let lines = self.lines("calc block", |parser| {
             let span = parser.cursor.span();
             let target = parser.calc_target(&mut names)?;
             parser.cursor.expect_sign("=", "in calc assignment")?;
+            if let Some(comma) = parser.cursor.line_sign(",") {
+                return plain("Calc lines cannot contain commas.", comma);
+            }
             let value = parser.value()?;
             parser.one_assignment()?;
             let kind = match target {
@@ -226,12 +236,10 @@ impl Parser<'_, '_> {
         Ok(Target::Local(name))
     }
 
-    /// Refuses more assignments on the line of one.
+    /// Refuses a second assignment on the line of one.
     fn one_assignment(&mut self) -> Parsed<()> {
-        if self.cursor.at_sign(",") {
-            return plain("Calc lines cannot contain commas.", self.cursor.span());
-        }
-        if self.cursor.word().is_some() && self.cursor.sign_at(1, "=") {
+        let same_line = !self.cursor.behind_block();
+        if same_line && self.cursor.word().is_some() && self.cursor.sign_at(1, "=") {
             return plain("Calc line contains multiple assignments.", self.cursor.span());
         }
         Ok(())
@@ -240,11 +248,11 @@ impl Parser<'_, '_> {
     fn set_statement(&mut self, block: &mut Block, span: Span) -> Parsed<()> {
         self.cursor.next();
         let target = self.target()?;
-        if let Target::State(path) = &target
-            && self.cursor.at_word("with")
-        {
-            let path = path.clone();
-            return self.set_with(block, &path);
+        if self.cursor.at_word("with") {
+            return match &target {
+                Target::State(path) => self.set_with(block, path),
+                Target::Local(_) => plain("Set block target must be a state path.", span),
+            };
         }
         self.cursor.expect_word("is", "in assignment")?;
         let value = self.value()?;
@@ -257,12 +265,12 @@ impl Parser<'_, '_> {
         if self.cursor.at_word("state") {
             return Ok(Target::State(self.path_behind_state()?.0));
         }
-        self.cursor.new_name("a name").map(Target::Local)
+        self.cursor.new_name("assignment target").map(Target::Local)
     }
 
     fn set_with(&mut self, block: &mut Block, path: &[Name]) -> Parsed<()> {
         self.cursor.next();
-        for field in self.field_values("set")? {
+        for field in self.distinct_fields("set", "Set block has no assignments.")? {
             let span = field.path[0].span;
             let target = Target::State(path.iter().cloned().chain(field.path).collect());
             block.push(Stmt { kind: StmtKind::Set { target, value: field.value }, span });
@@ -279,12 +287,16 @@ impl Parser<'_, '_> {
         let descending = self.cursor.at_word("highest");
         let words: &[&str] =
             if descending { &["highest", "to", "lowest"] } else { &["lowest", "to", "highest"] };
-        if !self.cursor.eat_words(words) {
+        let wrong = words.iter().enumerate().find(|(ahead, word)| self.cursor.word_at(*ahead) != Some(word));
+        if let Some((ahead, _)) = wrong {
             return plain(
                 "Order direction must be highest to lowest or lowest to highest.",
-                self.cursor.span(),
+                self.cursor.peek_at(ahead).span,
             );
         }
+        words.iter().for_each(|_| {
+            self.cursor.next();
+        });
         Ok(StmtKind::Order { target, field, descending })
     }
 
@@ -298,16 +310,22 @@ impl Parser<'_, '_> {
 
     fn await_statement(&mut self) -> Parsed<StmtKind> {
         self.cursor.next();
-        self.cursor.new_name("a name").map(StmtKind::Await)
+        self.cursor.new_name("async variable name after await").map(StmtKind::Await)
     }
 
     fn notice_statement(&mut self) -> Parsed<StmtKind> {
         self.cursor.next();
+        if !matches!(self.cursor.peek().kind, TokenKind::Text(_)) {
+            return plain("Expected message after 'notice'", self.cursor.span());
+        }
         self.cursor.text("notice").map(|message| StmtKind::Notice(message.text))
     }
 
     fn log_statement(&mut self) -> Parsed<StmtKind> {
         self.cursor.next();
+        if self.cursor.word().is_none() {
+            return plain("Log statement is missing a level.", self.cursor.span());
+        }
         let word = self.cursor.any_word("a log level")?;
         let level = match word.text.to_lowercase().as_str() {
             "debug" => LogLevel::Debug,

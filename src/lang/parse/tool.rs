@@ -62,16 +62,15 @@ impl Parser<'_, '_> {
                 "version" => version = Some(parser.cursor.is_text("version")?.text),
                 "text" => text = Some(parser.cursor.is_text("prompt text")?.text),
                 "description" => description = Some(parser.cursor.is_text("description")?.text),
-                _ => return plain("Unknown field in prompt declaration", setting.span),
+                other => return plain(format!("Unknown prompt field '{other}'."), setting.span),
             }
             Ok(())
         })?;
         if !whole {
             return Ok(());
         }
-        let (Some(version), Some(text)) = (version, text) else {
-            return plain("Prompt declaration requires a version and a text", span);
-        };
+        let Some(version) = version else { return plain("Prompt is missing a version", span) };
+        let Some(text) = text else { return plain("Prompt is missing text", span) };
         program.prompts.push(PromptDecl { name, version, text, description, span });
         Ok(())
     }
@@ -98,9 +97,8 @@ impl Parser<'_, '_> {
         if !whole {
             return Ok(());
         }
-        let (Some(model), Some(prompt)) = (model, prompt) else {
-            return plain("llm_call declaration requires a model and a prompt", span);
-        };
+        let Some(model) = model else { return plain("AI flow is missing a model", span) };
+        let Some(prompt) = prompt else { return plain("AI flow is missing a prompt", span) };
         program.llm_calls.push(LlmCallDecl { name, model, prompt, output, span });
         Ok(())
     }

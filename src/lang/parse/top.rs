@@ -90,7 +90,7 @@ impl Parser<'_, '_> {
             Some("record") => self.record_decl(program),
             Some("ai") => self.profile_decl(program),
             Some("agent") => self.agent_decl(program),
-            Some("team") => self.team_decl(),
+            Some("team") => self.team_decl(program),
             Some("tool") => self.tool_decl(program),
             Some("define") => self.function_decl(program),
             Some("contract") => self.contract_decl(program),
@@ -173,7 +173,7 @@ impl Parser<'_, '_> {
         let first = self.cursor.any_word("a capability")?;
         let rest = self.cursor.attributes()?;
         let text = rest.iter().fold(first.text.to_string(), |text, word| text + "." + &word.text);
-        Ok(Name::new(text, first.span))
+        Ok(Name::new(text.to_lowercase(), first.span))
     }
 }
 
