@@ -38,7 +38,8 @@ impl Body<'_> {
                 let at = push(&mut self.code.choices, choices);
                 self.emit(Op::OneOf(at), span);
             }
-            ExprKind::Index(base, index) => self.operands(&[base, index], Op::Index, span),
+            // What is wrong with an item is wrong with the index that names it.
+            ExprKind::Index(base, index) => self.operands(&[base, index], Op::Index, index.span),
             ExprKind::Attr(base, name) => {
                 self.expr(base);
                 let at = self.word(&name.text);
@@ -185,7 +186,7 @@ impl Body<'_> {
         let next = self.emit(Op::WalkNext { slot, out: 0 }, span);
         let top = self.here();
         self.bound(&item.text, |this| this.expr(body));
-        self.emit(take, span);
+        self.emit(take, body.span);
         self.emit(Op::WalkAgain { slot, top }, span);
         self.land(next);
         self.emit(Op::WalkClose(walk), span);

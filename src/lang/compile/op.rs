@@ -270,7 +270,7 @@ pub(crate) enum Op {
     ScanNext(Pc),
     ScanKeep(Scanned),
     FindClose(u32),
-    UpdateOpen,
+    UpdateOpen(u32),
     UpdateNext(Pc),
     UpdateRow(u32),
     UpdateClose,

@@ -123,13 +123,13 @@ impl Body<'_> {
     fn update(&mut self, record: &Name, predicate: &Expr, fields: &[FieldValue], span: Span) {
         self.guard(Mutation::Update, record, span);
         self.scan(record, predicate, Scanned::Update, span);
-        self.emit(Op::UpdateOpen, span);
+        let form = RecordForm { fields: paths(fields, span), ..self.plain(record, None) };
+        let at = push(&mut self.code.records, form);
+        self.emit(Op::UpdateOpen(at), span);
         let next = self.emit(Op::UpdateNext(0), span);
         self.in_predicate = true;
         fields.iter().for_each(|field| self.expr(&field.value));
         self.in_predicate = false;
-        let form = RecordForm { fields: paths(fields, span), ..self.plain(record, None) };
-        let at = push(&mut self.code.records, form);
         self.emit(Op::UpdateRow(at), span);
         self.emit(Op::Jump(next), span);
         self.land(next);

@@ -10,6 +10,8 @@ type Refusal = (&'static str, Span);
 
 const STATE: &str = "Parallel tasks cannot change state";
 const RECORDS: &str = "Parallel tasks cannot write records";
+const SAVED: &str =
+    "Parallel tasks cannot change state, as the lines of a save do. Parallel tasks cannot write records";
 const TOOLS: &str = "Parallel tasks only allow pure tools";
 
 /// The first thing in a task that is refused.
@@ -34,6 +36,12 @@ fn statement(index: &Index, stmt: &Stmt) -> Option<Refusal> {
         | StmtKind::Order { target: Target::State(_), .. }
         | StmtKind::RequireLatest { .. }
         | StmtKind::Notice(_) => STATE,
+        // The lines of the block come first.
+        StmtKind::Save { fields: Some(fields), .. } => {
+            let span =
+                fields.first().and_then(|field| field.path.first()).map_or(stmt.span, |word| word.span);
+            return Some((SAVED, span));
+        }
         StmtKind::Save { .. }
         | StmtKind::Create { .. }
         | StmtKind::Update { .. }

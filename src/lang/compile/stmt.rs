@@ -262,10 +262,11 @@ impl Body<'_> {
     }
 
     fn effect(&mut self, stmt: &Stmt) {
-        let span = stmt.span;
+        let mut span = stmt.span;
         let op = match &stmt.kind {
             StmtKind::Enqueue { job, due, input } => {
-                let Some(unit) = self.index.job(&job.text) else { return self.unknown("job", job, span) };
+                span = job.span;
+                let Some(unit) = self.index.job(&job.text) else { return self.unknown("job", job, job.span) };
                 input.iter().for_each(|input| self.expr(input));
                 due.iter().for_each(|(_, when)| self.expr(when));
                 let form = EnqueueForm {

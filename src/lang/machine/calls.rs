@@ -200,7 +200,10 @@ impl Ctx<'_> {
                 return Err(Fault::run(format!("Duplicate tool input '{name}'"), Some(*span)));
             }
         }
-        check_tool_input(&tool.inputs, &given).map_err(|fault| fault.of_kind(FaultKind::ToolFailed))?;
+        // What runs in another language is looked for before its input is looked at.
+        if !matches!(tool.runner.as_ref(), "python" | "node") {
+            check_tool_input(&tool.inputs, &given).map_err(|fault| fault.of_kind(FaultKind::ToolFailed))?;
+        }
         Err(words::guided(
             format!("Tool \"{}\" is not bound to a {} entry.", tool.name, tool.runner),
             "The tool is declared, but nothing carries it out.",

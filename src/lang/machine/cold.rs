@@ -14,7 +14,7 @@ use crate::lang::compile::form::{EnqueueForm, LogForm, MetricForm, Target};
 use crate::lang::compile::op::Op;
 use crate::lang::fault::Fault;
 use crate::lang::span::Span;
-use crate::lang::value::{Number, Value, ops};
+use crate::lang::value::{Value, ops};
 
 type Done = Result<(), Fault>;
 
@@ -51,8 +51,10 @@ impl Ctx<'_> {
             Op::AskOnce(at) => self.ask(&code.asks[at as usize], true, span),
             Op::RunAgent(at) => self.run_agent(&code.asks[at as usize], span),
             Op::Guard(at) => self.guard(&code.guards[at as usize], span),
-            Op::HasRole => self.identity_check(&["roles", "role"]),
-            Op::HasPermission => self.identity_check(&["permissions", "permission", "scopes", "scope"]),
+            Op::HasRole => self.identity_check("role", &["roles", "role"]),
+            Op::HasPermission => {
+                self.identity_check("permission", &["permissions", "permission", "scopes", "scope"])
+            }
             Op::Notice => {
                 let text = self.pop();
                 state::set(self.state(), &[Arc::from("notice")], text.clone())?;
@@ -93,9 +95,10 @@ impl Ctx<'_> {
         Ok(())
     }
 
-    fn identity_check(&mut self, words: &[&str]) -> Done {
+    fn identity_check(&mut self, kind: &str, words: &[&str]) -> Done {
         let wanted = self.pop();
-        let held = identity_has(&self.shared.identity, words, &wanted);
+        let Value::Text(wanted) = &wanted else { return Err(words::name_is_no_text(kind)) };
+        let held = identity_has(&self.shared.identity, words, wanted);
         self.push(Value::Bool(held));
         Ok(())
     }
@@ -287,13 +290,13 @@ fn is_nothing(value: &Value) -> bool {
 
 /// A whole number of at least zero, for the logical clock.
 pub(super) fn whole(value: &Value) -> Result<u64, Fault> {
-    let number = value.as_number().filter(|number: &Number| number.is_integral() && !number.is_negative());
-    number.and_then(|number| u64::try_from(number.to_i64()?).ok()).ok_or_else(|| {
-        words::guided(
-            "Logical time must be a non-negative integer.",
-            format!("The value is {}.", value.type_name()),
-            "Use a whole number of at least zero.",
-            "tick 2",
-        )
-    })
+    let Some(number) = value.as_number() else { return Err(words::time_is_no_number()) };
+    if !number.is_integral() {
+        return Err(words::time_is_no_whole_number());
+    }
+    if number.is_negative() && !number.is_zero() {
+        return Err(words::time_runs_backward());
+    }
+    // No clock of a run comes near what does not fit.
+    Ok(number.to_i64().and_then(|time| u64::try_from(time).ok()).unwrap_or(u64::MAX))
 }

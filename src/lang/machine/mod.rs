@@ -5,6 +5,7 @@
 //! as they were when a fault gets out. Must not do I/O, read a clock or start threads.
 
 mod asking;
+mod caller;
 mod calls;
 mod census;
 mod cold;

@@ -87,14 +87,7 @@ impl Machine {
         let main = program.flow(flow).ok_or_else(|| Fault::run(format!("Unknown flow '{flow}'."), None))?;
         if let Some(caller) = &program.caller {
             let identity = self.shared.identity.as_map().cloned().unwrap_or_default();
-            caller.schema.check(&identity).map_err(|violation| Fault::from(violation).at(caller.span))?;
-            if let Some(levels) = &caller.trust_levels {
-                let held = identity.get("trust_level").and_then(Value::as_text);
-                if !held.is_some_and(|held| levels.contains(held)) {
-                    let text = format!("Identity trust_level must be one of {}.", levels.join(", "));
-                    return Err(Fault::run(text, Some(caller.span)));
-                }
-            }
+            super::caller::check(caller, &identity)?;
         }
         self.shared.store.begin()?;
         Ok(main)

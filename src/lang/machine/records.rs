@@ -64,7 +64,8 @@ impl<'m> Ctx<'m> {
                 self.bind(&code.records[at as usize], found);
                 Ok(())
             }
-            Op::UpdateOpen => {
+            Op::UpdateOpen(at) => {
+                self.refuse_unknown(&code.records[at as usize])?;
                 let kept = self.kept();
                 self.strand.walks.push(Walker::Rows { rows: kept, next: 0, kept: Vec::new() });
                 Ok(())
@@ -183,6 +184,16 @@ impl<'m> Ctx<'m> {
         }
     }
 
+    /// Only declared fields are changed, whether a row is there or not.
+    fn refuse_unknown(&self, form: &RecordForm) -> Done {
+        let schema = self.schema(form.schema);
+        let words = form.fields.iter().map(|field| (field.words.join("."), field.span));
+        match words.into_iter().find(|(name, _)| !schema.declares(name)) {
+            Some((name, span)) => Err(records::unknown_field(schema, &name).at(span)),
+            None => Ok(()),
+        }
+    }
+
     fn update_row(&mut self, form: &RecordForm, span: Span) -> Done {
         let values = self.pop_many(form.fields.len());
         let schema = self.schema(form.schema);
@@ -190,13 +201,7 @@ impl<'m> Ctx<'m> {
         let names = form.fields.iter().map(|field| Arc::from(field.words.join(".")));
         let changes = names.zip(values).collect();
         if let Some(row) = self.strand.walks.last().and_then(walk::row) {
-            records::update(&mut *self.shared.store, schema, &scope, row, changes).map_err(|fault| {
-                let unknown = form.fields.iter().find(|field| !schema.declares(&field.words.join(".")));
-                match unknown {
-                    Some(field) => fault.at(field.span),
-                    None => fault,
-                }
-            })?;
+            records::update(&mut *self.shared.store, schema, &scope, row, changes)?;
         }
         self.strand.effects.step(StepKind::Write, &schema.name, span);
         Ok(())
@@ -230,8 +235,11 @@ impl<'m> Ctx<'m> {
 fn not_a_record(value: &Value) -> Fault {
     words::guided(
         "Create expects a record dictionary of values.",
-        format!("The value is {}, but create needs fields to check and store.", value.type_name()),
-        "Pass a map.",
+        format!(
+            "The provided value is {}, but create needs key/value fields to validate and save.",
+            value.type_name()
+        ),
+        "Pass a dictionary (for example, state.order or an input payload).",
         "create \"Order\" with state.order as order",
     )
 }

@@ -117,13 +117,20 @@ impl Shared {
 }
 
 /// The words under which roles or permissions may stand in an identity.
-pub(super) fn identity_has(identity: &Value, words: &[&str], wanted: &Value) -> bool {
+pub(super) fn identity_has(identity: &Value, words: &[&str], wanted: &str) -> bool {
     let Some(map) = identity.as_map() else { return false };
-    words.iter().filter_map(|word| map.get(*word)).any(|held| match held {
-        Value::List(items) => items.iter().any(|item| item.equals(wanted)),
-        Value::Text(_) => held.equals(wanted),
-        _ => false,
-    })
+    let named = words.iter().filter_map(|word| map.get(*word)).map(names);
+    named.into_iter().find(|names| !names.is_empty()).is_some_and(|names| names.iter().any(|it| it == wanted))
+}
+
+/// The names a field of the identity holds: a list of them, or one text with commas between them.
+fn names(held: &Value) -> Vec<String> {
+    let texts: Vec<String> = match held {
+        Value::List(items) => items.iter().map(Value::to_display).collect(),
+        Value::Text(text) => text.split(',').map(str::to_owned).collect(),
+        _ => Vec::new(),
+    };
+    texts.iter().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()).collect()
 }
 
 /// Replaces every map that is exactly `{text: X}`, with X an answer of the run, by X.

@@ -22,13 +22,12 @@ pub(super) fn count(value: &Value) -> Result<u64, Fault> {
 /// Begins a walk over a list.
 pub(super) fn open(walk: Walk, value: Value) -> Result<Walker, Fault> {
     let Value::List(list) = value else {
-        let text = match walk {
-            Walk::ForEach => "For-each expects a list",
-            Walk::Map => "map expects a list.",
-            Walk::Filter => "filter expects a list.",
-            Walk::Reduce => "reduce expects a list.",
-        };
-        return Err(Fault::run(text, None));
+        return Err(match walk {
+            Walk::ForEach => Fault::run("For-each expects a list", None),
+            Walk::Map => super::words::not_a_list("map"),
+            Walk::Filter => super::words::not_a_list("filter"),
+            Walk::Reduce => super::words::not_a_list("reduce"),
+        });
     };
     let out = if walk == Walk::Map { Vec::with_capacity(list.len()) } else { Vec::new() };
     Ok(Walker::Items { list, next: 0, out, saved: Vec::new() })

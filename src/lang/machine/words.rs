@@ -28,18 +28,25 @@ pub(super) fn truth(word: Truth, got: &Value) -> Fault {
         Truth::Condition => {
             return guided(
                 "If condition did not evaluate to true/false.",
-                format!("The condition evaluated to {kind}, but a condition is a boolean."),
+                format!("The condition evaluated to {kind}, but if/else requires a boolean."),
                 "Use a comparison so the condition is boolean.",
                 "if total is greater than 10:\n  return true",
             );
         }
-        Truth::Filter => return Fault::run("Filter predicate must return a boolean.", None),
+        Truth::Filter => {
+            return guided(
+                "Filter predicate must return a boolean.",
+                "Filter expressions include an item only when the predicate evaluates to true or false.",
+                "Return a boolean condition from the predicate block.",
+                "let big is filter numbers with item as n:\n  n is greater than 10",
+            );
+        }
     };
     guided(
         format!("Operator '{operator}' requires a boolean."),
-        format!("The operand is {kind}, but boolean logic works on true and false only."),
-        "Use a boolean expression; comparisons are true or false.",
-        format!("if total is greater than 10 {operator} ready:"),
+        format!("The operand is {kind}, but boolean logic only works with true/false."),
+        "Use a boolean expression. Comparisons return true or false.",
+        "if total is greater than 10: return true",
     )
 }
 
@@ -57,8 +64,8 @@ pub(super) fn unknown(name: &str, cell: &Cell) -> Fault {
 pub(super) fn identity_lacks(name: &str) -> Fault {
     guided(
         format!("Identity is missing '{name}'."),
-        "The app looks at a field of the caller that was not given.",
-        "Give the field with N3_IDENTITY_* or N3_IDENTITY_JSON.",
+        "The app referenced identity data that was not provided.",
+        "Provide the field via N3_IDENTITY_* or N3_IDENTITY_JSON.",
         "N3_IDENTITY_EMAIL=dev@example.com",
     )
 }
@@ -68,7 +75,7 @@ pub(super) fn rule_not_boolean(subject: &str, got: &Value) -> Fault {
     guided(
         format!("{subject} requires a boolean condition."),
         format!("The requires expression evaluated to {}, not true or false.", got.type_name()),
-        "Use a comparison so the requires clause is true or false.",
+        "Use a comparison so the requires clause evaluates to true or false.",
         "requires identity.role is \"admin\"",
     )
 }
@@ -78,7 +85,7 @@ pub(super) fn not_permitted(subject: &str) -> Fault {
     guided(
         format!("{subject} access is not permitted."),
         "The requires condition evaluated to false.",
-        "Use an identity that satisfies the requirement, or change the requires clause.",
+        "Provide an identity that satisfies the requirement or update the requires clause.",
         "requires identity.role is \"admin\"",
     )
 }
@@ -97,8 +104,8 @@ pub(super) fn not_authenticated(subject: &str) -> Fault {
 pub(super) fn no_rule() -> Fault {
     guided(
         "Mutation blocked by access control.",
-        "A flow that writes records must declare a requires rule.",
-        "Add a requires clause to the flow header.",
+        "Mutating flows and forms must declare a requires rule.",
+        "Add a requires clause to the page or flow header.",
         "flow \"update_order\": requires identity.role is \"admin\"",
     )
 }
@@ -107,8 +114,59 @@ pub(super) fn no_rule() -> Fault {
 pub(super) fn no_capability(title: &str, name: &str) -> Fault {
     guided(
         format!("{title} capability is not enabled."),
-        "Capabilities are off until the app declares them.",
-        format!("Add '{name}' to the capabilities block."),
+        format!("{title} is deny-by-default and must be explicitly allowed."),
+        format!("Add '{name}' to the capabilities block in app.ai."),
         format!("capabilities:\n  {name}"),
+    )
+}
+
+/// A time of the logical clock is something else.
+pub(super) fn time_is_no_number() -> Fault {
+    guided(
+        "Logical time must be a number.",
+        "Scheduling uses a deterministic logical clock.",
+        "Use a whole number duration.",
+        "tick 5",
+    )
+}
+
+/// A time of the logical clock is a fraction.
+pub(super) fn time_is_no_whole_number() -> Fault {
+    guided(
+        "Logical time must be a whole number.",
+        "Fractional time is not supported.",
+        "Round to a whole number.",
+        "tick 1",
+    )
+}
+
+/// A time of the logical clock is negative.
+pub(super) fn time_runs_backward() -> Fault {
+    guided(
+        "Logical time cannot move backward.",
+        "Scheduling requires non-negative time advances.",
+        "Use zero or a positive value.",
+        "tick 3",
+    )
+}
+
+/// A role or permission that is asked for is no text.
+pub(super) fn name_is_no_text(kind: &str) -> Fault {
+    let title = if kind == "role" { "Role" } else { "Permission" };
+    guided(
+        format!("{title} must be text."),
+        "Role and permission checks require a text value.",
+        "Pass a text value.",
+        format!("has_{kind}(\"{kind}\")"),
+    )
+}
+
+/// A transform of what is no list.
+pub(super) fn not_a_list(form: &str) -> Fault {
+    guided(
+        format!("{form} expects a list."),
+        "List transforms can only iterate list values.",
+        "Pass a list value to the transform.",
+        format!("let result is {form} numbers with item as n:\n  n"),
     )
 }

@@ -12,5 +12,5 @@ mod violation;
 pub use in_memory::InMemoryStore;
 pub use row::{Row, RowKey, sort_by_id};
 pub use schema::{Schema, Scope};
-pub use store::{Store, delete, latest, save, update, visible};
+pub use store::{Store, delete, latest, save, unknown_field, update, visible};
 pub use violation::Violation;

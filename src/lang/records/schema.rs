@@ -54,6 +54,11 @@ struct Bound {
 }
 
 impl Bound {
+    /// Whether no number lies between the ends.
+    fn is_empty(&self) -> bool {
+        matches!((&self.at_least, &self.at_most), (Some(low), Some(high)) if low > high)
+    }
+
     fn holds(&self, number: &Number) -> bool {
         self.above.as_ref().is_none_or(|limit| number > limit)
             && self.at_least.as_ref().is_none_or(|limit| number >= limit)
@@ -140,11 +145,9 @@ impl Schema {
         let path = path.join(".");
         let guide = Guide {
             what: format!("Record '{}' {what}", self.name),
-            why: format!(
-                "Its tenant_key is identity.{path}, which separates the records of one tenant from another's."
-            ),
-            fix: format!("Give the caller's identity a text `{path}`."),
-            example: "N3_IDENTITY_JSON='{\"org\": \"acme\"}'".to_owned(),
+            why: format!("tenant_key is set to identity.{path}, but no text was provided there."),
+            fix: "Provide the tenant field in identity defaults or engine identity.".to_owned(),
+            example: "N3_IDENTITY_ORG=acme".to_owned(),
         };
         Fault::run_guided(guide, None)
     }
@@ -158,6 +161,20 @@ impl Schema {
             Some(violation) => Err(violation),
             None => Ok(()),
         }
+    }
+
+    /// The first field that holds a value of another kind than declared, and that kind; nothing is made text of here.
+    pub fn mistyped(&self, values: &Map) -> Option<(&Arc<str>, &'static str)> {
+        self.fields.iter().find_map(|field| {
+            let value = present(values, &field.name)?;
+            let (kind, fits) = match field.kind {
+                TypeKind::Text => ("text", value.as_text().is_some()),
+                TypeKind::Number | TypeKind::Integer => ("number", value.as_number().is_some()),
+                TypeKind::Boolean => ("boolean", value.as_bool().is_some()),
+                _ => return None,
+            };
+            (!fits).then_some((&field.name, kind))
+        })
     }
 
     /// Everything wrong with `values`, one per field: the types, or if those are right the constraints.
@@ -179,6 +196,13 @@ impl Schema {
         Violation::new(&self.name, &field.name, code, demand)
     }
 
+    /// What is wrong where no number could be right.
+    fn no_range(&self, field: &Field) -> Violation {
+        let message =
+            format!("Field '{}' in record '{}' has an invalid between range", field.name, self.name);
+        Violation { field: Arc::clone(&field.name), code: "between", message }
+    }
+
     fn type_violation(&self, field: &Field, values: &Map) -> Option<Violation> {
         let demand = match (&field.kind, present(values, &field.name)?) {
             (TypeKind::Number | TypeKind::Integer, value) if value.as_number().is_none() => "be a number",
@@ -196,6 +220,7 @@ impl Schema {
             Rule::Compared { code, demand, holds } => match value.and_then(Value::as_number) {
                 None => ("type", "be numeric"),
                 Some(number) if holds.holds(&number) => return None,
+                Some(_) if holds.is_empty() => return Some(self.no_range(field)),
                 Some(_) => (*code, demand.as_str()),
             },
             Rule::Integer => match value.and_then(Value::as_number) {

@@ -47,27 +47,24 @@ pub trait Store: Send {
     ) -> Result<Option<RowKey>, Fault>;
 }
 
-/// Validates and stores `values`, giving them their id. The answer is what `create` binds: the values as given, with
-/// the id.
+/// Makes text of what stands in text fields, then validates and stores the values, giving them their id. The answer
+/// is what is stored.
 ///
 /// # Errors
 /// The first violation, or the store's fault.
 pub fn save(store: &mut dyn Store, schema: &Schema, scope: &Scope, values: Map) -> Result<Map, Fault> {
-    schema.check(&values)?;
-    let mut given = values;
-    let stored = schema.stored(given.clone());
-    if let Some((field, _)) = clash(store, schema, scope, &stored, None)? {
+    let mut fields = schema.stored(values);
+    schema.check(&fields)?;
+    if let Some((field, _)) = clash(store, schema, scope, &fields, None)? {
         return Err(schema.not_unique(&field).into());
     }
     let id = store.next_id(schema)?;
-    let mut fields = stored;
-    if !given.contains_key(&schema.id_field) {
-        given.insert(Arc::clone(&schema.id_field), Value::int(id));
+    if !fields.contains_key(&schema.id_field) {
         fields.insert(Arc::clone(&schema.id_field), Value::int(id));
     }
-    let row = Row { key: 0, fields, tenant: scope.tenant.clone(), expires_ms: schema.expiry(scope) };
-    store.insert(schema, row)?;
-    Ok(given)
+    let (tenant, expires_ms) = (scope.tenant.clone(), schema.expiry(scope));
+    store.insert(schema, Row { key: 0, fields: fields.clone(), tenant, expires_ms })?;
+    Ok(fields)
 }
 
 /// The rows the scope may see, sorted by id.
@@ -92,7 +89,7 @@ pub fn latest(store: &dyn Store, schema: &Schema, scope: &Scope) -> Result<Optio
 /// Sets fields of one row and validates the whole of it.
 ///
 /// # Errors
-/// A field the record does not declare, the first violation, a unique value another row holds, or the store's fault.
+/// The first violation, a unique value another row holds, or the store's fault. The fields are declared ones.
 pub fn update(
     store: &mut dyn Store,
     schema: &Schema,
@@ -102,13 +99,10 @@ pub fn update(
 ) -> Result<(), Fault> {
     let mut fields = row.fields.clone();
     for (field, value) in changes {
-        if !schema.declares(&field) {
-            return Err(unknown_field(schema, &field));
-        }
         fields.insert(field, value);
     }
-    schema.check(&fields)?;
     let fields = schema.stored(fields);
+    schema.check(&fields)?;
     if let Some((field, _)) = clash(store, schema, scope, &fields, Some(row.key))? {
         let text = format!("Record '{}' violates unique constraint on '{field}'", schema.name);
         return Err(Fault::run(text, None));
@@ -124,13 +118,13 @@ pub fn delete(store: &mut dyn Store, schema: &Schema, keys: &[RowKey]) -> Result
     keys.iter().try_for_each(|key| store.remove(schema, *key))
 }
 
-/// The fault of a field the record does not declare.
-fn unknown_field(schema: &Schema, field: &str) -> Fault {
+/// The fault of changing a field the record does not declare.
+pub fn unknown_field(schema: &Schema, field: &str) -> Fault {
     let guide = Guide {
         what: format!("Unknown field '{field}' in record '{}'.", schema.name),
-        why: "`update` changes declared fields only.".to_owned(),
-        fix: "Declare the field in the record, or correct its name.".to_owned(),
-        example: format!("record \"{}\":\n  {field} is text", schema.name),
+        why: "Update assignments must match declared record fields.".to_owned(),
+        fix: "Use a field declared on the record.".to_owned(),
+        example: format!("update \"{}\" where id is 1 set:\n  name is \"value\"", schema.name),
     };
     Fault::run_guided(guide, None)
 }

@@ -236,17 +236,17 @@ flow "main":
 }
 
 #[test]
-fn a_tool_without_a_binding_says_so_after_its_input_is_checked() {
-    let source = |value: &str| {
+fn a_tool_without_a_binding_says_so_and_what_is_built_in_looks_at_its_input_first() {
+    let source = |runner: &str, value: &str| {
         format!(
-            "tool \"look up\":\n  implemented using python\n  input:\n    item code is text\n  output:\n    price is number\nflow \"main\":\n  let r is look up:\n    item code is {value}\n  return r\n"
+            "capabilities:\n  http\ntool \"look up\":\n  implemented using {runner}\n  input:\n    item code is text\n  output:\n    price is number\nflow \"main\":\n  let r is look up:\n    item code is {value}\n  return r\n"
         )
     };
     assert_eq!(
-        fault(&source("\"A\"")),
-        "10:12 What happened: Tool \"look up\" is not bound to a python entry."
+        fault(&source("python", "1")),
+        "12:12 What happened: Tool \"look up\" is not bound to a python entry."
     );
-    assert_eq!(fault(&source("1")), "10:12 Tool input field \"item code\" must be text.");
+    assert_eq!(fault(&source("http", "1")), "12:12 Tool input field \"item code\" must be text.");
 }
 
 #[test]

@@ -151,7 +151,7 @@ flow "main":
     let (result, _) = both_orders(main);
     assert_eq!(
         result,
-        r#"["Agent 'two' failed: [line 50, col 7] the model is down","[p] count | mem:st=2"]"#
+        r#"["Agent 'two' failed: [line 50, col 13] the model is down","[p] count | mem:st=2"]"#
     );
 }
 
@@ -288,7 +288,7 @@ fn merge_policies_of_tasks_keep_the_first_or_the_last_by_name() {
     };
     assert_eq!(result(&source("    merge:\n      policy is \"precedence\"\n")), r#""a""#);
     assert_eq!(result(&source("    merge:\n      policy is \"override\"\n")), r#""b""#);
-    assert_eq!(fault(&source("")), "5:9 Parallel tasks cannot write the same local: who");
+    assert_eq!(fault(&source("")), "5:5 Parallel tasks cannot write the same local: who");
 }
 
 #[test]

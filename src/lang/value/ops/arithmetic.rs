@@ -133,30 +133,26 @@ fn compute(operator: Arithmetic, a: &Number, b: &Number) -> Result<Value, Box<Fa
 fn mismatch(operator: Arithmetic, left: &Value, right: &Value) -> Fault {
     let symbol = operator.symbol();
     let (left, right) = (left.type_name(), right.type_name());
-    let why = match operator {
-        Arithmetic::Add => "`+` adds two numbers or joins two texts; nothing is converted.".to_owned(),
-        _ => format!("`{symbol}` works on two numbers; nothing is converted."),
-    };
     guided(
         format!("Cannot apply '{symbol}' to {left} and {right}."),
-        why,
-        "Use operands of the same kind.",
-        format!("let total is 10 {symbol} 2"),
+        "Arithmetic operators only work on numbers.",
+        "Convert both values to numbers or remove the operator.",
+        "let total is 10.5 + 2.25",
     )
 }
 
-/// A signed operand, rounded like any result.
+/// A signed operand: a minus rounds like any operator, a plus changes nothing.
 pub fn sign(sign: Sign, operand: &Value) -> Result<Value, Fault> {
     let symbol = if sign == Sign::Minus { '-' } else { '+' };
     let Some(number) = operand.as_number() else {
         return Err(guided(
             format!("Unary '{symbol}' requires a number."),
-            format!("The operand is a {}.", operand.type_name()),
-            "Put the sign in front of a number.",
-            format!("let change is {symbol}5"),
+            format!("The operand is {}, but arithmetic only works on numbers.", operand.type_name()),
+            "Use a numeric value or remove the operator.",
+            "let total is -10.5",
         ));
     };
-    Ok(Value::Number(if sign == Sign::Minus { number.negate() } else { number.plus() }?))
+    Ok(Value::Number(if sign == Sign::Minus { number.negate()? } else { number }))
 }
 
 /// `left is greater than right` and its kin.
@@ -164,25 +160,25 @@ pub fn compare(comparison: Comparison, left: &Value, right: &Value) -> Result<bo
     if let (Value::Number(a), Value::Number(b)) = (left, right) {
         return Ok(comparison.holds(a.compare(b)));
     }
-    let (a, b) = (comparable(left, left, right)?, comparable(right, left, right)?);
+    let (a, b) = (comparable(left)?, comparable(right)?);
     Ok(comparison.holds(a.compare(&b)))
 }
 
 /// `subject is [strictly] between low and high`; bounds out of order are simply never met.
 pub fn between(subject: &Value, low: &Value, high: &Value, strictly: bool) -> Result<bool, Fault> {
-    let number = comparable(subject, subject, low)?;
-    let (low, high) = (comparable(low, subject, low)?, comparable(high, subject, high)?);
+    let number = comparable(subject)?;
+    let (low, high) = (comparable(low)?, comparable(high)?);
     let (from, to) = (number.compare(&low), number.compare(&high));
     Ok(if strictly { from.is_gt() && to.is_lt() } else { from.is_ge() && to.is_le() })
 }
 
-fn comparable(operand: &Value, left: &Value, right: &Value) -> Result<Number, Fault> {
+fn comparable(operand: &Value) -> Result<Number, Fault> {
     operand.as_number().ok_or_else(|| {
         guided(
             "Comparison requires numbers.",
-            format!("It compares {} with {}.", left.type_name(), right.type_name()),
-            "Compare numbers, or use `is` for equality.",
-            "if count is greater than 3:",
+            "Comparisons like `is greater than`, `is at least`, or `is less than` only work on numbers.",
+            "Ensure both sides evaluate to numbers.",
+            "if total is greater than 10.5:",
         )
     })
 }

@@ -78,9 +78,13 @@ pub fn list_append(value: Value, item: Value) -> Result<Value, Fault> {
 /// `list get value at index` and `value[index]`
 pub fn list_get(value: &Value, index: &Value) -> Result<Value, Fault> {
     let list = need_list("List get", value)?;
-    let whole = index.as_number().filter(|number| number.is_integral());
-    let Some(whole) = whole else { return Err(fault("List index must be an integer")) };
-    whole
+    let Some(number) = index.as_number() else {
+        return Err(fault(format!("List index must be a number but got {}", index.type_name())));
+    };
+    if !number.is_integral() {
+        return Err(fault("List index must be an integer"));
+    }
+    number
         .to_i64()
         .and_then(|at| usize::try_from(at).ok())
         .and_then(|at| list.get(at).cloned())

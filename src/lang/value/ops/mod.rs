@@ -37,15 +37,15 @@ impl From<NumberFault> for Fault {
             NumberFault::NoResult => Fault::run("Runtime error", None).uncatchable(),
             NumberFault::DividedByZero => guided(
                 "Division by zero.",
-                "The right side of `/` is zero.",
-                "Check the divisor before dividing.",
-                "if people is not 0:",
+                "The right-hand side of '/' evaluated to 0.",
+                "Check for zero before dividing.",
+                "if divisor is not equal to 0: set state.ratio is total / divisor",
             ),
             NumberFault::ModuloByZero => guided(
                 "Modulo by zero.",
-                "The right side of `%` is zero.",
-                "Check the right side before taking the remainder.",
-                "if size is not 0:",
+                "The right-hand side of '%' evaluated to 0.",
+                "Check for zero before modulo.",
+                "if divisor is not equal to 0: set state.remainder is total % divisor",
             ),
         }
     }

@@ -59,7 +59,7 @@ fn list_forms_say_what_they_need() {
         assert_eq!(fault(list_get(&list, &number(index))), "List index is out of range");
     }
     assert_eq!(fault(list_get(&list, &number("0.5"))), "List index must be an integer");
-    assert_eq!(fault(list_get(&list, &"0".into())), "List index must be an integer");
+    assert_eq!(fault(list_get(&list, &"0".into())), "List index must be a number but got text");
     assert_eq!(fault(list_append("x".into(), list)), "List append needs a list but got text");
     assert_eq!(fault(list_length(&true.into())), "List length needs a list but got boolean");
 }
