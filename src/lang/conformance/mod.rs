@@ -4,6 +4,7 @@
 mod case;
 mod compare;
 mod driver;
+mod table;
 
 use std::collections::BTreeMap;
 
@@ -34,10 +35,15 @@ fn shown(fault: &Fault) -> String {
     format!("{} {:?}: {text}", fault.stage.name(), fault.span.map(|span| span.line))
 }
 
+/// The programs of `tests/conformance` and those of the tables.
+fn programs() -> impl Iterator<Item = Case> {
+    cases().into_iter().chain(table::cases())
+}
+
 #[test]
 fn programs_that_load_are_told_from_programs_that_do_not() {
     let mut wrong = Vec::new();
-    for case in cases() {
+    for case in programs() {
         let read = crate::lang::read(&case.source);
         let verdict = match (case.expect.stage.as_deref(), &read) {
             (Some("load"), Ok(_)) => Err("loads".to_owned()),
@@ -83,9 +89,9 @@ fn every_program_does_what_it_promises() {
     let mut table: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     let mut wrong = Vec::new();
     // What is wrong with settings stops before the language is asked, and is tested where settings are read.
-    let cases = cases().into_iter().filter(|case| case.expect.stage.as_deref() != Some("config"));
+    let cases = programs().filter(|case| case.expect.stage.as_deref() != Some("config"));
     for case in cases {
-        let family = case.name.split('_').next().unwrap_or_default().to_owned();
+        let family = case.name.split(['_', '/']).next().unwrap_or_default().to_owned();
         let (passed, all) = table.entry(family).or_default();
         *all += 1;
         match verdict(&case) {
