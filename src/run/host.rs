@@ -40,6 +40,27 @@ pub struct Kept {
     pub memory: Memory,
 }
 
+/// Something that is done on a page.
+pub struct Visit {
+    /// What must hold before; nothing for what everybody may do.
+    pub rule: Option<Question>,
+    /// What is done.
+    pub deed: Question,
+    /// What is to be judged afterwards.
+    pub rules: Vec<Question>,
+}
+
+/// What came of a [`Visit`].
+pub struct Visited {
+    /// The run of the deed, or of the rule that did not hold.
+    pub ran: Ran,
+    /// Which of the rules hold now.
+    pub hold: Vec<bool>,
+}
+
+/// Why an attempt without a line has an outcome.
+const ALONE: &str = "who stands in no line gives way to nobody";
+
 /// Who is told the messages of `yield` before the run ends.
 pub type Tell = Box<dyn FnMut(Vec<Yielded>)>;
 
@@ -120,11 +141,11 @@ impl Host {
             let mut machine = self.machine(&question, Kept::default());
             let mut driver = Driver::new(&self.asker, tell);
             let outcome = driver.attempt(&mut machine, Vec::new(), None).await;
-            let ran = driver.ran(*outcome.expect("who stands in no line gives way to nobody"));
+            let ran = driver.ran(*outcome.expect(ALONE));
             self.note(&ran);
             return Ok(ran);
         }
-        self.run_alone(question, tell).await
+        self.in_turn(async move |host, turn| Ok(host.change(turn, None, &question, tell).await?.0)).await
     }
 
     /// As [`Host::run_telling`], telling nobody.
@@ -135,40 +156,99 @@ impl Host {
         self.run_telling(question, Box::new(|_| {})).await
     }
 
-    /// As [`Host::run_telling`], but alone and with the app's state in its outcome whatever the flow does.
+    /// Runs what a rule allows, and then other rules, with nobody else in between. The run has the app's state in its
+    /// outcome whatever the flow does.
     ///
     /// # Errors
-    /// As there.
-    pub async fn run_alone(self: &Arc<Self>, question: Question, tell: Tell) -> Result<Ran, Refusal> {
+    /// As [`Host::run_telling`].
+    pub async fn visit(self: &Arc<Self>, visit: Visit) -> Result<Visited, Refusal> {
+        self.in_turn(async move |host, turn| {
+            let Visit { rule, deed, rules } = visit;
+            let (ran, _turn) = host.change(turn, rule.as_ref(), &deed, Box::new(|_| {})).await?;
+            let hold = host.judge_all(&rules).await?;
+            Ok(Visited { ran, hold })
+        })
+        .await
+    }
+
+    /// Which of these rules hold, all at the same moment.
+    ///
+    /// # Errors
+    /// As [`Host::run_telling`].
+    pub async fn judge(&self, rules: &[Question]) -> Result<Vec<bool>, Refusal> {
+        if rules.is_empty() {
+            return Ok(Vec::new());
+        }
+        let _turn = self.turn().await?;
+        self.judge_all(rules).await
+    }
+
+    /// Waits for the turn, then works in a task of its own: whoever stops listening must not end a run that has begun.
+    async fn in_turn<T: 'static>(
+        self: &Arc<Self>,
+        work: impl AsyncFnOnce(&Self, Turn) -> Result<T, Refusal> + 'static,
+    ) -> Result<T, Refusal> {
         let turn = self.turn().await?;
         let host = Arc::clone(self);
         let under_way = self.line.under_way();
-        let run = async move {
-            let ran = host.change(turn, &question, tell).await;
+        let working = async move {
+            let done = work(&host, turn).await;
             drop(under_way);
-            ran
+            done
         };
-        // A task of its own: whoever stops listening must not end a run that has begun.
-        tokio::task::spawn_local(run).await.unwrap_or(Err(Refusal::BrokeOff))
+        tokio::task::spawn_local(working).await.unwrap_or(Err(Refusal::BrokeOff))
     }
 
-    /// Runs with what the app keeps and keeps what the run leaves, in as many attempts as it takes.
-    async fn change(&self, mut turn: Turn, question: &Question, tell: Tell) -> Result<Ran, Refusal> {
+    /// Runs with what the app keeps and keeps what the run leaves, in as many attempts as it takes, and gives the turn
+    /// back. Where `rule` does not hold, its run is all there is.
+    async fn change(
+        &self,
+        mut turn: Turn,
+        rule: Option<&Question>,
+        deed: &Question,
+        tell: Tell,
+    ) -> Result<(Ran, Turn), Refusal> {
         let mut driver = Driver::new(&self.asker, tell);
         loop {
-            let mut hands = Hands::take(self, question)?;
+            if let Some(rule) = rule {
+                let ran = self.once(rule).await?;
+                if ran.outcome.result.is_err() {
+                    return Ok((ran, turn));
+                }
+            }
+            let mut hands = Hands::take(self, deed)?;
             if let Some(outcome) = driver.attempt(&mut hands.machine, Vec::new(), Some(&self.line)).await {
-                let mut ran = driver.ran(*outcome);
-                hands.keep(&mut ran.outcome);
-                drop(turn);
-                self.note(&ran);
-                return Ok(ran);
+                return Ok((self.over(hands, driver.ran(*outcome)), turn));
             }
             drop(hands); // undoes what the attempt did
             drop(turn);
             driver.answered().await;
             turn = self.line.rejoin().await?;
         }
+    }
+
+    async fn judge_all(&self, rules: &[Question]) -> Result<Vec<bool>, Refusal> {
+        let mut hold = Vec::with_capacity(rules.len());
+        for rule in rules {
+            hold.push(self.once(rule).await?.outcome.result.is_ok());
+        }
+        Ok(hold)
+    }
+
+    /// Runs in one attempt. The caller has the turn.
+    async fn once(&self, question: &Question) -> Result<Ran, Refusal> {
+        let mut hands = Hands::take(self, question)?;
+        let mut driver = Driver::new(&self.asker, |_| {});
+        let outcome = driver.attempt(&mut hands.machine, Vec::new(), None).await;
+        let ran = driver.ran(*outcome.expect(ALONE));
+        Ok(self.over(hands, ran))
+    }
+
+    /// Keeps what a run left and takes note of it.
+    fn over(&self, hands: Hands<'_>, mut ran: Ran) -> Ran {
+        hands.keep(&mut ran.outcome); // first: from here on nothing may get lost
+        self.note(&ran);
+        ran
     }
 
     async fn turn(&self) -> Result<Turn, Refusal> {

@@ -30,7 +30,7 @@ pub use counters::Counters;
 pub use drive::{Begun, Ran, begin, drive};
 pub use explain::{Explained, explain};
 pub use gate::{capability_fault, embed_group, engine_config, missing_capabilities};
-pub use host::{Host, Kept, Question, Tell, Terms};
+pub use host::{Host, Kept, Question, Tell, Terms, Visit, Visited};
 pub use mock::Mock;
 pub use observed::Observed;
 pub use refusal::Refusal;

@@ -1,14 +1,17 @@
 //! Owns an app as it is served: its pages, routes and records behind one host, and what each of its fixed questions is
 //! answered. Must not know HTTP beyond statuses, nor sockets.
 
+mod rules;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
-use super::host::{Host, Kept, Question, Tell, Terms};
-use super::pages::{Page, Pages, fields};
+use self::rules::Rules;
+use super::host::{Host, Kept, Question, Tell, Terms, Visit, Visited};
+use super::pages::{Pages, fields};
 use super::payload;
 use super::refusal::Refusal;
 use super::routing::{Reply, Routes, refused};
@@ -51,6 +54,7 @@ pub struct Site {
     metrics_endpoint: Option<String>,
     /// What was wrong with the form sent last.
     errors: Mutex<Value>,
+    rules: Rules,
 }
 
 /// A record as `/api/state` shows it.
@@ -81,7 +85,8 @@ impl Site {
         let metrics_endpoint = settings.metrics_endpoint;
         let errors = Mutex::new(Value::list(Vec::new()));
         let host = Arc::new(host);
-        Ok(Self { name, host, pages, routes, tables, identity, token, metrics_endpoint, errors })
+        let rules = Rules::default();
+        Ok(Self { name, host, pages, routes, tables, identity, token, metrics_endpoint, errors, rules })
     }
 
     /// What it is called.
@@ -139,16 +144,15 @@ impl Site {
             Some(Value::Map(payload)) => action.input(payload.clone()),
             Some(other) => return Ok(bad_payload(other)),
         };
-        if let Some(guard) = action.deed.guard() {
-            let ran = self.host.run_alone(self.question(guard, Value::fields([])), Box::new(|_| {})).await?;
-            if ran.outcome.result.is_err() {
-                let reply = action.reply(ran.outcome, &input, self.manifest().await?).of(&ran.told);
-                return Ok(self.acted(reply));
-            }
-        }
-        let question = self.question(action.deed.flow(), input.clone());
-        let ran = self.host.run_alone(question, Box::new(|_| {})).await?;
-        let manifest = self.manifest().await?;
+        self.settle_rules().await?;
+        let (pages, rules) = self.open_rules();
+        let visit = Visit {
+            rule: self.rule_before(action.deed.guard()),
+            deed: self.question(action.deed.flow(), input.clone()),
+            rules,
+        };
+        let Visited { ran, hold } = self.host.visit(visit).await?;
+        let manifest = self.shown(&pages, &hold);
         Ok(self.acted(action.reply(ran.outcome, &input, manifest).of(&ran.told)))
     }
 
@@ -165,15 +169,10 @@ impl Site {
     /// # Errors
     /// As [`Host::run`].
     pub async fn manifest(&self) -> Result<Value, Refusal> {
-        let mut hidden = Vec::new();
-        for page in self.pages.pages() {
-            let Some(guard) = &page.guard else { continue };
-            let ran = self.host.run(self.question(guard, Value::fields([]))).await?;
-            if ran.outcome.result.is_err() {
-                hidden.push(Arc::clone(&page.name));
-            }
-        }
-        Ok(self.pages.manifest(|page: &Page| !hidden.contains(&page.name)))
+        self.settle_rules().await?;
+        let (pages, rules) = self.open_rules();
+        let hold = self.host.judge(&rules).await?;
+        Ok(self.shown(&pages, &hold))
     }
 
     /// `GET /api/v1/ui`: the manifest, and a hash that changes with it.

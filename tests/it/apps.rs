@@ -6,6 +6,7 @@ mod conformance;
 mod examples;
 mod paths;
 mod races;
+mod rules;
 mod shown;
 mod start;
 mod streams;
