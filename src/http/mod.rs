@@ -14,7 +14,9 @@ mod memo;
 mod meter;
 mod metrics;
 mod names;
+mod nowhere;
 mod openapi;
+mod reply;
 mod routes;
 mod stream;
 mod tokens;
@@ -104,7 +106,7 @@ pub fn routes(doors: &web::Data<Doors>) -> impl FnOnce(&mut web::ServiceConfig) 
             .service(giving("/docs", get().to(routes::docs::moved)))
             .service(giving("/docs/{file:.*}", get().to(routes::docs::page)))
             .route("/v1/{tail:.*}", web::route().to(routes::forward::forward))
-            .default_service(web::route().to(routes::fallback));
+            .default_service(web::route().to(nowhere::fallback));
     }
 }
 
@@ -127,6 +129,6 @@ fn taking(path: &str, route: Route) -> Resource {
 }
 
 fn only(path: &str, route: Route, allowed: &'static str) -> Resource {
-    let wrong = move |request| async move { routes::wrong_method(&request, allowed) };
+    let wrong = move |request| async move { nowhere::wrong_method(&request, allowed) };
     web::resource(path).route(route).default_service(web::route().to(wrong))
 }

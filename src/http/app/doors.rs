@@ -6,16 +6,13 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::course::Course;
-use super::{Fixed, Mounted, admit, events, is_gateway, refuse, respond, unsupported_version, wrong_method};
-use crate::http::{Doors, intake, routes};
+use super::{Fixed, Mounted, events, is_gateway};
+use crate::http::reply::{admit, refuse, respond};
+use crate::http::{Doors, intake, nowhere, routes};
 use crate::lang::value::{Map, Value};
 use crate::run::Refusal;
 use crate::run::routing::{Reply, body, query, refused};
 use crate::run::site::{Site, no_action_id, not_run};
-
-const NOT_FOUND: &str = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Not found</title></head>\
-    <body><h1>Not found</h1><p>Nothing of this app answers here. <a href=\"/api/ui\">/api/ui</a> lists its pages, \
-    <a href=\"/docs\">/docs</a> the paths of the gateway.</p></body></html>\n";
 
 /// A request that is the app's.
 pub(crate) async fn answer(
@@ -29,7 +26,7 @@ pub(crate) async fn answer(
     let done = match doors.app.as_ref() {
         Some(Mounted::Broken(reply)) => return respond(reply),
         Some(Mounted::Site(site)) => of_site(Arc::clone(site), &request, payload, &doors).await,
-        None => return routes::fallback(request, doors).await,
+        None => return nowhere::fallback(request, doors).await,
     };
     done.unwrap_or_else(|refused| refused)
 }
@@ -47,7 +44,7 @@ async fn of_site(
     if let (None, Some(fixed)) = (&route, &fixed) {
         return self::fixed(&site, fixed, request, payload, doors).await;
     }
-    let Some(found) = route else { return Ok(missing(request)) };
+    let Some(found) = route else { return Ok(nowhere::missing(request)) };
     let taken = intake::body(doors, request, &mut payload).await.map_err(|error| refuse(&error))?;
     let fields = body(&taken.bytes).map_err(|reply| respond(&reply))?;
     let input = found.input(request.query_string(), fields);
@@ -68,7 +65,7 @@ async fn fixed(
     doors: &web::Data<Doors>,
 ) -> Result<HttpResponse, HttpResponse> {
     if !fixed.takes(request.method()) {
-        return Err(wrong_method(request, fixed));
+        return Err(nowhere::wrong_method(request, fixed.allowed()));
     }
     if matches!(fixed, Fixed::VersionedUi | Fixed::VersionedAction(_))
         && !site.trusts(token(request.headers()))
@@ -117,19 +114,4 @@ fn token(headers: &HeaderMap) -> Option<&str> {
     let own = headers.get("x-api-token").and_then(|value| value.to_str().ok());
     let bearer = || headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ");
     own.or_else(bearer)
-}
-
-/// Nothing claimed the path, and there is an app: a page for people, as what they typed is mostly a path of an app.
-pub(crate) fn missing(request: &HttpRequest) -> HttpResponse {
-    let path = request.path();
-    if let Err(refused) = admit(request) {
-        return refused;
-    }
-    let version = path.strip_prefix("/api/v").map(|rest| rest.split('/').next().unwrap_or_default());
-    match version {
-        Some(digits) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-            unsupported_version()
-        }
-        _ => HttpResponse::NotFound().content_type("text/html; charset=utf-8").body(NOT_FOUND),
-    }
 }

@@ -9,8 +9,8 @@ use futures_util::stream::unfold;
 use tidegate_actors::ports::clock::{ClockRef, Sleep};
 
 use super::course::{Course, News};
-use super::respond;
 use crate::http::budget::ByteShare;
+use crate::http::reply::respond;
 use crate::lang::machine::{Outcome, Yielded};
 use crate::lang::value::{JsonStyle, Value};
 use crate::run::payload::yielded;

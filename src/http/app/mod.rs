@@ -7,21 +7,15 @@ mod doors;
 mod events;
 
 use actix_web::guard::GuardContext;
-use actix_web::http::{Method, StatusCode, header};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::http::Method;
+use actix_web::web;
 use percent_encoding::percent_decode_str;
-use tidegate_actors::CallId;
 
-use super::answer::name_calls;
-use super::error::{DoorError, Shape};
-use super::{Doors, guard, routes};
-use crate::run::routing::{Reply, is_reserved, problem, refused};
+use super::Doors;
+use crate::run::routing::{Reply, is_reserved, problem};
 use crate::run::site::Site;
 
-pub(crate) use doors::{answer, missing};
-
-/// When to come back to an app that was too busy.
-const RETRY_AFTER_S: u64 = 1;
+pub(crate) use doors::answer;
 
 /// The app of a server.
 pub enum Mounted {
@@ -80,6 +74,10 @@ impl Fixed {
         matches!(self, Self::Action | Self::VersionedAction(_))
     }
 
+    const fn allowed(&self) -> &'static str {
+        if self.takes_body() { "POST, OPTIONS" } else { "GET, HEAD, OPTIONS" }
+    }
+
     fn takes(&self, method: &Method) -> bool {
         match self.takes_body() {
             true => method == Method::POST,
@@ -119,33 +117,4 @@ pub(super) fn mount(app: &mut web::ServiceConfig, doors: &web::Data<Doors>) {
     };
     let door = web::resource("/{tail:.*}").guard(actix_web::guard::fn_guard(ours));
     app.service(door.default_service(web::route().to(answer)));
-}
-
-fn respond(reply: &Reply) -> HttpResponse {
-    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = HttpResponse::build(status);
-    if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-        response.insert_header((header::RETRY_AFTER, RETRY_AFTER_S));
-    }
-    let mut response = response.content_type("application/json").body(reply.json());
-    name_calls(response.headers_mut(), &reply.calls);
-    response
-}
-
-/// An answer in the shape of apps to what any door may refuse.
-fn refuse(error: &DoorError) -> HttpResponse {
-    error.respond(Shape::App, CallId::fresh())
-}
-
-fn wrong_method(request: &HttpRequest, fixed: &Fixed) -> HttpResponse {
-    let allowed = if fixed.takes_body() { "POST, OPTIONS" } else { "GET, HEAD, OPTIONS" };
-    routes::wrong_method(request, allowed)
-}
-
-fn admit(request: &HttpRequest) -> Result<(), HttpResponse> {
-    guard::admit(request).map_err(|error| refuse(&error))
-}
-
-fn unsupported_version() -> HttpResponse {
-    respond(&refused(404, "Unsupported API version.", "Use /api/v1."))
 }

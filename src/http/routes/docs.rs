@@ -6,6 +6,8 @@ use actix_web::http::header::{self, ContentEncoding};
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa_swagger_ui::Config;
 
+use crate::http::nowhere;
+
 /// The committed file; a test holds it equal to what the code describes.
 const OPENAPI: &str = include_str!("../../../docs/openapi.json");
 
@@ -38,6 +40,6 @@ pub(crate) async fn page(request: HttpRequest, file: web::Path<String>) -> HttpR
             }
             response.content_type(file.content_type).body(file.bytes.into_owned())
         }
-        _ => super::not_found(&request),
+        _ => nowhere::not_found(&request),
     }
 }
