@@ -54,9 +54,18 @@ enum Order {
 
 /// Runs to the end; gives the outcome and the most asks that were open at once.
 fn drive(machine: &mut Machine, order: Order, slice: u64) -> (Outcome, usize) {
+    drive_by(machine, |open| if order == Order::Oldest { 0 } else { open - 1 }, || slice)
+}
+
+/// As [`drive`]: `next` says which of so many open asks is answered, `slice` how far the machine goes at a time.
+fn drive_by(
+    machine: &mut Machine,
+    mut next: impl FnMut(usize) -> usize,
+    mut slice: impl FnMut() -> u64,
+) -> (Outcome, usize) {
     let (mut open, mut most): (Vec<Ask>, usize) = (Vec::new(), 0);
     loop {
-        match machine.advance(slice) {
+        match machine.advance(slice()) {
             Progress::Done(outcome) => return (*outcome, most),
             Progress::Spent => {}
             Progress::Blocked(new) => {
@@ -65,7 +74,7 @@ fn drive(machine: &mut Machine, order: Order, slice: u64) -> (Outcome, usize) {
                 open.retain(|ask| !gone.contains(&ask.id));
                 most = most.max(open.len());
                 assert!(!open.is_empty(), "the run waits for nothing");
-                let ask = if order == Order::Oldest { open.remove(0) } else { open.remove(open.len() - 1) };
+                let ask = open.remove(next(open.len()));
                 let answer = if ask.input.contains("FAIL") {
                     Err(AskFault { message: "the model is down".to_owned(), provider: false })
                 } else {
@@ -103,4 +112,23 @@ fn fault(source: &str) -> String {
 
 fn json(value: &Value) -> String {
     value.to_json(JsonStyle::Compact)
+}
+
+/// The result as JSON, or the fault.
+fn came(outcome: &Outcome) -> String {
+    match &outcome.result {
+        Ok(value) => json(value),
+        Err(fault) => fault.to_string(),
+    }
+}
+
+/// Everything a run leaves behind, as text.
+fn told(outcome: &Outcome) -> String {
+    let yields: Vec<String> = outcome.yields.iter().map(|y| format!("{} {}", y.sequence, y.output)).collect();
+    let logs: Vec<String> = outcome.logs.iter().map(|line| line.message.to_string()).collect();
+    let steps: Vec<String> =
+        outcome.steps.iter().map(|step| format!("{:?} {}", step.kind, step.what)).collect();
+    let (memory, state) = (json(&outcome.memory.to_value()), json(&outcome.shown_state));
+    let result = came(outcome);
+    format!("{result}\n{yields:?}\n{logs:?}\n{steps:#?}\n{memory}\n{state}\n{}", outcome.instructions)
 }

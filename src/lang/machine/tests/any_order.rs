@@ -1,5 +1,6 @@
 //! Random programs with parts, answered in random orders: every run must leave the same behind.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 
 use super::*;
@@ -139,48 +140,18 @@ fn program(seed: u64) -> String {
     out
 }
 
-/// Everything a run leaves behind, as text.
+/// Everything a run leaves behind, as text, with answers in a random order.
 fn left_behind(source: &str, order: u64) -> String {
-    // Order 0 is the serial one: never more than one part under way.
+    // Order 0 is the serial one: never more than one part under way, and always the oldest ask.
     let parts_at_once = if order == 0 { 1 } else { Limits::default().parts_at_once };
     let limits = Limits { parts_at_once, ..Limits::default() };
     let mut machine = machine(source, "{}", World { limits, ..world() });
-    let (mut open, mut dice): (Vec<Ask>, Dice) = (Vec::new(), Dice(order));
-    loop {
-        match machine.advance(1 + dice.below(50)) {
-            Progress::Spent => {}
-            Progress::Done(outcome) => return told(&outcome),
-            Progress::Blocked(new) => {
-                open.extend(new);
-                let gone = machine.take_cancelled();
-                open.retain(|ask| !gone.contains(&ask.id));
-                assert!(!open.is_empty(), "the run waits for nothing");
-                // Order 0 is the serial one: always the oldest.
-                let at =
-                    if order == 0 { 0 } else { usize::try_from(dice.below(open.len() as u64)).unwrap_or(0) };
-                let ask = open.remove(at);
-                let answer = if ask.input.contains("FAIL") {
-                    Err(AskFault { message: "the model is down".to_owned(), provider: false })
-                } else {
-                    Ok(mock_answer(&ask))
-                };
-                machine.resolve(ask.id, answer);
-            }
-        }
-    }
-}
-
-fn told(outcome: &Outcome) -> String {
-    let result = match &outcome.result {
-        Ok(value) => json(value),
-        Err(fault) => fault.to_string(),
+    let dice = RefCell::new(Dice(order));
+    let next = |open: usize| match order {
+        0 => 0,
+        _ => usize::try_from(dice.borrow_mut().below(open as u64)).unwrap_or(0),
     };
-    let yields: Vec<String> = outcome.yields.iter().map(|y| format!("{} {}", y.sequence, y.output)).collect();
-    let logs: Vec<String> = outcome.logs.iter().map(|line| line.message.to_string()).collect();
-    let steps: Vec<String> =
-        outcome.steps.iter().map(|step| format!("{:?} {}", step.kind, step.what)).collect();
-    let memory = json(&outcome.memory.to_value());
-    format!("{result}\n{yields:?}\n{logs:?}\n{steps:#?}\n{memory}\n{}", outcome.instructions)
+    told(&drive_by(&mut machine, next, || 1 + dice.borrow_mut().below(50)).0)
 }
 
 #[test]

@@ -50,14 +50,7 @@ pub(super) fn both_orders(main: &str) -> (String, usize) {
     let source = format!("{MODELS}\n{main}");
     let seen = [Order::Oldest, Order::Newest].map(|order| {
         let (outcome, most) = drive(&mut machine(&source, "{}", world()), order, 1_000);
-        let result = match &outcome.result {
-            Ok(value) => json(value),
-            Err(fault) => fault.to_string(),
-        };
-        let trace: Vec<String> =
-            outcome.steps.iter().map(|step| format!("{:?} {}", step.kind, step.what)).collect();
-        let memory = json(&outcome.memory.to_value());
-        ((result, trace, memory, json(&outcome.shown_state)), most)
+        ((came(&outcome), told(&outcome)), most)
     });
     let [(first, most), (second, _)] = seen;
     assert_eq!(first, second);
