@@ -1,10 +1,13 @@
-//! Owns where a provider's keys come from and fetches them once, at load. Must not print a key, nor say what is in a
-//! file or variable, only that it cannot be used.
+//! Owns what proves who is who to a provider: where its keys come from, fetched once, at load, and whose certificates
+//! it may show. Must not print a key, nor say what is in a file or variable, only that it cannot be used.
 
 use std::path::{Path, PathBuf};
 
+use rustls::pki_types::CertificateDer;
+
 use super::faults::KeyPath;
 use super::reader::{Reader, Section, settings};
+use super::roots;
 use super::secret::Secret;
 
 settings! {
@@ -17,49 +20,58 @@ settings! {
     }
 }
 
-/// The keys of one provider, ready to be sent. In the file: `api_key_env`, `api_key_file`, `api_key` or `api_keys`.
+/// The keys of one provider, ready to be sent, and the issuers it is trusted by. In the file: `api_key_env`,
+/// `api_key_file`, `api_key` or `api_keys`; `ca_file`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Credentials {
     /// In the order of the file; empty when the provider takes none.
     pub keys: Vec<Secret>,
+    /// Issuers of certificates that are trusted beside the web's.
+    pub roots: Vec<CertificateDer<'static>>,
 }
 
 impl Section for Credentials {
     fn read(reader: &mut Reader<'_, '_>, default: Self) -> Self {
-        let env = reader.leaf::<Option<String>>("api_key_env", None);
-        let file = reader.leaf::<Option<String>>("api_key_file", None);
-        let inline = reader.leaf::<Option<Secret>>("api_key", None);
-        let several = reader.list::<KeyFrom>("api_keys", Vec::new());
-        let ways = [env.is_some(), file.is_some(), inline.is_some(), !several.is_empty()];
-        if ways.iter().filter(|way| **way).count() > 1 {
-            let path = reader.path.clone();
-            reader
-                .walk
-                .faults
-                .add(&path, "give one of api_key_env, api_key_file, api_key and api_keys, not several");
-            return default;
-        }
-        let mut keys = Vec::new();
-        keys.extend(env.and_then(|name| from_env(reader, &reader.path.key("api_key_env"), &name)));
-        keys.extend(file.and_then(|name| from_file(reader, &reader.path.key("api_key_file"), &name)));
-        keys.extend(
-            inline.and_then(|secret| usable(reader, &reader.path.key("api_key"), "the key", secret.reveal())),
-        );
-        for (n, from) in several.into_iter().enumerate() {
-            let path = reader.path.key("api_keys").item(n);
-            keys.extend(match (from.env, from.file) {
-                (Some(name), None) => from_env(reader, &path, &name),
-                (None, Some(name)) => from_file(reader, &path, &name),
-                _ => {
-                    reader.walk.faults.add(&path, "must have either env or file");
-                    None
-                }
-            });
-        }
-        Self { keys }
+        let roots = roots::read(reader);
+        Self { keys: keys(reader).unwrap_or(default.keys), roots }
     }
 
     fn ranges(&self, _at: &KeyPath, _faults: &mut super::Faults) {}
+}
+
+/// The keys, `None` if they are given in several ways.
+fn keys(reader: &mut Reader<'_, '_>) -> Option<Vec<Secret>> {
+    let env = reader.leaf::<Option<String>>("api_key_env", None);
+    let file = reader.leaf::<Option<String>>("api_key_file", None);
+    let inline = reader.leaf::<Option<Secret>>("api_key", None);
+    let several = reader.list::<KeyFrom>("api_keys", Vec::new());
+    let ways = [env.is_some(), file.is_some(), inline.is_some(), !several.is_empty()];
+    if ways.iter().filter(|way| **way).count() > 1 {
+        let path = reader.path.clone();
+        reader
+            .walk
+            .faults
+            .add(&path, "give one of api_key_env, api_key_file, api_key and api_keys, not several");
+        return None;
+    }
+    let mut keys = Vec::new();
+    keys.extend(env.and_then(|name| from_env(reader, &reader.path.key("api_key_env"), &name)));
+    keys.extend(file.and_then(|name| from_file(reader, &reader.path.key("api_key_file"), &name)));
+    keys.extend(
+        inline.and_then(|secret| usable(reader, &reader.path.key("api_key"), "the key", secret.reveal())),
+    );
+    for (n, from) in several.into_iter().enumerate() {
+        let path = reader.path.key("api_keys").item(n);
+        keys.extend(match (from.env, from.file) {
+            (Some(name), None) => from_env(reader, &path, &name),
+            (None, Some(name)) => from_file(reader, &path, &name),
+            _ => {
+                reader.walk.faults.add(&path, "must have either env or file");
+                None
+            }
+        });
+    }
+    Some(keys)
 }
 
 fn from_env(reader: &mut Reader<'_, '_>, path: &KeyPath, name: &str) -> Option<Secret> {

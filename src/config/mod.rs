@@ -17,6 +17,7 @@ mod performance;
 mod provider;
 mod provider_rules;
 mod reader;
+mod roots;
 mod secret;
 mod server;
 mod telemetry;

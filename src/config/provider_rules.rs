@@ -10,7 +10,7 @@ use super::provider::{Auth, Provider, ProviderKind, ScriptedFailure};
 const MOCK_KEYS: [&str; 4] = ["delay_ms", "tokens_per_s", "dimensions", "error_script"];
 
 /// Keys that mean nothing for `kind = "mock"`.
-const REMOTE_KEYS: [&str; 11] = [
+const REMOTE_KEYS: [&str; 12] = [
     "base_url",
     "auth",
     "organization",
@@ -18,6 +18,7 @@ const REMOTE_KEYS: [&str; 11] = [
     "headers",
     "query",
     "proxy",
+    "ca_file",
     "api_key",
     "api_key_env",
     "api_key_file",
@@ -65,6 +66,13 @@ impl Provider {
         {
             faults.add(&at.key("base_url"), fault);
         }
+        let plain = self.api_root().starts_with("http://");
+        let ca_file = at.key("ca_file");
+        faults.require(
+            !(plain && faults.given(&ca_file)),
+            &ca_file,
+            "has no meaning for a base_url that begins with http://: nothing is certified there",
+        );
         if let Some(proxy) = &self.address.proxy {
             let uri = proxy.reveal().parse::<Uri>().ok();
             let usable = uri.is_some_and(|uri| uri.scheme_str() == Some("http") && uri.host().is_some());

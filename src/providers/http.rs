@@ -26,6 +26,7 @@ use hyper::{Request, StatusCode, Uri};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
+use rustls::pki_types::CertificateDer;
 use tidegate_actors::ports::clock::ClockRef;
 use tidegate_actors::ports::provider::{Fault, Phase};
 
@@ -61,6 +62,8 @@ pub(super) struct HttpSettings {
     pub(super) proxy: Option<Uri>,
     /// What is masked in every body.
     pub(super) secrets: Arc<Secrets>,
+    /// Issuers that are trusted beside the web's.
+    pub(super) roots: Vec<CertificateDer<'static>>,
 }
 
 /// Sends the requests of one provider.
@@ -114,7 +117,7 @@ impl Outbound {
             keep_alive: settings.keep_alive,
             secrets: settings.secrets,
             proxy: settings.proxy.map(Proxy::from_uri).transpose()?,
-            tls: connect::tls().map_err(|fault| format!("cannot set up TLS: {fault}"))?,
+            tls: connect::tls(settings.roots).map_err(|fault| format!("cannot set up TLS: {fault}"))?,
             clock,
         };
         Ok(Self { number: NUMBERS.fetch_add(1, Ordering::Relaxed), shared: Arc::new(shared) })
@@ -203,7 +206,8 @@ impl Shared {
             return timed_out(Phase::Connect, self.patience.connect);
         }
         if unconnected {
-            return Fault::broken(None, format!("cannot connect to {host}: {cause}"));
+            let text = connect::distrust(cause).unwrap_or_else(|| cause.to_string());
+            return Fault::broken(None, format!("cannot connect to {host}: {text}"));
         }
         Fault::broken(None, format!("{host} gave no answer: {cause}"))
     }

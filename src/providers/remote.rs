@@ -64,6 +64,7 @@ impl Remote {
             max_answer_bytes: config.bounds.max_answer_bytes,
             keep_alive: KEEP_ALIVE,
             secrets: Arc::clone(&secrets),
+            roots: config.credentials.roots.clone(),
             proxy: proxy.transpose().map_err(|fault| format!("proxy is not a URL: {fault}"))?,
         };
         let prefix = if config.auth() == Auth::Bearer { "Bearer " } else { "" };

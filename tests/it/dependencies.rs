@@ -36,26 +36,21 @@ const TWICE: &[(&str, &str)] = &[
     ("http", "actix-http is built on http 0.2, hyper on http 1"),
 ];
 
-/// `name`, `version` and licence of everything linked, build scripts and macros left out.
-fn linked() -> BTreeSet<(String, String, String)> {
-    let tree = [
-        "tree",
-        "--locked",
-        "--workspace",
-        "-e",
-        "normal,no-proc-macro",
-        "--prefix",
-        "none",
-        "-f",
-        "{p}|{l}",
-    ];
+/// What `cargo tree` says of the workspace with these arguments, a line per package.
+fn cargo_tree(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO"))
-        .args(tree)
+        .args(["tree", "--locked", "--workspace", "--prefix", "none"])
+        .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo is what runs this test");
     assert!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// `name`, `version` and licence of everything linked, build scripts and macros left out.
+fn linked() -> BTreeSet<(String, String, String)> {
+    let text = cargo_tree(&["-e", "normal,no-proc-macro", "-f", "{p}|{l}"]);
     text.lines()
         .filter_map(|line| {
             let (package, licence) = line.trim_end_matches(" (*)").split_once('|')?;
@@ -82,6 +77,33 @@ fn every_licence_allows_giving_the_binary_away() {
 fn the_licence_check_reads_expressions() {
     assert!(is_accepted("MIT/Apache-2.0") && is_accepted("GPL-3.0 OR ISC") && is_accepted("ISC AND MIT"));
     assert!(!is_accepted("GPL-3.0") && !is_accepted("MIT AND GPL-3.0") && !is_accepted(""));
+}
+
+/// Nobody builds `ring`. The lock file names it all the same: cargo locks an optional crate as soon as a feature mentions it
+/// (`ring?/alloc` of rustls-webpki), and there only. Anybody else who names it could be about to use it.
+#[test]
+fn nobody_in_the_lock_file_needs_ring_but_rustls_webpki_which_does_not_use_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let lock = fs::read_to_string(root.join("Cargo.lock")).expect("the lock file is kept");
+    let lock: toml::Table = lock.parse().expect("cargo has read it already");
+    let packages = lock["package"].as_array().expect("a list");
+    let named = |package: &toml::Value| package["name"].as_str().expect("a name").to_owned();
+    let needs_ring = |package: &&toml::Value| {
+        let needed = package.get("dependencies").and_then(toml::Value::as_array);
+        needed
+            .into_iter()
+            .flatten()
+            .any(|name| name.as_str().is_some_and(|name| name.split(' ').next() == Some("ring")))
+    };
+    let who: Vec<String> = packages.iter().filter(needs_ring).map(named).collect();
+    assert_eq!(who, ["rustls-webpki"]);
+    let built = cargo_tree(&["-e", "normal,build,dev", "-f", "{p}"]);
+    let built: BTreeSet<&str> = built.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(
+        built.contains("aws-lc-rs") && built.contains("rcgen"),
+        "this test sees what tests use: {built:?}"
+    );
+    assert!(!built.contains("ring"), "somebody builds it");
 }
 
 /// Two TLS back ends would mean two sets of roots and rules; `ring` is how the second one sneaks in.

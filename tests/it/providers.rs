@@ -12,6 +12,7 @@ mod mock;
 mod openai;
 mod streams;
 mod timeouts;
+mod tls;
 mod transport;
 
 use std::collections::BTreeMap;

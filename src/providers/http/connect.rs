@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,11 +15,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::Uri;
 use hyper::header::HeaderValue;
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
+use rustls::pki_types::CertificateDer;
+use rustls::{CertificateError, ClientConfig, RootCertStore};
 use tidegate_actors::ports::clock::ClockRef;
 use tokio::net::TcpStream;
 use tower_service::Service;
@@ -72,14 +74,56 @@ impl fmt::Display for ConnectTimedOut {
 
 impl Error for ConnectTimedOut {}
 
-/// TLS as every provider uses it: aws-lc-rs, the web's roots, sessions resumed across connections.
+/// TLS as every provider uses it: aws-lc-rs, the web's roots and `more`, sessions resumed across connections.
 ///
 /// # Errors
-/// When the library refuses its own default protocol versions.
-pub(super) fn tls() -> Result<ClientConfig, rustls::Error> {
+/// When the library refuses its own default protocol versions, or a root.
+pub(super) fn tls(more: Vec<CertificateDer<'static>>) -> Result<ClientConfig, rustls::Error> {
     let library = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let versions = ClientConfig::builder_with_provider(library).with_safe_default_protocol_versions()?;
-    Ok(versions.with_webpki_roots().with_no_client_auth())
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    for root in more {
+        roots.add(root)?;
+    }
+    Ok(versions.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// Why a server is not trusted and what to do about it, if that is what `cause` says.
+pub(super) fn distrust(cause: &(dyn Error + 'static)) -> Option<String> {
+    let fault = tls_fault(cause)?;
+    let text = match fault {
+        // The second where an issuer has made itself a new key and kept its name.
+        rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        ) => {
+            "nobody who is trusted here issued its certificate; set ca_file of this provider to a PEM file with the \
+             certificate of its issuer"
+                .to_owned()
+        }
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => format!("its certificate is for another name; base_url must name one of its own ({fault})"),
+        rustls::Error::InvalidCertificate(_) if fault.to_string().contains("CaUsedAsEndEntity") => {
+            "its certificate is an issuer's (CA:TRUE), which no server may show; give it one of its own".to_owned()
+        }
+        rustls::Error::InvalidCertificate(_) => format!("its certificate cannot be accepted ({fault})"),
+        rustls::Error::InvalidMessage(_) => {
+            format!("it does not speak TLS; a plain server has a base_url that begins with http:// ({fault})")
+        }
+        _ => return None,
+    };
+    Some(text)
+}
+
+fn tls_fault<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut wrapped = cause.downcast_ref::<io::Error>();
+    while let Some(inner) = wrapped.and_then(io::Error::get_ref) {
+        if let Some(fault) = inner.downcast_ref() {
+            return Some(fault);
+        }
+        wrapped = inner.downcast_ref();
+    }
+    None
 }
 
 /// Opens connections for one client.
