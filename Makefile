@@ -5,7 +5,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check guards bench bench-peers bench-engine soak dist
+.PHONY: help run test check guards bench bench-peers bench-lang bench-engine soak dist
 
 CARGO := cargo
 LOCKED := --locked
@@ -51,6 +51,11 @@ bench: ## The whole server against its floors, in one run
 bench-peers: ## The same with other gateways, installed at pinned versions
 	benches/load/install-peers
 	@$(MAKE) --no-print-directory bench PEERS=1
+
+bench-lang: ## Programs: their start, a thousand flows at once, loops and lists beside CPython
+	$(CARGO) build --release $(LOCKED) --bin tidegate
+	@mkdir -p target/bench && cp -f target/release/tidegate target/bench/tidegate
+	TIDEGATE_BIN=target/bench/tidegate $(CARGO) bench $(LOCKED) --bench lang
 
 bench-engine: ## The mechanisms of the engine one by one
 	$(CARGO) bench $(LOCKED) -p tidegate-actors

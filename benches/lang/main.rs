@@ -1,9 +1,13 @@
-//! Times the language against CPython doing the same with `decimal`, in one run on one machine, and prints ratios.
+//! Times programs in one run on one machine and prints ratios: the language against CPython doing the same with
+//! `decimal`, the start of a program, and a thousand flows at once.
 //!
-//! `cargo bench --bench lang`; needs `python3`. The best of five rounds counts on both sides, the time to start
+//! `make bench-lang`; needs `python3`. Beside CPython the best of five rounds counts on both sides, the time to start
 //! either is left out.
 
 #![expect(clippy::print_stdout, reason = "a bench says what it measured")]
+
+mod flows;
+mod start;
 
 use std::error::Error;
 use std::process::Command;
@@ -17,6 +21,27 @@ use tidegate::lang::records::InMemoryStore;
 use tidegate::lang::value::{JsonStyle, Map, Value};
 
 const ROUNDS: usize = 5;
+
+/// What can go wrong in a bench; the text says all there is to know.
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// A ratio and what it must be.
+struct Gate {
+    what: &'static str,
+    measured: f64,
+    /// At most.
+    target: f64,
+    /// The two figures behind the ratio.
+    from: String,
+}
+
+impl Gate {
+    fn print(&self) {
+        let Self { what, measured, target, from } = self;
+        let verdict = if measured <= target { "holds" } else { "MISSED" };
+        println!("{what}: {measured:.2} (at most {target:.2}) {verdict}; {from}");
+    }
+}
 
 /// The same work twice.
 struct Pair {
@@ -120,33 +145,43 @@ const PAIRS: [Pair; 5] = [
     },
 ];
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut slowest = f64::INFINITY;
+fn main() -> Outcome<()> {
     // `cargo bench --bench lang -- list` measures what has "list" in its name; cargo adds arguments of its own.
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
-    for pair in PAIRS.iter().filter(|pair| pair.name.contains(&wanted)) {
-        let (mut ours, mut python) = (Duration::MAX, Duration::MAX);
-        // In turns, so that what else the machine does falls on both.
-        for _ in 0..ROUNDS {
-            let (time, our_result) = measure(pair.program)?;
-            let (python_time, python_result) = measure_python(pair.python)?;
-            if our_result != python_result {
-                return Err(format!("{}: {our_result} here, {python_result} in Python", pair.name).into());
-            }
-            (ours, python) = (ours.min(time), python.min(python_time));
+    for (name, gate) in [(start::NAME, start::run as fn() -> Outcome<Gate>), (flows::NAME, flows::run)] {
+        if name.contains(&wanted) {
+            gate()?.print();
         }
-        let ratio = python.as_secs_f64() / ours.as_secs_f64();
-        slowest = slowest.min(ratio);
-        println!(
-            "{:<54} {:>8.1} ms, CPython {:>8.1} ms: {ratio:.1}x",
-            pair.name,
-            millis(ours),
-            millis(python)
-        );
+    }
+    let pairs: Vec<&Pair> = PAIRS.iter().filter(|pair| pair.name.contains(&wanted)).collect();
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    let mut slowest = f64::INFINITY;
+    for pair in pairs {
+        slowest = slowest.min(beside_python(pair)?);
     }
     println!("least ratio {slowest:.1}x");
     println!("{}", growth()?);
     Ok(())
+}
+
+/// Times both sides of a pair and prints it; the ratio.
+fn beside_python(pair: &Pair) -> Outcome<f64> {
+    let (mut ours, mut python) = (Duration::MAX, Duration::MAX);
+    // In turns, so that what else the machine does falls on both.
+    for _ in 0..ROUNDS {
+        let (time, our_result) = measure(pair.program)?;
+        let (python_time, python_result) = measure_python(pair.python)?;
+        if our_result != python_result {
+            return Err(format!("{}: {our_result} here, {python_result} in Python", pair.name).into());
+        }
+        (ours, python) = (ours.min(time), python.min(python_time));
+    }
+    let ratio = python.as_secs_f64() / ours.as_secs_f64();
+    let (name, ours, python) = (pair.name, millis(ours), millis(python));
+    println!("{name:<54} {ours:>8.1} ms, CPython {python:>8.1} ms: {ratio:.1}x");
+    Ok(ratio)
 }
 
 fn millis(time: Duration) -> f64 {
@@ -154,7 +189,7 @@ fn millis(time: Duration) -> f64 {
 }
 
 /// Time of a flow with this body, and its result.
-fn measure(body: &str) -> Result<(Duration, String), Box<dyn Error>> {
+fn measure(body: &str) -> Outcome<(Duration, String)> {
     let source = format!("spec is \"1.0\"\n\nflow \"main\":{body}\n");
     let app = load(&source).map_err(|faults| format!("{faults:?}"))?;
     let world = World {
@@ -181,7 +216,7 @@ fn measure(body: &str) -> Result<(Duration, String), Box<dyn Error>> {
 }
 
 /// Time of a Python function with this body, and its result. The time to start Python is left out.
-fn measure_python(body: &str) -> Result<(Duration, String), Box<dyn Error>> {
+fn measure_python(body: &str) -> Outcome<(Duration, String)> {
     let script = format!(
         "from decimal import Decimal as D\nfrom functools import reduce\nfrom time import perf_counter_ns as now\n\
          def main():{body}\nbegin = now()\nresult = main()\n\
@@ -194,8 +229,8 @@ fn measure_python(body: &str) -> Result<(Duration, String), Box<dyn Error>> {
 }
 
 /// Time per element of lists a hundred times as long: about the same if building is linear.
-fn growth() -> Result<String, Box<dyn Error>> {
-    let per_element = |count: u32| -> Result<f64, Box<dyn Error>> {
+fn growth() -> Outcome<String> {
+    let per_element = |count: u32| -> Outcome<f64> {
         let body = format!(
             "\n  let xs is list:\n  repeat up to {count} times:\n    set xs is list append xs with 1\n  return list length of xs"
         );

@@ -22,6 +22,8 @@ pub(crate) enum Proof {
     ChatId,
     /// The key that was asked, as the first three numbers of the vector.
     Vector,
+    /// The key that was asked, in the question the answer repeats.
+    Echo,
     /// Nothing: the server answers everybody alike.
     None,
 }
@@ -202,6 +204,11 @@ fn proves(body: &[u8], key: u64, proof: Proof) -> bool {
         Proof::ChatId => {
             let mut expected = *b"chatcmpl-k................";
             write_hex(key, &mut expected[10..]);
+            memmem::find(body, &expected).is_some()
+        }
+        Proof::Echo => {
+            let mut expected = *b"[k................]";
+            write_hex(key, &mut expected[2..18]);
             memmem::find(body, &expected).is_some()
         }
         Proof::Vector => {

@@ -36,6 +36,8 @@ pub(crate) enum Ask {
     Stream { model: String, bytes: usize },
     /// One text to embed, base64 as SDKs ask by default.
     Embedding { model: String },
+    /// A question to the flow of an app, `bytes` long as JSON.
+    Flow { bytes: usize },
     /// A plain GET.
     Get { path: String },
 }
@@ -50,6 +52,7 @@ impl Ask {
         match self {
             Self::Chat { .. } | Self::Stream { .. } => "/v1/chat/completions",
             Self::Embedding { .. } => "/v1/embeddings",
+            Self::Flow { .. } => "/ask",
             Self::Get { path } => path,
         }
     }
@@ -64,6 +67,7 @@ impl Ask {
                 "{{\"input\":[\"[{KEY_HOLE}] the quick brown fox jumps over the lazy dog\"],\
                  \"model\":\"{model}\",\"encoding_format\":\"base64\"}}"
             ),
+            Self::Flow { bytes } => padded(&format!("{{\"q\":\"[{KEY_HOLE}] "), "\"}", *bytes),
             Self::Get { .. } => String::new(),
         }
     }
@@ -77,6 +81,11 @@ fn chat_body(model: &str, bytes: usize, tail: &str) -> String {
          and say when you do not know.\"}},{{\"role\":\"user\",\"content\":\"[{KEY_HOLE}] "
     );
     let end = format!("\"}}],\"model\":\"{model}\",\"max_tokens\":256,\"temperature\":0{tail}}}");
+    padded(&head, &end, bytes)
+}
+
+/// `head` and `end` with so much prose between them that all is `bytes` long.
+fn padded(head: &str, end: &str, bytes: usize) -> String {
     let prose = "Please summarise the following notes of the harbour master for the next shift. ";
     let room = bytes.saturating_sub(head.len() + end.len());
     let filler: String = prose.chars().cycle().take(room).collect();

@@ -5,20 +5,17 @@
 
 use std::rc::Rc;
 
-use super::{Bench, CONNECTIONS, Ratio};
-use crate::generator::{Ask, Closed, Keys, Proof, Source};
+use super::{Bench, CONNECTIONS, KEYS, Ratio};
+use crate::generator::{Ask, Keys, Proof, Source};
 use crate::measure::{Contestant, Series};
 use crate::report::Bound;
-use crate::servers::{Child, Outcome, Tidegate};
-
-/// Keys that are asked.
-const KEYS: u16 = 10_000;
+use crate::servers::{Outcome, Tidegate};
 
 /// Warms everybody, then compares.
 pub(super) async fn run(bench: &mut Bench) -> Outcome<()> {
     let servers = Rc::clone(&bench.servers);
     let (ask, keys, load) = (Ask::chat(), Keys::zipf(KEYS), bench.closed(CONNECTIONS));
-    warm(bench, &servers.lookup).await?;
+    bench.warm("hit", &servers.lookup, &ask, Proof::ChatId).await?;
     let mut contestants = vec![
         Contestant::new(&servers.bare, &ask, &keys, Proof::None),
         Contestant::new(&servers.lookup, &ask, &keys, Proof::ChatId),
@@ -29,22 +26,12 @@ pub(super) async fn run(bench: &mut Bench) -> Outcome<()> {
     };
     contestants.push(Contestant::new(&tidegate.child, &ask, &keys, Proof::ChatId));
     let before = tidegate.counters().await?;
-    warm(bench, &tidegate.child).await?;
+    bench.warm("hit", &tidegate.child, &ask, Proof::ChatId).await?;
     let all = bench.duel("hit", load, &contestants).await?;
     let [_, lookup, ours] = &all[..] else { return Err("three contestants give three series".into()) };
     judge(bench, lookup, ours);
     let hits = ours.total(|sample| sample.tally.from(Source::Hit));
     check_counters(bench, tidegate, before, hits).await
-}
-
-/// Asks every key once, so that its answer is kept.
-async fn warm(bench: &mut Bench, child: &Child) -> Outcome<()> {
-    let count = u64::from(KEYS);
-    let aim = Contestant::new(child, &Ask::chat(), &Keys::cycle(count), Proof::ChatId).aim;
-    let fault = Closed::count(CONNECTIONS, count, &aim).await?.fault();
-    let told = fault.as_deref().unwrap_or("all well");
-    bench.report.check(fault.is_none(), format!("hit: warming {} with {count} keys: {told}", child.name()));
-    Ok(())
 }
 
 fn judge(bench: &mut Bench, lookup: &Series, ours: &Series) {

@@ -4,6 +4,7 @@
 
 mod curves;
 mod embeddings;
+mod flows;
 mod hit;
 mod joining;
 mod latency;
@@ -15,7 +16,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::generator::{Closed, Keys, Open, Source};
+use crate::generator::{Ask, Closed, Keys, Open, Proof, Source};
 use crate::measure::{Contestant, Load, Seen, Series, interleave};
 use crate::report::{Bound, Gate, Report};
 use crate::servers::{
@@ -25,6 +26,9 @@ use crate::settings::Settings;
 
 /// Connections of a closed loop, where a scenario does not say otherwise.
 const CONNECTIONS: usize = 64;
+
+/// Keys that are asked where answers come from memory.
+const KEYS: u16 = 10_000;
 
 /// The servers, all running; an idle one costs the others nothing.
 struct Servers {
@@ -79,7 +83,7 @@ impl Bench {
             let outcome = curves::run(self).await;
             return self.note("curves", outcome);
         }
-        for name in ["hit", "miss", "latency", "streams", "joining", "embeddings"] {
+        for name in ["hit", "miss", "latency", "streams", "joining", "embeddings", "flows"] {
             if self.settings.wants(name) {
                 println!("{name} ...");
                 let outcome = self.scenario(name).await;
@@ -99,7 +103,8 @@ impl Bench {
             "latency" => latency::run(self).await,
             "streams" => streams::run(self).await,
             "joining" => joining::run(self).await,
-            _ => embeddings::run(self).await,
+            "embeddings" => embeddings::run(self).await,
+            _ => flows::run(self).await,
         }
     }
 
@@ -121,6 +126,17 @@ impl Bench {
             warm_up: Duration::from_millis(300),
             window: self.settings.window,
         })
+    }
+
+    /// Asks every key once, so that its answer is kept.
+    async fn warm(&mut self, scenario: &str, child: &Child, ask: &Ask, proof: Proof) -> Outcome<()> {
+        let count = u64::from(KEYS);
+        let aim = Contestant::new(child, ask, &Keys::cycle(count), proof).aim;
+        let fault = Closed::count(CONNECTIONS, count, &aim).await?.fault();
+        let told = fault.as_deref().unwrap_or("all well");
+        let what = format!("{scenario}: warming {} with {count} keys: {told}", child.name());
+        self.report.check(fault.is_none(), what);
+        Ok(())
     }
 
     /// The usual open loop.

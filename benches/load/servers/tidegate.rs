@@ -24,11 +24,13 @@ pub(crate) struct TidegateOptions {
     pub(crate) provider: &'static str,
     /// Whole TOML tables at the end, likewise.
     pub(crate) tables: &'static str,
+    /// An app served beside the gateway: its text, and its `namel3ss.toml`.
+    pub(crate) app: Option<(&'static str, &'static str)>,
 }
 
 impl Default for TidegateOptions {
     fn default() -> Self {
-        Self { batch: true, gateway: "", provider: "", tables: "" }
+        Self { batch: true, gateway: "", provider: "", tables: "", app: None }
     }
 }
 
@@ -60,13 +62,23 @@ impl Tidegate {
                 format!("{} is not there: run `make bench`, which builds it", binary.display()).into()
             );
         }
-        let name = if options.batch { "tidegate" } else { "tidegate, no batch" };
-        let home = folder.join(if options.batch { "server" } else { "server-nobatch" });
+        let (name, home) = match options {
+            TidegateOptions { app: Some(_), .. } => ("tidegate, app", "server-app"),
+            TidegateOptions { batch: true, .. } => ("tidegate", "server"),
+            _ => ("tidegate, no batch", "server-nobatch"),
+        };
+        let home = folder.join(home);
         std::fs::create_dir_all(&home)?;
+        let app = home.join("app.ai").display().to_string();
         let config = home.join("tidegate.toml");
         std::fs::write(&config, config_text(upstream, options))?;
         let (config, data) = (config.display().to_string(), home.join("data").display().to_string());
-        let arguments = ["serve", "--port", "0", "--config", &config, "--data", &data];
+        let mut arguments = vec!["serve", "--port", "0", "--config", &config, "--data", &data];
+        if let Some((text, settings)) = options.app {
+            std::fs::write(&app, text)?;
+            std::fs::write(home.join("namel3ss.toml"), settings)?;
+            arguments.push(&app);
+        }
         let child = Child::printing(name, Place::Tested, &binary, &arguments, &[]).await?;
         Ok(Self { child })
     }
@@ -82,6 +94,15 @@ impl Tidegate {
             misses: number(&metrics, "performance_ai_cache_miss")?,
         })
     }
+}
+
+/// Calls of the served app at `addr` that were answered from memory.
+///
+/// # Errors
+/// When the path does not answer or names no app.
+pub(crate) async fn app_hits(addr: SocketAddr) -> Outcome<u64> {
+    let engine = get_json(addr, "/api/v1/engine").await?;
+    engine["app"]["cache"]["hits"]["chat"].as_u64().ok_or_else(|| "/api/v1/engine names no app".into())
 }
 
 /// The value of the counter `name` among the document's counters.
