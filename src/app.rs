@@ -135,18 +135,19 @@ impl Running {
 /// # Errors
 /// A provider that cannot be made.
 pub fn asker(config: &Config, performance: &config::Performance) -> Result<Asker, ServeError> {
-    asker_in(config, performance, &mut Registry::default())
+    asker_in(config, performance, &mut Registry::default(), Placement::Current)
 }
 
-/// As [`asker`]; its engine counts in `registry`.
+/// As [`asker`]; its engine counts in `registry` and lives where `placement` says.
 fn asker_in(
     config: &Config,
     performance: &config::Performance,
     registry: &mut Registry,
+    placement: Placement,
 ) -> Result<Asker, ServeError> {
     let clock: ClockRef = Arc::new(SystemClock::new());
     let ports = Ports { clock: Arc::clone(&clock), ..Ports::open(fastrand::u64(..)) };
-    let engine = Engine::start(run::engine_config(performance, Placement::Current), ports, registry);
+    let engine = Engine::start(run::engine_config(performance, placement), ports, registry);
     let mut speakers = BTreeMap::new();
     for (name, provider) in &config.providers {
         let (kind, speech) = match provider.kind {
@@ -321,7 +322,9 @@ fn server(
     let (shared, lag) = (doors.clone(), lag.clone());
     let listen = &config.listen;
     let mut server = HttpServer::new(move || {
-        shared.engine.settle(); // the first worker is the actors' home
+        // The first worker is the actors' home.
+        shared.engine.settle();
+        shared.site().into_iter().for_each(|site| site.host().asker().engine().settle());
         let clock = Arc::clone(shared.engine.clock());
         drop(actix_web::rt::spawn(lag.clone().watch(clock))); // ends with its worker
         App::new().wrap(http::Metered::new(&shared)).configure(http::routes(&shared))

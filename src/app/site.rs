@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
+use tidegate_actors::engine::Placement;
 
 use crate::cli::ServeError;
 use crate::cli::service::{AppService, Remember};
@@ -28,7 +29,7 @@ pub(super) fn open(
     let made = match app {
         Ok(app) => {
             let settings = config.performance.clone();
-            let asker = super::asker_in(config, &settings, &mut registry)?;
+            let asker = super::asker_in(config, &settings, &mut registry, Placement::Settled)?;
             let queue_runs = config.lanes.queue_jobs;
             let fittings = Fittings { name, asker, settings, observing, identity, token, kept, queue_runs };
             Site::new(app.tree(), fittings)
