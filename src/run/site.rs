@@ -14,7 +14,7 @@ use super::host::{Host, Kept, Question, Tell, Terms, Visit, Visited};
 use super::pages::{Pages, fields};
 use super::payload;
 use super::refusal::Refusal;
-use super::routing::{Reply, Routes, refused};
+use super::routing::{BodyFault, Reply, Routes, refused};
 use super::{Asker, Ran};
 use crate::config::Performance;
 use crate::lang::ast::Program;
@@ -308,6 +308,16 @@ pub fn no_action_id() -> Reply {
     )
 }
 
+/// The answer to a body that holds no action.
+#[must_use]
+pub fn bad_action_body(fault: BodyFault) -> Reply {
+    let what = match fault {
+        BodyFault::NotJson => "Invalid JSON body.",
+        BodyFault::NotObject => "Body must be a JSON object.",
+    };
+    failed(what, "An action is an object with its id and its payload.", "Send one.")
+}
+
 fn unknown_action(id: &str) -> Reply {
     failed(
         &format!("Unknown action '{}'.", crate::lang::report::cut(id, 100)),
@@ -318,7 +328,7 @@ fn unknown_action(id: &str) -> Reply {
 
 fn bad_payload(payload: &Value) -> Reply {
     failed(
-        "Action payload must be an object.",
+        "Payload must be an object.",
         &format!("It is {}.", payload.type_name()),
         "Send the input of the flow, or the values of the form, as an object.",
     )

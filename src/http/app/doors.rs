@@ -12,7 +12,7 @@ use crate::http::{Doors, intake, nowhere, routes};
 use crate::lang::value::{Map, Value};
 use crate::run::Refusal;
 use crate::run::routing::{Reply, body, query, refused};
-use crate::run::site::{Site, no_action_id, not_run};
+use crate::run::site::{Site, bad_action_body, no_action_id, not_run};
 
 /// A request that is the app's.
 pub(crate) async fn answer(
@@ -46,7 +46,7 @@ async fn of_site(
     }
     let Some(found) = route else { return Ok(nowhere::missing(request)) };
     let taken = intake::body(doors, request, &mut payload).await.map_err(|error| refuse(&error))?;
-    let fields = body(&taken.bytes).map_err(|reply| respond(&reply))?;
+    let fields = body(&taken.bytes).map_err(|fault| respond(&fault.reply()))?;
     let input = found.input(request.query_string(), fields);
     let wants_events = query(request.query_string()).any(|(name, value)| name == "stream" && value == "true");
     let flow = Arc::clone(&found.route.flow);
@@ -79,7 +79,7 @@ async fn fixed(
             let taken = intake::body(doors, request, &mut payload).await.map_err(|error| refuse(&error))?;
             match body(&taken.bytes) {
                 Ok(fields) => action(site, fixed, &fields).await,
-                Err(reply) => reply,
+                Err(fault) => bad_action_body(fault),
             }
         }
         Fixed::Ui => told(site.manifest().await),

@@ -1,6 +1,7 @@
 //! Owns the input of a flow that a route runs: what stands in path, query and body, converted where the route says so.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
@@ -26,35 +27,58 @@ pub fn query(text: &str) -> impl Iterator<Item = (String, String)> {
     })
 }
 
+/// Why a body is no input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyFault {
+    /// It is not JSON.
+    NotJson,
+    /// It is JSON, but no object.
+    NotObject,
+}
+
+impl BodyFault {
+    /// What a route answers.
+    #[must_use]
+    pub fn reply(self) -> Reply {
+        let message = match self {
+            Self::NotJson => "Request body must be valid JSON.",
+            Self::NotObject => "Request body must be a JSON object.",
+        };
+        refused(400, message, "Send a JSON object, or nothing.")
+    }
+}
+
 /// The object a body holds; nothing is an empty one.
 ///
 /// # Errors
-/// The answer to a body that is none.
-pub fn body(bytes: &[u8]) -> Result<Map, Reply> {
+/// What the body is instead.
+pub fn body(bytes: &[u8]) -> Result<Map, BodyFault> {
     if bytes.is_empty() {
         return Ok(Map::default());
     }
     let value = std::str::from_utf8(bytes).ok().and_then(|text| parse_json(text).ok());
     match value {
         Some(Value::Map(map)) => Ok(map),
-        Some(_) => {
-            Err(refused(400, "Request body must be a JSON object.", "Send a JSON object, or nothing."))
-        }
-        None => Err(refused(400, "Request body must be valid JSON.", "Send a JSON object, or nothing.")),
+        Some(_) => Err(BodyFault::NotObject),
+        None => Err(BodyFault::NotJson),
     }
 }
 
 impl Found<'_> {
-    /// The input: parameters of the path, then of the query, then fields of the body; the later one counts.
+    /// The input: parameters of the path, then of the query, then fields of the body; the later one counts. Of a name that the
+    /// query gives twice the first counts, and one without a value is not given.
     #[must_use]
     pub fn input(&self, query_text: &str, body: Map) -> Value {
         let mut input = Map::default();
         for (name, text) in &self.captures {
             input.insert(Arc::clone(name), self.route.converted(name, text));
         }
+        let mut asked = HashSet::new();
         for (name, text) in query(query_text).filter(|(name, _)| !NOT_INPUT.contains(&name.as_str())) {
-            let value = self.route.converted(&name, &text);
-            input.insert(name.into(), value);
+            if !text.is_empty() && asked.insert(name.clone()) {
+                let value = self.route.converted(&name, &text);
+                input.insert(name.into(), value);
+            }
         }
         for (name, value) in body.into_entries() {
             input.insert(name, value);
@@ -80,10 +104,10 @@ fn convert(kind: &TypeKind, text: &str) -> Value {
             "false" | "no" | "0" => Value::Bool(false),
             _ => Value::text(text),
         },
-        TypeKind::List(_) if text.is_empty() => Value::list(Vec::new()),
         TypeKind::List(item) => {
             let item = item.as_deref().unwrap_or(&TypeKind::Text);
-            Value::list(text.split(',').map(|part| convert(item, part)).collect())
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            Value::list(parts.map(|part| convert(item, part)).collect())
         }
         _ => Value::text(text),
     }

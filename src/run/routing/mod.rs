@@ -11,7 +11,7 @@ use crate::lang::ast::{FieldDecl, Program, RouteDecl};
 use crate::lang::fault::Fault;
 
 pub use claims::{is_reserved, reserved_claims};
-pub use input::{body, query};
+pub use input::{BodyFault, body, query};
 pub use reply::{Reply, problem, refused, status};
 
 /// The routes of an app.

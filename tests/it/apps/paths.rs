@@ -106,10 +106,10 @@ async fn a_body_that_is_too_large_or_from_elsewhere_is_refused_in_the_shape_of_a
     assert_eq!(answer.status, 403);
     assert!(answer.json()["code"].is_string() && answer.json()["message"].is_string(), "{}", answer.text());
     let answer = site.ask(Method::POST, "/api/action", Some("[1]".to_owned())).await;
-    assert_eq!(
-        (answer.status, &answer.json()["message"]),
-        (400, &json!("Request body must be a JSON object."))
-    );
+    assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("Body must be a JSON object.")));
+    let answer = site.ask(Method::POST, "/api/action", Some("nope".to_owned())).await;
+    assert_eq!((answer.status, &answer.json()["ok"]), (400, &json!(false)));
+    assert_eq!(answer.json()["error"], json!("Invalid JSON body."));
 }
 
 #[actix_rt::test]
