@@ -34,7 +34,7 @@ pub(super) fn run(args: &ExplainArgs, parts: Parts) -> bool {
         Ok(program) => program,
         Err(refused) => return refuse(&refused, &run.app, run.json),
     };
-    let done = ready(run, &program).and_then(|(flow, input, identity)| {
+    let done = ready(run, &program).map_err(|fault| fault.message()).and_then(|(flow, input, identity)| {
         go_then(&program, (&flow, input, identity), parts, |asker, ran| explain(asker, &ran.told))
     });
     match done {

@@ -9,10 +9,11 @@ use clap::{Args, Parser, Subcommand};
 use super::flags::{AppArgs, FileArgs, PerformanceArgs};
 use super::listing::listing;
 use super::program::{Program, Refused, print_faults};
-use super::run::{failed, go, input, refuse, say};
+use super::run::{failed, go, input, not_begun, refuse, say};
 use super::service::Service;
 use super::{Parts, check};
 use crate::config::{Flag, LoadArgs, Loaded};
+use crate::lang::fault::Fault;
 use crate::lang::machine::Outcome;
 use crate::lang::value::{Map, Value};
 use crate::run::pages::{Action, Pages};
@@ -178,7 +179,7 @@ fn serve(args: RunArgs, parts: Parts) -> bool {
         return match Program::open(&app, folder) {
             Ok(program) => match program.flow(None) {
                 Ok(flow) => one_flow(&program, &flow, true, parts),
-                Err(text) => failed(&text),
+                Err(fault) => not_begun(&fault, true),
             },
             Err(refused) => refuse(&refused, &app, true),
         };
@@ -221,7 +222,7 @@ fn of_app(words: &[OsString], parts: Parts) -> bool {
     match words[1..] {
         ["flow", name] => match program.flow(Some(name)) {
             Ok(flow) => one_flow(&program, &flow, json, parts),
-            Err(text) => failed(&text),
+            Err(fault) => not_begun(&fault, json),
         },
         [id] => act(program, id, "{}", json, parts),
         [id, payload] => act(program, id, payload, json, parts),
@@ -233,7 +234,7 @@ fn one_flow(program: &Program, flow: &str, json: bool, parts: Parts) -> bool {
     let ran = program.identity().and_then(|identity| go(program, (flow, Value::fields([]), identity), parts));
     match ran {
         Ok(ran) => told(program, &ran.outcome, payload::payload(&ran.outcome), json),
-        Err(text) => failed(&text),
+        Err(text) => not_begun(&Fault::config(text), json),
     }
 }
 

@@ -117,15 +117,16 @@ impl Program {
     ///
     /// # Errors
     /// No flow of that name, or several and none named.
-    pub fn flow(&self, name: Option<&str>) -> Result<String, String> {
+    pub fn flow(&self, name: Option<&str>) -> Result<String, Fault> {
         let names = flows(&self.app);
-        match (name, names.as_slice()) {
-            (Some(name), _) if names.iter().any(|known| known == name) => Ok(name.to_owned()),
-            (Some(name), _) => Err(format!("Unknown flow '{name}'. The app has: {}.", listed(&names))),
-            (None, [only]) => Ok(only.clone()),
-            (None, []) => Err("The app has no flow.".to_owned()),
-            (None, _) => Err(format!("Multiple flows found. Name one of: {}.", listed(&names))),
-        }
+        let refused = match (name, names.as_slice()) {
+            (Some(name), _) if names.iter().any(|known| known == name) => return Ok(name.to_owned()),
+            (Some(name), _) => format!("Unknown flow '{name}'. The app has: {}.", listed(&names)),
+            (None, [only]) => return Ok(only.clone()),
+            (None, []) => "The app has no flow.".to_owned(),
+            (None, _) => format!("Multiple flows found. Name one of: {}.", listed(&names)),
+        };
+        Err(Fault::run(refused, None))
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) fn run(args: &ProveArgs, parts: Parts) -> bool {
 }
 
 fn claim(args: &ProveArgs, program: &Program) -> Result<Claim, String> {
-    let (flow, input, identity) = ready(&args.run, program)?;
+    let (flow, input, identity) = ready(&args.run, program).map_err(|fault| fault.message())?;
     let documents = documents(&args.texts, program)?;
     let texts = documents.iter().flat_map(|(_, text)| chunks(text, CHUNK_CHARS)).map(Arc::from).collect();
     Ok(Claim {

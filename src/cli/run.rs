@@ -11,6 +11,7 @@ use super::flags::AppArgs;
 use super::program::{Program, Refused, complain, print_faults};
 use crate::config::Loaded;
 use crate::lang::Machine;
+use crate::lang::fault::Fault;
 use crate::lang::machine::{Limits, Outcome, World};
 use crate::lang::records::InMemoryStore;
 use crate::lang::value::{JsonStyle, Map, Value, parse_json};
@@ -52,10 +53,18 @@ pub(super) fn run(args: &RunArgs, parts: Parts) -> bool {
     match ready(args, &program) {
         Ok((flow, input, identity)) => match go(&program, (&flow, input, identity), parts) {
             Ok(ran) => tell(&program, &ran.outcome, args.json),
-            Err(text) => failed(&text),
+            Err(text) => not_begun(&Fault::config(text), args.json),
         },
-        Err(text) => failed(&text),
+        Err(fault) => not_begun(&fault, args.json),
     }
+}
+
+/// Tells why no flow began; with `--json` for programs too.
+pub(super) fn not_begun(fault: &Fault, json: bool) -> bool {
+    if json {
+        say(&payload::pretty(&payload::failure(&[fault])));
+    }
+    failed(&fault.message())
 }
 
 pub(super) fn failed(text: &str) -> bool {
@@ -65,16 +74,20 @@ pub(super) fn failed(text: &str) -> bool {
 
 pub(super) fn refuse(refused: &Refused, path: &Path, json: bool) -> bool {
     refused.print(path);
-    if let (true, Refused::Program(faults, _)) = (json, refused) {
-        say(&payload::pretty(&payload::failure(faults)));
+    if json {
+        let told = match refused {
+            Refused::Program(faults, _) => payload::failure(faults),
+            Refused::Settings(text) => payload::failure(&[Fault::config(text.as_str())]),
+        };
+        say(&payload::pretty(&told));
     }
     false
 }
 
-pub(super) fn ready(args: &FlowArgs, program: &Program) -> Result<(String, Value, Option<Map>), String> {
+pub(super) fn ready(args: &FlowArgs, program: &Program) -> Result<(String, Value, Option<Map>), Fault> {
     let flow = program.flow(args.flow.as_deref())?;
-    let input = args.input.as_deref().map_or_else(|| Ok(Value::fields([])), input)?;
-    Ok((flow, input, program.identity()?))
+    let input = args.input.as_deref().map_or_else(|| Ok(Value::fields([])), input).map_err(Fault::config)?;
+    Ok((flow, input, program.identity().map_err(Fault::config)?))
 }
 
 /// The input as it was typed, or as the file has it.
