@@ -85,7 +85,7 @@ impl Bench {
             memory: Memory::Use(CacheWish::default()),
             affecting: Default::default(),
             tags: Default::default(),
-            deadline: Deadline { at: self.engine.clock().now().plus_ms(600_000), patience_ms: 600_000 },
+            deadline: Deadline::within_ms(self.engine.clock().now(), 600_000),
             client_attempt: None,
         }
     }

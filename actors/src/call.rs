@@ -9,7 +9,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::json::{Document, JsonFault, JsonLimits};
-use crate::key::{BodyDigest, Deny, ItemKind};
+use crate::key::{BodyDigest, Deny, ItemKind, KnownKey};
 use crate::ports::clock::Tick;
 use crate::route::Route;
 
@@ -136,9 +136,9 @@ pub enum Memory {
 /// When the caller stops waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadline {
-    /// On the engine's clock.
-    pub at: Tick,
-    /// The patience it was made from, milliseconds; said in the error.
+    /// When the caller came, on the engine's clock.
+    pub since: Tick,
+    /// How long it waits, milliseconds.
     pub patience_ms: u64,
 }
 
@@ -231,6 +231,8 @@ pub struct ChatWork {
     pub digest: BodyDigest,
     /// What the digest leaves out; `explain` leaves out the same.
     pub deny: Deny,
+    /// The key this body had when it came before, if that is remembered.
+    pub known: Option<Arc<KnownKey>>,
 }
 
 /// A leaf unit of work that may leave the process.
@@ -267,7 +269,12 @@ pub struct Call<W> {
 impl Deadline {
     /// The moment `patience_ms` milliseconds after `now`.
     pub const fn within_ms(now: Tick, patience_ms: u64) -> Self {
-        Self { at: now.plus_ms(patience_ms), patience_ms }
+        Self { since: now, patience_ms }
+    }
+
+    /// The moment after which nobody waits any more.
+    pub const fn at(&self) -> Tick {
+        self.since.plus_ms(self.patience_ms)
     }
 }
 
@@ -288,7 +295,7 @@ impl Call<ChatWork> {
             door: "openai.chat",
             model: Arc::clone(&route.model),
             route: Arc::clone(route),
-            work: ChatWork { document: Arc::new(document), digest, deny },
+            work: ChatWork { document: Arc::new(document), digest, deny, known: None },
             form: Form::Whole,
             memory: Memory::Use(CacheWish::default()),
             affecting: Default::default(),

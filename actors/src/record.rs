@@ -108,7 +108,7 @@ impl Recorder {
             form: call.form,
             tags: call.tags.clone(),
             unix_us: self.clock.unix_us(),
-            opened: self.clock.now(),
+            opened: call.deadline.since,
             marks: [0; 11],
             outcome: "open",
             reason: "",

@@ -187,7 +187,7 @@ pub(crate) fn deadline(doors: &Doors, headers: &HeaderMap) -> Deadline {
         (seconds.is_finite() && seconds > 0.0).then(|| (seconds * 1_000.0).ceil() as u64)
     });
     let patience_ms = said.min().unwrap_or(doors.config.gateway.deadline_ms).max(1);
-    Deadline { at: doors.engine.clock().now().plus_ms(patience_ms), patience_ms }
+    Deadline::within_ms(doors.engine.clock().now(), patience_ms)
 }
 
 /// Which attempt of its own the client says this is.

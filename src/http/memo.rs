@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tidegate_actors::json::Document;
-use tidegate_actors::key::{BodyDigest, KeyHash};
+use tidegate_actors::key::{BodyDigest, KeyHash, KnownKey};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::budget::{ByteBudget, ByteShare};
@@ -25,11 +25,14 @@ pub(crate) struct Understood {
     pub(crate) document: Arc<Document>,
     pub(crate) digest: BodyDigest,
     pub(crate) view: ChatView,
+    /// The key it has, where it is remembered.
+    pub(crate) known: Option<Arc<KnownKey>>,
 }
 
 impl Understood {
     fn footprint(&self) -> usize {
-        self.document.footprint() + self.view.model.len() + size_of::<Self>() + size_of::<Slot>()
+        let Self { document, view, .. } = self;
+        document.footprint() + view.model.len() + KnownKey::MAX_BYTES + size_of::<Self>() + size_of::<Slot>()
     }
 }
 
@@ -85,12 +88,13 @@ impl RequestMemo {
         if understood.footprint() > self.largest {
             return;
         }
-        let Understood { vendor, document, digest, view } = understood;
+        let Understood { vendor, document, digest, view, known: _ } = understood;
         let understood = Rc::new(Understood {
             vendor: *vendor,
             document: Arc::new(document.detached()),
             digest: *digest,
             view: view.clone(),
+            known: Some(Arc::default()),
         });
         self.table.borrow_mut().insert(xxh3_128(document.raw()), understood);
     }
@@ -138,7 +142,7 @@ mod tests {
         let document = Document::parse(Bytes::from(body), JsonLimits::default()).expect("a request");
         let digest = BodyDigest::of(document.root(), vendor.deny());
         let view = vendor.read(&document).expect("a request");
-        Understood { vendor, document: Arc::new(document), digest, view }
+        Understood { vendor, document: Arc::new(document), digest, view, known: None }
     }
 
     #[test]

@@ -174,7 +174,7 @@ impl Asker {
             door: speech.door(),
             model: Arc::clone(&ask.model),
             route: Arc::new(Route { model: Arc::clone(&ask.model), targets: vec![target] }),
-            work: ChatWork { document: Arc::new(document), digest, deny },
+            work: ChatWork { document: Arc::new(document), digest, deny, known: None },
             form: Form::Whole,
             memory: wanted,
             affecting: Default::default(),

@@ -9,6 +9,7 @@ mod canon;
 mod deny;
 mod fields;
 mod hasher;
+mod known;
 mod rendezvous;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ pub use canon::{Sink, write};
 pub use deny::{Deny, Excused};
 pub use fields::{Fields, MAX_FIELDS};
 pub use hasher::{KeyHash, KeyHasher};
+pub use known::KnownKey;
 pub use rendezvous::{Score, rendezvous};
 
 /// Part of every key. Raise it whenever the canonical form or a deny-list changes: old entries are

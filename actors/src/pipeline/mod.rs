@@ -21,6 +21,7 @@ use crate::error::{CallError, Stage};
 use crate::flight::{Flight, FlightPlan, Follower, Pilot};
 use crate::key::Fields;
 use crate::mail::reply as mail;
+use crate::ports::clock::Tick;
 use crate::ports::provider::Task;
 use crate::record::OpenRecord;
 
@@ -63,9 +64,9 @@ async fn answer(
         Memory::Bypass(reason) => return Box::pin(alone(engine, keyed, reason, record)).await,
     };
     let found = stages::lookup(engine, &keyed, wish, now);
-    record.mark(Stage::Lookup);
+    let looked = record.mark(Stage::Lookup);
     match found {
-        Ok(entry) => Ok(hit(keyed, entry, record)),
+        Ok(entry) => Ok(hit(keyed, entry, looked, record)),
         Err(reason) => {
             missed(engine, wish, reason, record)?;
             Box::pin(share(engine, keyed, wish, record)).await
@@ -81,9 +82,9 @@ async fn share(
     record: &mut OpenRecord,
 ) -> Result<Found, CallError> {
     let sharing = join(engine, &keyed, wish).await?;
-    record.mark(Stage::Join);
+    let joined = record.mark(Stage::Join);
     match sharing {
-        Sharing::Hit(entry) => Ok(hit(keyed, entry, record)),
+        Sharing::Hit(entry) => Ok(hit(keyed, entry, joined, record)),
         Sharing::Follow(follower) => follow(engine, keyed, follower, Outcome::Joined, record).await,
         Sharing::Lead(follower) => {
             sketch(engine, &keyed.call().work, record);
@@ -92,7 +93,8 @@ async fn share(
     }
 }
 
-fn hit(keyed: Keyed<ChatWork>, entry: Arc<Entry>, record: &mut OpenRecord) -> Found {
+/// What was found at `now` is told at once: no clock is read for it again.
+fn hit(keyed: Keyed<ChatWork>, entry: Arc<Entry>, now: Tick, record: &mut OpenRecord) -> Found {
     record.note(|record| {
         record.reason = "";
         record.key = Some(entry.facts.key);
@@ -101,7 +103,7 @@ fn hit(keyed: Keyed<ChatWork>, entry: Arc<Entry>, record: &mut OpenRecord) -> Fo
     });
     let (call, permit, _) = keyed.into_parts();
     let key = entry.facts.key;
-    Found { id: call.id, key: Some(key), outcome: Outcome::Hit, source: Source::Kept(entry), permit }
+    Found { id: call.id, key: Some(key), outcome: Outcome::Hit, source: Source::Kept(entry, now), permit }
 }
 
 /// Says and counts why.
@@ -255,7 +257,7 @@ async fn within<W, T>(
     stage: impl Fn() -> Stage,
     wait: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, CallError> {
-    let late = engine.clock.sleep_until(call.deadline.at);
+    let late = engine.clock.sleep_until(call.deadline.at());
     tokio::select! {
         biased;
         done = wait => done,

@@ -141,7 +141,8 @@ pub(super) struct Found {
 
 /// Where the answer is read from.
 pub(super) enum Source {
-    Kept(Arc<Entry>),
+    /// Found at this moment.
+    Kept(Arc<Entry>, Tick),
     Live(Follower, Origin),
     Done(Origin, Vec<Bytes>, Ending),
 }
@@ -157,11 +158,14 @@ impl Source {
 impl Found {
     /// Tells the call: now, or by the stream that goes out.
     pub(super) fn tell(self, engine: &Shared, mut record: OpenRecord) -> Answered {
-        let now = engine.clock.now();
+        let now = match &self.source {
+            Source::Kept(_, found) => *found,
+            Source::Live(..) | Source::Done(..) => engine.clock.now(),
+        };
         let opened = record.opened();
         let told = self.outcome.told();
         let (target, age_s, ours) = match &self.source {
-            Source::Kept(entry) => {
+            Source::Kept(entry, _) => {
                 (Arc::clone(&entry.facts.target), Some(entry.age_s(now)), now.since(opened))
             }
             Source::Live(_, origin) | Source::Done(origin, ..) => {
@@ -169,7 +173,7 @@ impl Found {
             }
         };
         let body = match self.source {
-            Source::Kept(entry) => {
+            Source::Kept(entry, _) => {
                 record.note(|record| record.usage = entry.facts.usage);
                 record.close_at(told, now);
                 Body::Kept(entry)

@@ -150,7 +150,12 @@ pub(crate) fn key(engine: &Shared, cleared: Cleared<ChatWork>) -> Keyed<ChatWork
     let best = preference.first(&cleared.call.route);
     // Without a target the call fails before its key is looked for.
     let nobody = Key { hash: 0, sha: [0; 32] };
-    let key = best.map_or(nobody, |target| key_at(&cleared.call, target, &digest, stamps));
+    let call = &cleared.call;
+    let make = |prefix: &Prefix<'_>| match &call.work.known {
+        Some(known) => known.under(prefix, &digest),
+        None => Key::new(prefix, &digest),
+    };
+    let key = best.map_or(nobody, |target| with_prefix(call, target, stamps, make));
     Keyed { cleared, preference, key, stamps }
 }
 

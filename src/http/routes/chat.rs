@@ -139,6 +139,7 @@ async fn take(
             document: Arc::clone(&understood.document),
             digest: understood.digest,
             deny: vendor.deny(),
+            known: understood.known.clone(),
         },
         form: if view.stream { Form::Stream } else { Form::Whole },
         memory: intake::memory(doors, headers, view.declared)?,
@@ -154,7 +155,7 @@ fn understand(vendor: Vendor, doors: &Doors, bytes: Bytes) -> Result<Understood,
     let document = intake::document(doors, bytes)?;
     let view = vendor.read(&document)?;
     let digest = BodyDigest::of(document.root(), vendor.deny());
-    Ok(Understood { vendor, document: intake::shared(document), digest, view })
+    Ok(Understood { vendor, document: intake::shared(document), digest, view, known: None })
 }
 
 impl Asked {

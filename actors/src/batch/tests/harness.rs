@@ -214,7 +214,7 @@ impl World {
             memory: Memory::Use(CacheWish::default()),
             affecting: Default::default(),
             tags: Default::default(),
-            deadline: Deadline { at: self.engine.clock().now().plus_ms(86_400_000), patience_ms: 86_400_000 },
+            deadline: Deadline::within_ms(self.engine.clock().now(), 86_400_000),
             client_attempt: None,
         }
     }
