@@ -10,7 +10,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::call::{Call, CallId, CallKind, Form, Tags, WorkspaceId};
-use crate::error::{CallError, Stage};
+use crate::error::{CallError, ErrorKind, Stage};
 use crate::key::{Fields, Key};
 use crate::metrics::{CallMetrics, Told};
 use crate::ports::clock::{ClockRef, Tick};
@@ -61,7 +61,8 @@ pub struct CallRecord {
     pub target: Option<Arc<str>>,
     /// The call that paid, if another did.
     pub payer: Option<CallId>,
-    /// Requests made upstream for it.
+    /// Requests made upstream for it, alone or with others; of rows that travelled in a batch that was divided, those that
+    /// gave them their vectors.
     pub attempts: u32,
     /// Embedding items by outcome.
     pub items: ItemCounts,
@@ -225,7 +226,12 @@ impl OpenRecord {
     /// The call failed.
     pub(crate) fn fail(&mut self, error: &CallError) {
         self.recorder.metrics.failed(error);
-        self.note(|record| record.error = Some((error.stage, error.kind.name())));
+        self.note(|record| {
+            record.error = Some((error.stage, error.kind.name()));
+            if let ErrorKind::Upstream { attempts, .. } = error.kind {
+                record.attempts = record.attempts.max(attempts);
+            }
+        });
         self.close(Told::Failed);
     }
 }

@@ -13,7 +13,7 @@ use crate::batch::queue::Cut;
 use crate::batch::registry::Batcher;
 use crate::batch::table::{RowId, Settled, Taken};
 use crate::batch::template::common;
-use crate::batch::{Landed, RowItem};
+use crate::batch::{Flown, Landed, RowItem};
 use crate::cache::Entry;
 use crate::cache::entry::{EntryFacts, Kept};
 use crate::cache::orders::{Order, Publish, Then};
@@ -99,8 +99,7 @@ impl Drop for Batch {
 struct Answered {
     rows: Rows,
     target: Arc<str>,
-    asked: Tick,
-    answered: Tick,
+    flown: Arc<Flown>,
 }
 
 impl Batch {
@@ -190,7 +189,8 @@ impl Batch {
                     let tokens = self.in_air(asked).map(|row| u64::from(row.tokens)).sum();
                     self.batcher.queue.learn(tokens, answered.since(asked_at));
                 }
-                Ok(Answered { rows, target, asked: asked_at, answered })
+                let flown = Arc::new(Flown { asked: asked_at, answered, attempts });
+                Ok(Answered { rows, target, flown })
             }
             Err(fault) => {
                 attempt.failed(&fault);
@@ -220,7 +220,7 @@ impl Batch {
             if self.may_be_kept(&row) {
                 entries.push((Arc::clone(&entry), row.item.order.stamps));
             }
-            let landed = Landed { entry, asked: answered.asked, answered: answered.answered };
+            let landed = Landed { entry, flown: Some(Arc::clone(&answered.flown)) };
             ends.push((row.id, Settled::Answer(landed, part)));
         }
         ports.sites.pass(Site::BatchBeforeReply);

@@ -114,12 +114,20 @@ impl RowItem {
     }
 }
 
-/// A vector that came home, kept or not, and when it was under way.
+/// A vector that came home, kept or not, and how it came: `None` if it was remembered.
 #[derive(Debug, Clone)]
 pub(crate) struct Landed {
     pub(crate) entry: Arc<Entry>,
+    pub(crate) flown: Option<Arc<Flown>>,
+}
+
+/// The upstream request that gave some rows their vectors; one for all of them.
+#[derive(Debug)]
+pub(crate) struct Flown {
     pub(crate) asked: Tick,
     pub(crate) answered: Tick,
+    /// Attempts at it, the one that succeeded included.
+    pub(crate) attempts: u32,
 }
 
 /// One batcher at one moment.

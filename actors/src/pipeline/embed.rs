@@ -11,7 +11,7 @@ use super::stages;
 use super::{Outcome, within};
 use crate::batch::registry::{BatchKey, Bound};
 use crate::batch::row::{CollectError, Collector, Delivered, How, RowAddress, Seq};
-use crate::batch::{Asker, Landed, RowAsk, RowItem, RowOrder};
+use crate::batch::{Asker, Flown, Landed, RowAsk, RowItem, RowOrder};
 use crate::cache::Entry;
 use crate::cache::index::MissReason;
 use crate::call::{CacheWish, Call, CallId, CallKind, EmbedWork, Memory};
@@ -101,7 +101,11 @@ async fn ask_targets(
 ) -> Result<Vec<Delivered<Landed>>, CallError> {
     let mut failed = None;
     for &place in places {
-        match ask(engine, order, &order.call.route.targets[place], record).await {
+        let asked = ask(engine, order, &order.call.route.targets[place], record).await;
+        if let Err(CallError { kind: ErrorKind::Upstream { attempts, .. }, .. }) = &asked {
+            record.note(|record| record.attempts += attempts);
+        }
+        match asked {
             Err(error) if may_go_elsewhere(&error) => failed = Some(error),
             done => return done,
         }
@@ -169,7 +173,7 @@ fn lookup(
     for (seq, key) in (0_u32..).zip(keys) {
         match engine.cache.index.get(&key, wish, now) {
             Ok(entry) => {
-                let value = Landed { entry, asked: now, answered: now };
+                let value = Landed { entry, flown: None };
                 let hit = Delivered { value, how: How::Hit, billed: 0 };
                 collector.deliver(RowAddress { call: call.id, seq: Seq(seq) }, Ok(hit));
             }
@@ -237,7 +241,7 @@ fn enter(
     };
     let recheck = |key: &Key| {
         let entry = engine.cache.index.get_again(key, wish, now).ok()?;
-        Some(Landed { entry, asked: now, answered: now })
+        Some(Landed { entry, flown: None })
     };
     engine.batchers.enter(&Bound { key, target }, &asker, rows, recheck)
 }
@@ -256,6 +260,7 @@ fn tell(
     let kept = rows.iter().filter(|row| row.how == How::Hit);
     let age_s = kept.map(|row| row.value.entry.age_s(now)).max();
     let dispatched = rows_dispatched(&rows, record.opened());
+    let attempts = attempts(&rows);
     let rows: Vec<_> = rows.into_iter().map(|row| row.value.entry).collect();
     let target = rows.first().map_or_else(|| Arc::from("none"), |row| Arc::clone(&row.facts.target));
     record.note(|record| {
@@ -263,6 +268,7 @@ fn tell(
             record.marks[Stage::Lane as usize] = after;
         }
         record.items = items;
+        record.attempts += attempts;
         record.usage = Some(Usage { input: billed, ..Usage::default() });
         record.target = Some(Arc::clone(&target));
         if outcome == Outcome::Hit {
@@ -296,14 +302,22 @@ fn outcome(memory: Memory, items: ItemCounts) -> Outcome {
 
 /// When the last of this call's own rows went upstream, nanoseconds after admission.
 fn rows_dispatched(rows: &[Delivered<Landed>], opened: Tick) -> Option<u64> {
-    let own = rows.iter().filter(|row| row.how == How::Computed);
-    own.map(|row| row.value.asked.nanos_since(opened).max(1)).max()
+    let own = rows.iter().filter(|row| row.how == How::Computed).filter_map(|row| row.value.flown.as_ref());
+    own.map(|flown| flown.asked.nanos_since(opened).max(1)).max()
+}
+
+/// Attempts at the requests that brought these rows, each request counted once.
+fn attempts(rows: &[Delivered<Landed>]) -> u32 {
+    let mut requests: Vec<&Arc<Flown>> = rows.iter().filter_map(|row| row.value.flown.as_ref()).collect();
+    requests.sort_unstable_by_key(|flown| Arc::as_ptr(flown));
+    requests.dedup_by(|one, other| Arc::ptr_eq(one, other));
+    requests.iter().map(|flown| flown.attempts).sum()
 }
 
 /// From the first request for any of these rows to the last answer, as far as this call waited for it.
 fn upstream_time(rows: &[Delivered<Landed>], opened: Tick) -> Duration {
-    let flown = || rows.iter().filter(|row| row.how != How::Hit).map(|row| &row.value);
-    let asked = flown().map(|row| row.asked.max(opened)).min();
-    let answered = flown().map(|row| row.answered).max();
+    let flown = || rows.iter().filter_map(|row| row.value.flown.as_ref());
+    let asked = flown().map(|flown| flown.asked.max(opened)).min();
+    let answered = flown().map(|flown| flown.answered).max();
     asked.zip(answered).map_or(Duration::ZERO, |(asked, answered)| answered.since(asked))
 }

@@ -38,6 +38,16 @@ async fn a_miss_names_the_nearest_request_and_the_path_that_differs() {
 }
 
 #[tokio::test]
+async fn an_embedding_call_names_its_requests_and_its_items() {
+    let gateway = Gateway::start("");
+    for attempts in [1, 0] {
+        let asked = gateway.post(EMBED, r#"{"model":"mock-embed","input":["one","two"]}"#).await;
+        let told = explain(&gateway, &asked).await;
+        assert_eq!((&told["kind"], &told["attempts"]), (&"embed".into(), &attempts.into()), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_hit_names_who_paid_and_every_stage_it_reached() {
     let (_upstream, gateway) = talking().await;
     let first = gateway.post(CHAT, ask("one")).await;
