@@ -24,6 +24,7 @@ use crate::cache::purge::PurgeEpochs;
 use crate::cache::{Entry, PurgeFilter};
 use crate::call::{Call, CallId, CallKind, ChatWork, EmbedWork, ForwardWork};
 use crate::error::{CallError, Stage};
+use crate::flight::Orphanage;
 use crate::lane::actor::LaneChild;
 use crate::lane::queue::JobQueue;
 use crate::lane::{Lane, LaneId, LaneLimits, LaneShared};
@@ -56,6 +57,7 @@ pub(crate) struct Shared {
     pub(crate) acting: Arc<Acting>,
     pub(crate) metrics: EngineMetrics,
     pub(crate) spawner: Spawner,
+    pub(crate) orphanage: Arc<Orphanage>,
     pub(crate) sites: Sites,
     /// Hides field values in the hashes `explain` compares; new in every process.
     pub(crate) salt: u64,
@@ -138,6 +140,7 @@ impl Engine {
         };
         Self(Arc::new(Shared {
             gate: Arc::new(Gate::new(config.max_operations, metrics.calls.active.clone())),
+            orphanage: Orphanage::new(config.max_operations),
             spawner: Spawner::new(config.run_on, arbiters.children.as_ref()),
             recorder: Arc::new(recorder),
             acting,

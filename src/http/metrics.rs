@@ -163,13 +163,17 @@ fn gauges(shown: Shown<'_>) -> Vec<Gauge> {
 
 type Read<T> = (&'static str, &'static str, fn(&T) -> f64);
 
-const ENGINE_GAUGES: [Read<EngineReading>; 8] = [
+const ENGINE_GAUGES: [Read<EngineReading>; 10] = [
     ("tidegate_cache_entries", "Answers kept", |read| read.cache.entries as f64),
     ("tidegate_cache_bytes", "Bytes of kept answers", |read| read.cache.bytes as f64),
     ("tidegate_cache_online", "1 while the cache actor lives", |read| f64::from(u8::from(read.cache.online))),
     ("tidegate_batchers", "Batchers that exist", |read| read.batchers.len() as f64),
     ("tidegate_batch_rows_waiting", "Embedding rows waiting", |read| read.rows_waiting.0 as f64),
     ("tidegate_batch_rows_limit", "Embedding rows that may wait", |read| read.rows_waiting.1 as f64),
+    ("tidegate_orphans", "Answers that wait for a caller to come back", |read| read.orphans.0 as f64),
+    ("tidegate_orphans_limit", "Answers that may wait for a caller to come back", |read| {
+        read.orphans.1 as f64
+    }),
     ("tidegate_operations_limit", "Operations that may be in progress", |read| read.max_operations as f64),
     ("operation_duration_average_seconds", "Mean time of all ended operations", |read| read.operations.2),
 ];

@@ -79,7 +79,7 @@ pub struct EngineConfig {
     pub join: bool,
     /// Bytes of one answer held for its followers.
     pub flight_max_bytes: usize,
-    /// How long an answer waits for the retry of a caller that left, milliseconds.
+    /// How long an answer waits for the retry of a caller that left, milliseconds. As many as `max_operations` wait at once.
     pub orphan_grace_ms: u64,
     /// Recent calls `explain` knows.
     pub explain_calls: usize,

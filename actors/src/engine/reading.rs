@@ -69,6 +69,8 @@ pub struct EngineReading {
     pub rows_waiting: (usize, usize),
     /// Answers in the air.
     pub flights: i64,
+    /// Answers in the air or complete that wait for a caller to come back, and how many may; one more is given up.
+    pub orphans: (usize, usize),
     /// Bytes of answers held for those who follow them; each flight holds `flight_max_bytes` at most.
     pub flight_bytes: i64,
     /// Operations in progress.
@@ -106,6 +108,7 @@ impl Engine {
             batchers: shared.batchers.read(),
             rows_waiting: shared.batchers.waiting(),
             flights: shared.metrics.calls.flights.get(),
+            orphans: shared.orphanage.read(),
             flight_bytes: shared.metrics.calls.flight_bytes.get(),
             active_operations: shared.gate.active(),
             max_operations: shared.gate.limit(),

@@ -4,6 +4,7 @@
 //! joiner gets the whole prefix and a disconnect cancels nobody else. Must not know who asks upstream.
 
 mod log;
+mod orphans;
 mod pilot;
 
 use std::fmt;
@@ -26,6 +27,7 @@ use crate::ports::clock::{ClockRef, Tick};
 use crate::ports::provider::Finish;
 
 use log::Log;
+pub(crate) use orphans::Orphanage;
 pub(crate) use pilot::{Landing, Pilot};
 
 /// The form in which an answer was recorded. Known before its first byte is told.
@@ -185,8 +187,8 @@ impl Flight {
 
     /// Ready when the last follower has left and the grace is over; cancelled from then on.
     ///
-    /// `on_orphan` runs each time the flight begins to wait for a retry.
-    pub(crate) async fn abandoned(&self, clock: &ClockRef, on_orphan: impl Fn()) {
+    /// `place` is asked each time the flight begins to wait for a retry, and held while it waits; without one it does not wait.
+    pub(crate) async fn abandoned<P>(&self, clock: &ClockRef, place: impl Fn() -> Option<P>) {
         loop {
             let left = self.deserted.notified();
             tokio::pin!(left);
@@ -195,8 +197,9 @@ impl Flight {
             match grace {
                 None => left.await,
                 Some(grace) => {
-                    if !grace.is_zero() {
-                        on_orphan();
+                    if !grace.is_zero()
+                        && let Some(_place) = place()
+                    {
                         clock.sleep_until(clock.now().plus(grace)).await;
                     }
                     if self.log.lock().cancel_if_empty() {

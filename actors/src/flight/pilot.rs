@@ -6,8 +6,8 @@ use super::{Ending, Flight};
 use crate::cache::door::CacheDoor;
 use crate::cache::entry::Entry;
 use crate::cache::orders::{Land, Order};
+use crate::engine::Shared;
 use crate::error::{CallError, Stage};
-use crate::ports::clock::ClockRef;
 use crate::ports::provider::Finish;
 
 /// The duty to bring a flight down. Dropped without landing, also by a panic, it lands as lost.
@@ -43,8 +43,7 @@ impl Pilot {
     /// Brings the flight down; `entry` is published by `cache` before anybody hears of the end.
     pub(crate) async fn land(
         mut self,
-        clock: &ClockRef,
-        cache: &Arc<CacheDoor>,
+        engine: &Shared,
         end: Result<Finish, CallError>,
         entry: Option<Arc<Entry>>,
     ) {
@@ -53,11 +52,11 @@ impl Pilot {
         if self.adopter.get().is_some() && end.is_ok() {
             // The answer came while its caller was away: it waits for the retry as long as the flight would.
             self.flight.close(end.clone());
-            self.flight.abandoned(clock, || ()).await;
+            self.flight.abandoned(&engine.clock, || engine.orphanage.take()).await;
         }
         let landing = Landing::new(Arc::clone(&self.flight), end);
         // What nobody could join is kept all the same.
-        let keeper = entry.is_some().then_some(cache);
+        let keeper = entry.is_some().then_some(&engine.cache.door);
         match self.table.as_ref().or_else(|| self.adopter.get()).or(keeper) {
             // A cache actor that cannot be told drops the landing, which closes the flight.
             Some(cache) => {

@@ -95,7 +95,7 @@ async fn the_first_end_counts_and_is_told_again_when_asked_again() {
 async fn a_flight_without_followers_is_cancelled_and_cannot_be_joined_again() {
     let clock: ClockRef = Arc::new(crate::ports::clock::SystemClock::new());
     let (flight, only) = Flight::start(plan(4));
-    let abandoned = flight.abandoned(&clock, || ());
+    let abandoned = flight.abandoned(&clock, || Some(()));
     tokio::pin!(abandoned);
     assert!(futures_util::poll!(abandoned.as_mut()).is_pending());
     drop(only);
@@ -108,7 +108,7 @@ async fn an_orphan_waits_out_its_grace_for_a_retry() {
     let clock: ClockRef = Arc::new(crate::ports::clock::SystemClock::new());
     let (flight, only) = Flight::start(FlightPlan { grace: Duration::from_millis(1500), ..plan(4) });
     drop(only);
-    let abandoned = flight.abandoned(&clock, || ());
+    let abandoned = flight.abandoned(&clock, || Some(()));
     tokio::pin!(abandoned);
     assert!(futures_util::poll!(abandoned.as_mut()).is_pending());
     let retry = flight.join(Duration::ZERO).expect("within the grace");

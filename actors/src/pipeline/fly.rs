@@ -94,7 +94,11 @@ pub(super) async fn fly(engine: Arc<Shared>, pilot: Pilot, trip: Trip) {
     let flown = tokio::select! {
         biased;
         flown = aloft(&engine, &flight, &trip) => Some(flown),
-        () = flight.abandoned(&engine.clock, || pilot.offer_to_retry(&engine.cache.door)) => None,
+        () = flight.abandoned(&engine.clock, || {
+            let place = engine.orphanage.take()?;
+            pilot.offer_to_retry(&engine.cache.door);
+            Some(place)
+        }) => None,
     };
     drop(in_the_air);
     let (end, entry) = match flown {
@@ -105,7 +109,7 @@ pub(super) async fn fly(engine: Arc<Shared>, pilot: Pilot, trip: Trip) {
             (Err(CallError::lane_lost(Stage::Act, "abandoned flight")), None)
         }
     };
-    pilot.land(&engine.clock, &engine.cache.door, end, entry).await;
+    pilot.land(&engine, end, entry).await;
 }
 
 async fn aloft(

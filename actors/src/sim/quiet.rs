@@ -36,6 +36,7 @@ impl World {
         let reading = self.engine.read();
         at_rest("permits out", reading.active_operations, 0);
         at_rest("flights", usize::try_from(reading.flights).unwrap_or(usize::MAX), 0);
+        at_rest("orphans", reading.orphans.0, 0);
         at_rest("bytes held by flights", usize::try_from(reading.flight_bytes).unwrap_or(usize::MAX), 0);
         for lane in &reading.lanes {
             at_rest("jobs waiting", lane.depth, 0);

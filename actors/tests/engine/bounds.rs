@@ -85,6 +85,49 @@ async fn a_flight_holds_no_more_than_its_limit_for_a_reader_that_does_not_read()
     assert_eq!(world.engine().read().flight_bytes, 0, "and nothing when it is over");
 }
 
+/// Callers that leave give their permits home, and an answer that is complete needs no slot: what waits for them to come
+/// back would pile up.
+#[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
+async fn no_more_answers_wait_for_callers_that_left_than_operations_may_be_in_progress() {
+    let left = |n: usize| Ask::new(&format!("left {n}")).undeclared().credential(7);
+    for complete in [false, true] {
+        let world = World::new().config(|config| config.max_operations = 5).start();
+        world.script().always(if complete { Play::answer().after_ms(100) } else { Play::hang() });
+        let mut waiting = Vec::new();
+        for n in 0..8 {
+            let caller = world.caller(left(n).attempt(0));
+            world.script().asked_times(n + 1).await;
+            caller.abort();
+            world.until("it left", |world| world.engine().read().active_operations == 0).await;
+            if complete {
+                world.pass_ms(110).await;
+            }
+            waiting.push(world.engine().read().orphans);
+        }
+        assert_eq!(waiting.iter().map(|(orphans, _)| *orphans).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 5, 5, 5]);
+        assert!(waiting.iter().all(|(_, limit)| *limit == 5));
+        let flights = world.engine().read().flights;
+        assert_eq!(
+            (flights, world.metric("tidegate_flights_cancelled_total", &[])),
+            (if complete { 0 } else { 5 }, 3)
+        );
+
+        world.script().always(Play::answer());
+        let gone = world.chat(left(7).attempt(1)).await.expect("answered");
+        let (kept, ()) = tokio::join!(world.chat(left(0).attempt(1)), async {
+            world.pass_ms(1).await;
+            world.script().release();
+        });
+        assert_eq!(
+            (kept.expect("answered").how(), gone.how()),
+            ("joined", "not_declared"),
+            "complete: {complete}"
+        );
+        world.assert_quiet().await;
+        assert_eq!(world.engine().read().orphans.0, 0);
+    }
+}
+
 #[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
 async fn the_ring_of_recent_calls_forgets_the_oldest() {
     let world = World::new().config(|config| config.explain_calls = 16).start();

@@ -28,6 +28,8 @@ pub(crate) struct EngineState {
     restarts: Vec<RestartCount>,
     /// Upstream answers in the air.
     flights: i64,
+    /// Answers that wait for a caller that left to come back.
+    orphans: Filled,
     /// Calls that explain remembers.
     explain: Filled,
     /// Bytes of request bodies held.
@@ -181,6 +183,7 @@ fn state(doors: &Doors) -> EngineState {
         rows: Filled::of(reading.rows_waiting),
         restarts: reading.restarts.iter().map(RestartCount::from).collect(),
         flights: reading.flights,
+        orphans: Filled::of(reading.orphans),
         explain: remembered(&reading),
         bodies: Filled::of((doors.bodies.held(), doors.bodies.limit())),
         providers: doors.models.providers().map(|(_, served)| served.upstream.read(now).into()).collect(),
