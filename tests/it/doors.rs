@@ -17,6 +17,8 @@ mod purge;
 mod readiness;
 mod refusals;
 
+use std::sync::Arc;
+
 use serde_json::{Value as Json, json};
 
 use crate::server::{Answer, Gateway, send};

@@ -158,6 +158,12 @@ impl World {
         }
     }
 
+    /// Counts calls that reach the engine by another way than this world's own: through a server around it, say.
+    pub fn called_elsewhere(&self, calls: usize) {
+        self.quiet.store(false, Ordering::Relaxed);
+        self.asked.fetch_add(calls, Ordering::Relaxed);
+    }
+
     /// The route of the first model by name.
     pub(super) fn first_route(&self) -> Arc<Route> {
         let (_, route) = self.routes.first_key_value().expect("a world has a model");

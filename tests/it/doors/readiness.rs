@@ -1,7 +1,85 @@
 //! `/health` lives with the process; `/ready` names what is not.
 
+use std::net::TcpListener;
+
+use actix_web::{App, HttpServer, web};
+use prometheus_client::registry::Registry;
+use tidegate::config::{Config, ProviderKind};
+use tidegate::http::{self, ByteBudget, Doors, Exposition, HttpMetrics, Metered, ModelTable, Served};
+use tidegate_actors::sim::{Fault, ManualClock, World};
+use tidegate_actors::{Site, SuperviseLimits, WorkspaceId};
+
 use super::*;
 use crate::upstream::Gate;
+
+/// A server around the engine of `world`, whose provider answers every model; gives its address. It ends with the
+/// test's `System`.
+fn serve(world: &World) -> String {
+    let (config, mut registry) = (Config::default(), Registry::default());
+    let upstream = Arc::clone(world.upstream("up"));
+    let served = Served { kind: ProviderKind::Openai, upstream };
+    let served = config.providers.keys().map(|name| (name.clone(), served.clone())).collect();
+    let doors = web::Data::new(Doors {
+        engine: world.engine().clone(),
+        models: ModelTable::new(config.models.clone(), served, None),
+        bodies: ByteBudget::new(1 << 20),
+        memos: ByteBudget::new(1 << 20),
+        meter: HttpMetrics::register(&mut registry),
+        exposition: Exposition::new(registry, Registry::default()),
+        workspace: WorkspaceId::default_workspace(),
+        config,
+        app: None,
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let server =
+        HttpServer::new(move || App::new().wrap(Metered::new(&doors)).configure(http::routes(&doors)));
+    let server = server.workers(1).disable_signals().listen(listener).expect("it listens");
+    actix_rt::spawn(server.run());
+    format!("http://{address}")
+}
+
+/// A lane that failed too often stays closed: a balancer is told to go elsewhere, and so is each caller.
+#[actix_rt::test]
+async fn a_lane_whose_restart_budget_is_spent_is_named_and_its_callers_are_told_so() {
+    let supervise = SuperviseLimits { restarts: 1, backoff_ms: 0, ..SuperviseLimits::default() };
+    let world = World::new().clock(&ManualClock::new()).config(|config| config.supervise = supervise);
+    let world = world.fault(Site::LaneBeforeStart, Fault::PanicFrom(1)).start();
+    world.engine().ready().await;
+    let (at, client) = (serve(&world), reqwest::Client::builder().no_proxy().build().expect("a client"));
+    let post = |path: &str, body: String| {
+        world.called_elsewhere(1);
+        send(client.post(format!("{at}{path}")).header("content-type", "application/json").body(body))
+    };
+    let get = |path: &str| send(client.get(format!("{at}{path}")));
+    assert_eq!(get("/ready").await.status, 200);
+
+    let lost = post(CHAT, ask("lost")).await;
+    assert_eq!((lost.status, code(&lost).as_str()), (503, "lane_lost"));
+    assert_eq!(post(CHAT, ask("lost, and its lane with it")).await.status, 503);
+    world.until("it is closed", |world| world.engine().read().lanes[0].closed).await;
+    let refused = post(CHAT, ask("late")).await;
+    assert_eq!((refused.status, code(&refused).as_str()), (503, "lane_closed"));
+    assert_eq!(
+        ["x-tidegate-blame", "x-should-retry", "retry-after"].map(|name| refused.field(name)),
+        [Some("us"), Some("true"), Some("5")]
+    );
+
+    let ready = get("/ready").await;
+    let json = ready.json();
+    assert_eq!((ready.status, &json["ready"]), (503, &false.into()));
+    let closed: Vec<_> = parts(&json).into_iter().filter(|(_, fine)| !fine).collect();
+    assert_eq!((closed, &json["parts"][0]["why"]), (vec![("lane interactive", false)], &"closed".into()));
+    assert_eq!(get("/health").await.status, 200);
+    let engine = get("/api/v1/engine").await.json();
+    assert_eq!((&engine["lanes"][0]["closed"], &engine["lanes"][1]["closed"]), (&true.into(), &false.into()));
+    assert_eq!(engine["lanes"][0]["refused"]["closed"], 1, "{engine}");
+
+    world.heal(Site::LaneBeforeStart);
+    let embedded = post(EMBED, json!({ "model": "m", "input": "other lane" }).to_string()).await;
+    assert_eq!(embedded.status, 200, "the other lane works: {embedded:?}");
+    world.assert_quiet().await;
+}
 
 fn parts(ready: &Json) -> Vec<(&str, bool)> {
     let parts = ready["parts"].as_array().expect("a list");
