@@ -22,6 +22,7 @@ pub mod records;
 pub mod report;
 pub mod span;
 pub mod token;
+pub mod trial;
 pub mod value;
 
 pub use self::app::App;
