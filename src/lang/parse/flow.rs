@@ -111,11 +111,18 @@ impl Parser<'_, '_> {
         self.cursor.next();
         let record = self.cursor.reference("record name")?;
         self.cursor.eat_sign(":");
+        let span = self.cursor.span();
         if !self.cursor.enter_block() {
-            return plain("Expected indented fields in update", self.cursor.block_span());
+            return plain("Expected indented update block", self.cursor.block_span());
+        }
+        if !self.cursor.at_word("where") {
+            return no_selector("Update", span);
         }
         let selector = self.selector()?;
         self.cursor.skip_newlines();
+        if self.cursor.at_dedent() {
+            return plain("Update step is missing a set block.", span);
+        }
         let fields = if self.cursor.eat_word("set") {
             self.cursor.eat_sign(":");
             self.field_value_lines("update assignments")?
@@ -130,7 +137,11 @@ impl Parser<'_, '_> {
         self.cursor.next();
         let record = self.cursor.reference("record name")?;
         self.cursor.eat_sign(":");
+        let span = self.cursor.span();
         let inside = self.cursor.enter_block();
+        if !self.cursor.at_word("where") {
+            return no_selector("Delete", span);
+        }
         let selector = self.selector()?;
         if inside {
             self.cursor.leave_block("in delete")?;
@@ -211,6 +222,19 @@ impl Parser<'_, '_> {
         program.functions.push(FunctionDecl { name, inputs, outputs, body, span });
         Ok(())
     }
+}
+
+/// A step that would change every record does not say so.
+fn no_selector<T>(step: &str, span: Span) -> Parsed<T> {
+    guided(
+        format!("{step} step is missing a where selector."),
+        [
+            "The step would change every record, which it must say.",
+            "Name the records, or write where \"true\" for all of them.",
+            "delete \"Member\"\n  where \"age is less than 18\"",
+        ],
+        span,
+    )
 }
 
 fn missing_block<T>(section: &str, span: Span) -> Parsed<T> {

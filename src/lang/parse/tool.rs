@@ -1,6 +1,7 @@
 //! Tools, prompts and one-shot model calls.
 
 use super::super::ast::{LlmCallDecl, Program, PromptDecl, ToolDecl};
+use super::super::token::is_reserved;
 use super::{Parsed, Parser, plain};
 
 impl Parser<'_, '_> {
@@ -75,22 +76,39 @@ impl Parser<'_, '_> {
         Ok(())
     }
 
-    /// `llm_call "name":`
-    pub(super) fn llm_call_decl(&mut self, program: &mut Program) -> Parsed<()> {
+    /// `llm_call "name":` and its kin, which ask once too: `summarise`, `translate`, `classification`.
+    pub(super) fn llm_call_decl(&mut self, kind: &str, program: &mut Program) -> Parsed<()> {
         let span = self.cursor.next().span;
-        let name = self.cursor.text("llm_call name")?;
-        self.cursor.expect_sign(":", "after llm_call name")?;
+        let name = self.cursor.text("AI flow name")?;
+        self.cursor.expect_sign(":", &format!("after {kind} name"))?;
+        if is_reserved(&name.text) {
+            return plain(format!("Flow name '{}' is reserved.", name.text), span);
+        }
         let (mut model, mut prompt, mut output) = (None, None, None);
-        let whole = self.settings("llm_call declaration", |parser| {
-            let setting = parser.cursor.any_word("an llm_call setting")?;
+        let mut languages = 0;
+        let mut labels = Vec::new();
+        let whole = self.settings(&format!("{kind} declaration"), |parser| {
+            let setting = parser.cursor.any_word(&format!("a setting of {kind}"))?;
             match setting.text.as_ref() {
+                "source_language" | "target_language" if kind == "translate" => {
+                    parser.cursor.is_text(&setting.text)?;
+                    languages += 1;
+                }
+                "labels" if kind.starts_with("classif") => {
+                    parser.cursor.expect_sign(":", "after labels")?;
+                    labels = parser.lines("labels", |parser| {
+                        let label = parser.cursor.text("label")?;
+                        parser.cursor.eat_sign(",");
+                        Ok(label)
+                    })?;
+                }
                 "model" => model = Some(parser.cursor.is_text("model")?.text),
                 "prompt" => prompt = Some(parser.cursor.is_text("prompt")?.text),
                 "output" => {
                     parser.cursor.expect_word("is", "after output")?;
                     output = Some(parser.type_ref()?);
                 }
-                other => return plain(format!("Unknown llm_call field '{other}'."), setting.span),
+                other => return plain(format!("Unknown {kind} field '{other}'."), setting.span),
             }
             Ok(())
         })?;
@@ -99,6 +117,12 @@ impl Parser<'_, '_> {
         }
         let Some(model) = model else { return plain("AI flow is missing a model", span) };
         let Some(prompt) = prompt else { return plain("AI flow is missing a prompt", span) };
+        if kind == "translate" && languages < 2 {
+            return plain("Translate flow is missing source_language or target_language", span);
+        }
+        if kind.starts_with("classif") && labels.is_empty() {
+            return plain("Classification flow is missing labels", span);
+        }
         program.llm_calls.push(LlmCallDecl { name, model, prompt, output, span });
         Ok(())
     }

@@ -6,7 +6,8 @@ use super::super::token::TokenKind;
 use super::{Parsed, Parser, guided, plain};
 
 /// Declarations of the reference that are left out; each is refused by name.
-const LEFT_OUT: [&str; 49] = [
+const LEFT_OUT: [&str; 50] = [
+    "app",
     "app_permissions",
     "call_pipeline",
     "capsule",
@@ -25,6 +26,7 @@ const LEFT_OUT: [&str; 49] = [
     "llm_pattern",
     "metrics",
     "migration",
+    "mlops",
     "model",
     "module",
     "pack",
@@ -42,13 +44,12 @@ const LEFT_OUT: [&str; 49] = [
     "responsive",
     "retrieval",
     "service",
-    "summarise",
     "tenant",
     "theme",
     "theme_tokens",
     "tokens",
     "training",
-    "translate",
+    "version",
     "ui",
     "ui_layout",
     "ui_pack",
@@ -95,7 +96,9 @@ impl Parser<'_, '_> {
             Some("define") => self.function_decl(program),
             Some("contract") => self.contract_decl(program),
             Some("flow") => self.flow_decl(program),
-            Some("llm_call") => self.llm_call_decl(program),
+            Some(kind @ ("llm_call" | "summarise" | "translate" | "classification" | "classify")) => {
+                self.llm_call_decl(kind, program)
+            }
             Some("prompt") => self.prompt_decl(program),
             Some("route") => self.route_decl(program),
             Some("job") => self.job_decl(program),
