@@ -22,12 +22,17 @@ pub struct JsonFault {
 /// The first place that is not JSON, nests more than 256 deep, or holds a fraction that is not
 /// finite or an integer of over 1,000 digits.
 pub fn parse_json(text: &str) -> Result<Value, JsonFault> {
-    parse_within(text, MAX_DEPTH)
+    parse(text, false)
 }
 
-/// As [`parse_json`] with another limit on the depth.
-pub(super) fn parse_within(text: &str, max_depth: u32) -> Result<Value, JsonFault> {
-    let mut reader = Reader { text, at: 0, max_depth };
+/// As [`parse_json`] for a text of [`JsonStyle::Stored`](super::JsonStyle::Stored): a number is a decimal unless it
+/// has a small `e`.
+pub(super) fn parse_stored(text: &str) -> Result<Value, JsonFault> {
+    parse(text, true)
+}
+
+fn parse(text: &str, stored: bool) -> Result<Value, JsonFault> {
+    let mut reader = Reader { text, at: 0, stored };
     let value = reader.value(0)?;
     reader.skip_space();
     if reader.at < text.len() {
@@ -39,7 +44,7 @@ pub(super) fn parse_within(text: &str, max_depth: u32) -> Result<Value, JsonFaul
 struct Reader<'t> {
     text: &'t str,
     at: usize,
-    max_depth: u32,
+    stored: bool,
 }
 
 impl Reader<'_> {
@@ -68,7 +73,7 @@ impl Reader<'_> {
     fn value(&mut self, depth: u32) -> Result<Value, JsonFault> {
         self.skip_space();
         match self.peek() {
-            Some(b'{' | b'[') if depth >= self.max_depth => Err(self.fault("nested too deep")),
+            Some(b'{' | b'[') if depth >= MAX_DEPTH => Err(self.fault("nested too deep")),
             Some(b'{') => self.map(depth + 1),
             Some(b'[') => self.list(depth + 1),
             Some(b'"') => Ok(Value::text(self.string()?)),
@@ -164,12 +169,12 @@ impl Reader<'_> {
             end = exponent;
         }
         let text = &self.text[start..end];
-        let value = if whole {
-            // A whole number has no negative zero.
-            let number = if text == "-0" { Some(Number::ZERO) } else { Number::parse(text) };
-            number.map(Value::Number)
-        } else {
-            text.parse().ok().filter(|float: &f64| float.is_finite()).map(Value::Float)
+        let value = match self.stored {
+            true if !text.contains('e') => Number::parse(text).map(Value::Number),
+            // A whole number of the input has no negative zero.
+            false if text == "-0" => Some(Value::Number(Number::ZERO)),
+            false if whole => Number::parse(text).map(Value::Number),
+            _ => text.parse().ok().filter(|float: &f64| float.is_finite()).map(Value::Float),
         };
         let value = value.ok_or(self.fault("a number out of range"))?;
         self.at = end;

@@ -1,5 +1,6 @@
 //! Owns the JSON form of a value: whole decimals as integers with all digits, other decimals as texts,
-//! untouched fractions as JSON numbers, keys sorted. Walks at most as deep as values may nest.
+//! untouched fractions as JSON numbers, keys sorted; and the form that is kept between processes, which loses nothing.
+//! Walks at most as deep as values may nest.
 
 use std::fmt::Write;
 
@@ -14,11 +15,14 @@ pub enum JsonStyle {
     Compact,
     /// Two spaces per level, beyond ASCII escaped.
     Pretty,
+    /// As `Compact`, but every decimal a JSON number with its written scale (`1.50`, `1E+30`), and untouched fractions
+    /// told from them by a small `e` (`19.99e0`).
+    Stored,
 }
 
 impl JsonStyle {
     fn escapes(self) -> bool {
-        self != Self::Compact
+        matches!(self, Self::Canonical | Self::Pretty)
     }
 }
 
@@ -33,13 +37,22 @@ fn write_value(out: &mut String, value: &Value, style: JsonStyle, level: usize) 
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
+        Value::Number(number) if style == JsonStyle::Stored => {
+            write!(out, "{number}").expect("writing to a string does not fail");
+        }
         Value::Number(number) if number.is_integral() => out.push_str(&number.to_plain()),
         Value::Number(number) => {
             out.push('"');
             out.push_str(&number.to_plain());
             out.push('"');
         }
-        Value::Float(float) => out.push_str(&float_text(*float)),
+        Value::Float(float) => {
+            let text = float_text(*float);
+            out.push_str(&text);
+            if style == JsonStyle::Stored && !text.contains('e') {
+                out.push_str("e0");
+            }
+        }
         Value::Text(text) => write_text(out, text, style.escapes()),
         Value::List(list) => {
             out.push('[');
