@@ -17,7 +17,7 @@ use std::time::Duration;
 use tidegate::lang::load;
 use tidegate::lang::machine::{Limits, Machine, Progress, World};
 use tidegate::lang::memory::Memory;
-use tidegate::lang::records::InMemoryStore;
+use tidegate::lang::records::Store;
 use tidegate::lang::value::{JsonStyle, Map, Value};
 
 const ROUNDS: usize = 5;
@@ -195,7 +195,7 @@ fn measure(body: &str) -> Outcome<(Duration, String)> {
     let world = World {
         identity: None,
         state: Map::default(),
-        store: Box::new(InMemoryStore::new()),
+        store: Store::new(),
         memory: Memory::new(),
         limits: Limits::default(),
         observing: false,
@@ -206,7 +206,7 @@ fn measure(body: &str) -> Outcome<(Duration, String)> {
     let outcome = loop {
         match machine.advance(100_000) {
             Progress::Spent => {}
-            Progress::Blocked(_) => return Err("the flow waits for a model".into()),
+            Progress::Blocked(_) | Progress::Wants(_) => return Err("the flow waits for somebody".into()),
             Progress::Done(outcome) => break outcome,
         }
     };

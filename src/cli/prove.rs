@@ -65,6 +65,7 @@ fn claim(args: &ProveArgs, program: &Program) -> Result<Claim, String> {
         input,
         identity,
         memory: program.memory()?,
+        archive: None,
         observing: program.observing(),
         texts,
         embedding: args.model.clone(),

@@ -13,7 +13,7 @@ use crate::config::Loaded;
 use crate::lang::Machine;
 use crate::lang::fault::Fault;
 use crate::lang::machine::{Limits, Outcome, World};
-use crate::lang::records::InMemoryStore;
+use crate::lang::records::Store;
 use crate::lang::value::{JsonStyle, Map, Value, parse_json};
 use crate::run::{Asker, Begun, Ran, begin, drive, payload};
 
@@ -125,7 +125,7 @@ pub(super) fn go_then<T>(
     let world = World {
         identity,
         state: Map::default(),
-        store: Box::new(InMemoryStore::new()),
+        store: Store::new(),
         memory: program.memory()?,
         limits: Limits::default(),
         observing: program.observing(),

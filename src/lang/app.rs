@@ -14,6 +14,8 @@ pub struct App {
     program: code::Program,
     /// Flows whose runs neither see nor change what other runs leave.
     solitary: Vec<Arc<str>>,
+    /// Flows whose runs write no records.
+    reading: Vec<Arc<str>>,
 }
 
 impl App {
@@ -25,7 +27,8 @@ impl App {
     pub fn new(tree: ast::Program) -> Result<Self, Vec<Fault>> {
         let program = compile::program(&tree)?;
         let solitary = compile::solitary_flows(&tree);
-        Ok(Self { tree, program, solitary })
+        let reading = compile::reading_flows(&tree);
+        Ok(Self { tree, program, solitary, reading })
     }
 
     /// The syntax tree.
@@ -39,6 +42,12 @@ impl App {
     #[must_use]
     pub fn is_solitary(&self, flow: &str) -> bool {
         self.solitary.iter().any(|name| &**name == flow)
+    }
+
+    /// Whether no run of the flow can write a record; in doubt it can.
+    #[must_use]
+    pub fn only_reads(&self, flow: &str) -> bool {
+        self.reading.iter().any(|name| &**name == flow)
     }
 
     /// The compiled program.

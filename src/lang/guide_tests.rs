@@ -11,7 +11,7 @@ use super::load;
 use super::machine::{Limits, Machine, Progress, World};
 use super::memory::Memory;
 use super::mock::{MockCall, answer};
-use super::records::InMemoryStore;
+use super::records::Store;
 use super::value::{JsonStyle, Map, Value, parse_json};
 
 /// One example of the page.
@@ -116,7 +116,7 @@ fn run(example: &Example, source: &str) -> Result<Value, Vec<Fault>> {
     let world = World {
         identity: example.value("# identity: ").and_then(|value| value.as_map().cloned()),
         state: Map::default(),
-        store: Box::new(InMemoryStore::new()),
+        store: Store::new(),
         memory: Memory::new(),
         limits: Limits::default(),
         observing: true,
@@ -138,6 +138,7 @@ fn run(example: &Example, source: &str) -> Result<Value, Vec<Fault>> {
                 }
             }
             Progress::Spent => {}
+            Progress::Wants(_) => unreachable!("records in memory want nothing"),
             Progress::Done(outcome) => return outcome.result.map_err(|fault| vec![*fault]),
         }
     }

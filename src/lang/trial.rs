@@ -13,7 +13,7 @@ use super::format::format;
 use super::machine::{Limits, Machine, Progress, World};
 use super::memory::Memory;
 use super::parse::parse;
-use super::records::InMemoryStore;
+use super::records::Store;
 use super::value::{Map, Value};
 use super::{read, report};
 
@@ -72,7 +72,7 @@ fn ends(app: &Arc<App>, flow: &str, input: &Value) -> Result<(), String> {
     let world = World {
         identity: None,
         state: Map::default(),
-        store: Box::new(InMemoryStore::new()),
+        store: Store::new(),
         memory: Memory::new(),
         limits: Limits { steps: STEPS, memory_bytes: 4 << 20, text_bytes: 1 << 20, ..Limits::default() },
         observing: true,
@@ -84,6 +84,7 @@ fn ends(app: &Arc<App>, flow: &str, input: &Value) -> Result<(), String> {
             Progress::Blocked(asks) if asks.is_empty() => return Err(format!("{flow} waits for nothing")),
             Progress::Blocked(asks) => asks.iter().for_each(|ask| run.resolve(ask.id, Ok("answer".into()))),
             Progress::Spent => {}
+            Progress::Wants(_) => return Err(format!("{flow} wants records that are in memory")),
             Progress::Done(_) => return Ok(()),
         }
     }

@@ -2,20 +2,22 @@
 //!
 //! A run that can change what others see has that to itself; any other runs beside it. Must not know who asked.
 
+mod look;
+
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
 use super::ask::Asker;
 use super::counters::Counters;
-use super::drive::{Driver, Ran};
+use super::drive::{Driver, Gives, Ran, Underway};
 use super::line::{Line, Turn};
 use super::observed::Observed;
 use super::refusal::Refusal;
 use crate::config::Performance;
 use crate::lang::machine::{Limits, Outcome, World, Yielded};
 use crate::lang::memory::Memory;
-use crate::lang::records::{InMemoryStore, Store};
+use crate::lang::records::Store;
 use crate::lang::value::{Map, Value};
 use crate::lang::{App, Machine};
 
@@ -35,7 +37,7 @@ pub struct Kept {
     /// The state the last run that went well left.
     pub state: Map,
     /// The records.
-    pub store: Box<dyn Store>,
+    pub store: Store,
     /// The short-term history.
     pub memory: Memory,
 }
@@ -59,7 +61,7 @@ pub struct Visited {
 }
 
 /// Why an attempt without a line has an outcome.
-const ALONE: &str = "who stands in no line gives way to nobody";
+const ALONE: &str = "who gives no way comes to an end";
 
 /// Who is told the messages of `yield` before the run ends.
 pub type Tell = Box<dyn FnMut(Vec<Yielded>)>;
@@ -138,9 +140,9 @@ impl Host {
     /// [`Refusal`]; the app is then as it was before the run.
     pub async fn run_telling(self: &Arc<Self>, question: Question, tell: Tell) -> Result<Ran, Refusal> {
         if self.app.is_solitary(&question.flow) {
-            let mut machine = self.machine(&question, Kept::default());
+            let mut run = Underway::new(self.machine(&question, Kept::default()));
             let mut driver = Driver::new(&self.asker, tell);
-            let outcome = driver.attempt(&mut machine, Vec::new(), None).await;
+            let outcome = driver.attempt(&mut run, Vec::new(), Gives::NoWay).await;
             let ran = driver.ran(*outcome.expect(ALONE));
             self.note(&ran);
             return Ok(ran);
@@ -217,7 +219,8 @@ impl Host {
                 }
             }
             let mut hands = Hands::take(self, deed)?;
-            if let Some(outcome) = driver.attempt(&mut hands.machine, Vec::new(), Some(&self.line)).await {
+            let gives = Gives::Way(Some(&self.line));
+            if let Some(outcome) = driver.attempt(&mut hands.run, Vec::new(), gives).await {
                 return Ok((self.over(hands, driver.ran(*outcome)), turn));
             }
             drop(hands); // undoes what the attempt did
@@ -239,7 +242,7 @@ impl Host {
     async fn once(&self, question: &Question) -> Result<Ran, Refusal> {
         let mut hands = Hands::take(self, question)?;
         let mut driver = Driver::new(&self.asker, |_| {});
-        let outcome = driver.attempt(&mut hands.machine, Vec::new(), None).await;
+        let outcome = driver.attempt(&mut hands.run, Vec::new(), Gives::NoWay).await;
         let ran = driver.ran(*outcome.expect(ALONE));
         Ok(self.over(hands, ran))
     }
@@ -292,28 +295,13 @@ impl Host {
     pub fn now_ms(&self) -> i64 {
         self.asker.engine().clock().unix_us() / 1_000
     }
-
-    /// Looks at what the app keeps; waits until no run has it.
-    ///
-    /// # Errors
-    /// As [`Host::run`].
-    pub async fn look<T>(&self, look: impl FnOnce(&Kept) -> T) -> Result<T, Refusal> {
-        let _turn = self.turn().await?;
-        let kept = self.kept.lock();
-        Ok(look(kept.as_ref().ok_or(Refusal::BrokeOff)?))
-    }
-
-    /// What the app keeps, if no run has it just now.
-    pub fn look_now<T>(&self, look: impl FnOnce(&Kept) -> T) -> Option<T> {
-        self.kept.lock().as_ref().map(look)
-    }
 }
 
 /// What an app keeps, in the hands of a run. Dropped before the run has ended, as when it panics or the thread it is on
 /// stops, it gives everything back as it was.
 struct Hands<'h> {
     host: &'h Host,
-    machine: Box<Machine>,
+    run: Underway,
     /// State and memory before the run; nothing once the run has ended.
     before: Option<(Map, Memory)>,
 }
@@ -322,7 +310,7 @@ impl<'h> Hands<'h> {
     fn take(host: &'h Host, question: &Question) -> Result<Self, Refusal> {
         let kept = host.kept.lock().take().ok_or(Refusal::BrokeOff)?;
         let before = Some((kept.state.clone(), kept.memory.clone()));
-        Ok(Self { host, machine: host.machine(question, kept), before })
+        Ok(Self { host, run: Underway::new(host.machine(question, kept)), before })
     }
 
     /// Keeps what the run left.
@@ -330,7 +318,7 @@ impl<'h> Hands<'h> {
         self.before = None;
         *self.host.kept.lock() = Some(Kept {
             state: outcome.state.clone(),
-            store: std::mem::replace(&mut outcome.store, Box::new(InMemoryStore::new())),
+            store: std::mem::take(&mut outcome.store),
             memory: std::mem::take(&mut outcome.memory),
         });
     }
@@ -339,19 +327,13 @@ impl<'h> Hands<'h> {
 impl Drop for Hands<'_> {
     fn drop(&mut self) {
         let Some((state, memory)) = self.before.take() else { return };
-        let (store, undone) = self.machine.abandon();
-        if let Err(fault) = undone {
-            tracing::error!(
-                "what a run that broke off did to the records is not undone: {}",
-                fault.message()
-            );
-        }
+        let store = self.run.machine.abandon();
         *self.host.kept.lock() = Some(Kept { state, store, memory });
     }
 }
 
 impl Default for Kept {
     fn default() -> Self {
-        Self { state: Map::default(), store: Box::new(InMemoryStore::new()), memory: Memory::new() }
+        Self { state: Map::default(), store: Store::new(), memory: Memory::new() }
     }
 }

@@ -27,7 +27,7 @@ mod trouble;
 
 pub use ask::{Asker, Speaker, Told};
 pub use counters::Counters;
-pub use drive::{Begun, Ran, begin, drive};
+pub use drive::{Begun, Ran, Underway, begin, drive, drive_beside_others, wait};
 pub use explain::{Explained, explain};
 pub use gate::{capability_fault, embed_group, engine_config, missing_capabilities};
 pub use host::{Host, Kept, Question, Tell, Terms, Visit, Visited};

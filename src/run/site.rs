@@ -14,7 +14,7 @@ use super::host::{Host, Kept, Question, Tell, Terms, Visit, Visited};
 use super::pages::{Pages, fields};
 use super::payload;
 use super::refusal::Refusal;
-use super::routing::{BodyFault, Reply, Routes, refused};
+use super::routing::{BodyFault, Reply, Routes, problem, refused};
 use super::{Asker, Ran};
 use crate::config::Performance;
 use crate::lang::ast::Program;
@@ -216,23 +216,24 @@ impl Site {
     ///
     /// # Errors
     /// As [`Host::run`].
-    pub async fn state(&self) -> Result<Value, Refusal> {
+    pub async fn state(&self) -> Result<Reply, Refusal> {
         let now_ms = self.host.now_ms();
-        let (state, records) = self
-            .host
-            .look(|kept| {
-                let records =
-                    self.tables.iter().map(|table| table.told(kept, self.identity.as_ref(), now_ms));
-                (Value::Map(kept.state.clone()), Value::list(records.collect()))
-            })
-            .await?;
+        let tables = self.tables.iter().map(|table| &table.schema);
+        let looked = self.host.look_at_rows(tables, |kept| {
+            let records = self.tables.iter().map(|table| table.told(kept, self.identity.as_ref(), now_ms));
+            (Value::Map(kept.state.clone()), Value::list(records.collect()))
+        });
+        let (state, records) = match looked.await? {
+            Ok(seen) => seen,
+            Err(fault) => return Ok(problem(&fault)),
+        };
         let revision = hash(&Value::list(vec![state.clone(), records.clone()]));
-        Ok(Value::fields([
+        Ok(Reply::ok(Value::fields([
             ("ok", true.into()),
             ("records", records),
             ("revision", Value::text(revision)),
             ("state", state),
-        ]))
+        ])))
     }
 
     /// `GET /api/logs`.
@@ -273,7 +274,7 @@ impl Table {
         let identity = identity.cloned().map(Value::Map).unwrap_or_default();
         let scope = self.schema.scope(&identity, Some(now_ms));
         // Who has no tenant sees no tenant's records.
-        let rows = scope.and_then(|scope| visible(&*kept.store, &self.schema, &scope)).unwrap_or_default();
+        let rows = scope.map(|scope| visible(&kept.store, &self.schema, &scope)).unwrap_or_default();
         let rows: Vec<Value> = rows.into_iter().map(|row| Value::Map(row.fields)).collect();
         Value::fields([
             ("count", Value::Number(rows.len().into())),

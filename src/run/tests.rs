@@ -123,7 +123,7 @@ fn a_flow_that_asks_nobody_needs_no_runtime() {
     let world = crate::lang::machine::World {
         identity: None,
         state: Default::default(),
-        store: Box::new(crate::lang::records::InMemoryStore::new()),
+        store: crate::lang::records::Store::new(),
         memory: Default::default(),
         limits: Default::default(),
         observing: false,

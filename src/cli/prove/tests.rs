@@ -89,6 +89,7 @@ fn verdict(seed: u64, planted: fn(&Performance) -> bool, plant: Plant) -> Verdic
         input: Value::fields([]),
         identity: None,
         memory: Memory::new(),
+        archive: None,
         observing: false,
         texts: ["a", "b", "c", "d", "e"].map(Arc::from).to_vec(),
         embedding: "vectors/m".into(),

@@ -85,7 +85,7 @@ async fn fixed(
         Fixed::Ui => told(site.manifest().await),
         Fixed::UiActions => told(site.actions().await),
         Fixed::UiState => told(site.ui_state().await),
-        Fixed::State => told(site.state().await),
+        Fixed::State => site.state().await.unwrap_or_else(not_run),
         Fixed::VersionedUi => told(site.versioned_manifest().await),
         Fixed::Health => Reply::ok(site.health()),
         Fixed::Logs => Reply::ok(site.logs()),

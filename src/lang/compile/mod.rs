@@ -24,7 +24,7 @@ use self::code::{
     AgentUnit, CallerUnit, Code, Contract, FlowUnit, FunctionUnit, JobUnit, Program, Requires, ToolUnit,
 };
 use self::index::Index;
-pub(crate) use self::quiet::solitary_flows;
+pub(crate) use self::quiet::{reading_flows, solitary_flows};
 use crate::lang::ast::{
     Expr, ExprKind, FlowBody, FlowDecl, FunctionDecl, JobDecl, LlmCallDecl, MemoryDecl, Name, ProfileDecl,
     Program as Tree, RecordDecl,

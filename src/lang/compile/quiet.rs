@@ -36,6 +36,14 @@ pub(super) fn calm_flows(tree: &Program) -> Vec<Arc<str>> {
     })
 }
 
+/// Flows of which no run writes a record: calm, and no job can follow them.
+pub(crate) fn reading_flows(tree: &Program) -> Vec<Arc<str>> {
+    if tree.jobs.iter().any(|job| job.when.is_some()) {
+        return Vec::new();
+    }
+    calm_flows(tree)
+}
+
 /// Quiet flows that neither read what other runs leave: state, records, the short-term history where any profile
 /// recalls it. Such a run may go on beside any other.
 pub(crate) fn solitary_flows(tree: &Program) -> Vec<Arc<str>> {

@@ -9,7 +9,7 @@ use crate::lang::fault::Fault;
 use crate::lang::machine::{Ask, Limits, Machine, Outcome, Progress, World};
 use crate::lang::memory::Memory;
 use crate::lang::mock::{MockCall, answer};
-use crate::lang::records::InMemoryStore;
+use crate::lang::records::Store;
 use crate::lang::value::{Map, Value};
 use crate::lang::{App, load};
 
@@ -32,7 +32,7 @@ pub(super) fn run(case: &Case) -> Result<Ran, Vec<Fault>> {
     let world = World {
         identity: case.identity.as_ref().and_then(Value::as_map).cloned(),
         state: Map::default(),
-        store: Box::new(InMemoryStore::new()),
+        store: Store::new(),
         memory: Memory::new(),
         limits: Limits::default(),
         observing,
@@ -50,6 +50,7 @@ pub(super) fn run(case: &Case) -> Result<Ran, Vec<Fault>> {
                 }
             }
             Progress::Spent => {}
+            Progress::Wants(_) => unreachable!("records in memory want nothing"),
             Progress::Done(outcome) => {
                 let counters = if observing { cache.counters() } else { Value::fields([]) };
                 return Ok(Ran { outcome: *outcome, counters });

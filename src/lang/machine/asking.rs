@@ -60,8 +60,7 @@ impl Ctx<'_> {
         let memory = voice.profile.memory.short_term;
         if memory > 0 && !once && !self.strand.head {
             // What it recalls depends on the parts before it: this instruction comes again when they are done.
-            self.frame().pc -= 1;
-            self.strand.ahead_steps -= 1;
+            self.come_again();
             self.strand.status = Status::AwaitHead;
             return Ok(());
         }

@@ -77,8 +77,8 @@ impl<'m> Ctx<'m> {
         }
     }
 
-    /// Carries out instructions up to the next one that needs more than the hot loop; false when the budget is used up
-    /// or what is held should be counted.
+    /// Carries out instructions up to the next one that needs more than the hot loop; false when the budget is used up,
+    /// what is held should be counted, or something of the records is missing.
     fn burst(&mut self, budget: &mut u64) -> Raised<bool> {
         let program = self.program;
         let Some(frame) = self.strand.frames.last_mut() else { return Ok(false) };
@@ -114,7 +114,7 @@ impl<'m> Ctx<'m> {
                     Op::Fork(at) => self.open_fork(at)?,
                     _ => self.cold(op, span).map_err(|fault| Box::new(fault.at(span)))?,
                 }
-                Ok(self.shared.made < self.shared.limits.audit_bytes())
+                Ok(self.shared.want.is_none() && self.shared.made < self.shared.limits.audit_bytes())
             }
         }
     }
@@ -132,6 +132,16 @@ impl<'m> Ctx<'m> {
             return Err(Box::new(self.shared.limits.too_many_steps().at(self.span())));
         }
         Ok(())
+    }
+
+    /// Makes the instruction being carried out come again, as if it had not.
+    pub(super) fn come_again(&mut self) {
+        self.frame().pc -= 1;
+        if self.strand.head {
+            self.shared.steps -= 1;
+        } else {
+            self.strand.ahead_steps -= 1;
+        }
     }
 
     /// Where the instruction being carried out stands.

@@ -1,5 +1,6 @@
 //! Owns a run: a machine of explicit frames that can stop at any ask and go on later, and be sliced by instructions. It
-//! never calls anybody: what it wants from a model it hands out as an [`Ask`] and waits.
+//! never calls anybody: what it wants from a model it hands out as an [`Ask`] and waits, and so it does with what it wants
+//! of records that outlast the process.
 //!
 //! A run of a flow is one transaction over records and state: it commits when flow and jobs have ended, and leaves both
 //! as they were when a fault gets out. Must not do I/O, read a clock or start threads.
@@ -44,6 +45,9 @@ use self::shared::Shared;
 use self::strand::{Status, Strand};
 use crate::lang::App;
 use crate::lang::compile::code::Program;
+use crate::lang::fault::Fault;
+use crate::lang::records::{Archive, Supply};
+use crate::lang::span::Span;
 use crate::lang::value::{Map, Value};
 
 /// The strand the run itself is.
@@ -63,6 +67,8 @@ pub struct Machine {
     /// Which strand waits for which ask.
     open: HashMap<u64, usize>,
     cancelled: Vec<u64>,
+    /// A want that was handed out and not supplied yet: where it is missed.
+    awaited: Option<Option<Span>>,
     /// The state before the run.
     before: Map,
     course: phase::Course,
@@ -85,6 +91,7 @@ impl Machine {
             next_ask: 1,
             open: HashMap::new(),
             cancelled: Vec::new(),
+            awaited: None,
             before,
             course: phase::Course::default(),
         };
@@ -103,6 +110,13 @@ impl Machine {
         loop {
             if let Some(outcome) = self.take_outcome() {
                 return Progress::Done(Box::new(outcome));
+            }
+            if let Some((want, place)) = self.shared.want.take() {
+                self.awaited = Some(place);
+                return Progress::Wants(want);
+            }
+            if self.awaited.is_some() {
+                return Progress::Blocked(std::mem::take(&mut self.asks));
             }
             if budget == 0 {
                 return Progress::Spent;
@@ -125,6 +139,19 @@ impl Machine {
         let Some(strand) = self.open.remove(&id) else { return };
         self.with(strand, |ctx| ctx.answer(answer));
         self.look(strand);
+    }
+
+    /// Where the records outlast the process.
+    #[must_use]
+    pub fn archive(&self) -> Option<&Arc<dyn Archive>> {
+        self.shared.store.archive()
+    }
+
+    /// Gives the run what it wanted of its archive, or says why there is nothing: then it ends with that fault.
+    pub fn supply(&mut self, supplied: Result<Supply, Fault>) {
+        if let Some(place) = self.awaited.take() {
+            self.supplied(supplied, place);
+        }
     }
 
     /// Messages of `yield` from number `from` on, counted from zero, that no other can come before any more. Nothing once

@@ -12,7 +12,8 @@ use super::strand::{Outcome as Came, Status, Strand};
 use super::world::{Outcome, World};
 use super::{Machine, ROOT};
 use crate::lang::fault::{Fault, Place};
-use crate::lang::records::{InMemoryStore, Store};
+use crate::lang::records::{Store, Supply, Want};
+use crate::lang::span::Span;
 use crate::lang::value::{Map, Value};
 
 /// Where a run stands.
@@ -23,6 +24,8 @@ pub(super) enum Phase {
     Flow,
     /// A job.
     Job,
+    /// Ended well with this value; the archive is told what to keep.
+    Keeping(Value),
     /// Finished; the outcome waits to be fetched.
     Ended(Came),
     /// Nothing left.
@@ -48,6 +51,7 @@ impl Shared {
             states: vec![world.state],
             free_states: Vec::new(),
             store: world.store,
+            want: None,
             memory: world.memory,
             limits: world.limits,
             observing: world.observing,
@@ -89,7 +93,7 @@ impl Machine {
             let identity = self.shared.identity.as_map().cloned().unwrap_or_default();
             super::caller::check(caller, &identity)?;
         }
-        self.shared.store.begin()?;
+        self.shared.store.begin(!self.app.only_reads(flow));
         Ok(main)
     }
 
@@ -195,32 +199,61 @@ impl Machine {
         self.look_at_triggers(at + 1, input);
     }
 
-    /// Ends the run: commits, or rolls back.
+    /// Ends the run: commits, as soon as what must outlast the process does, or rolls back.
     fn end(&mut self, came: Came) {
-        let came = match came {
-            Ok(value) => self.shared.store.commit().map(|()| value).map_err(Box::new),
-            Err(fault) => Err(self.placed(fault)),
-        };
-        let came = came.map_err(|fault| match self.shared.store.rollback() {
-            Ok(()) => fault,
-            Err(broken) => Box::new(broken),
-        });
-        self.phase = Phase::Ended(came);
+        match came {
+            Ok(value) => match self.shared.store.changes() {
+                Some(changes) => {
+                    self.phase = Phase::Keeping(value);
+                    self.shared.want = Some((Want::Keep(changes), None));
+                }
+                None => {
+                    self.shared.store.commit();
+                    self.phase = Phase::Ended(Ok(value));
+                }
+            },
+            Err(fault) => {
+                self.shared.store.rollback();
+                self.phase = Phase::Ended(Err(self.placed(fault)));
+            }
+        }
+    }
+
+    /// What the archive answered: the run goes on, or ends with the fault whatever would catch it, because the archive
+    /// has undone what it did.
+    pub(super) fn supplied(&mut self, supplied: Result<Supply, Fault>, place: Option<Span>) {
+        match supplied {
+            Ok(supply) => {
+                let kept = matches!(supply, Supply::Kept { .. });
+                self.shared.store.supply(supply);
+                if kept && let Phase::Keeping(value) = std::mem::replace(&mut self.phase, Phase::Over) {
+                    self.shared.store.commit();
+                    self.phase = Phase::Ended(Ok(value));
+                }
+            }
+            Err(fault) => {
+                if matches!(self.phase, Phase::Flow) {
+                    self.course.statement = self.root().frames.first().map_or(0, |frame| frame.statement);
+                }
+                let fault = place.into_iter().fold(fault, Fault::at);
+                self.end(Err(Box::new(fault)));
+                self.shared.store.distrust();
+            }
+        }
     }
 
     /// Ends a run that goes no further: undoes what it did to the records and gives them back. The machine is empty
     /// afterwards.
-    ///
-    /// # Errors
-    /// The store's fault, beside the store.
-    pub fn abandon(&mut self) -> (Box<dyn Store>, Result<(), Fault>) {
+    pub fn abandon(&mut self) -> Store {
         self.phase = Phase::Over;
         self.strands = vec![None];
         self.asks.clear();
         self.open.clear();
-        let mut store = std::mem::replace(&mut self.shared.store, Box::new(InMemoryStore::new()));
-        let undone = store.rollback();
-        (store, undone)
+        self.shared.want = None;
+        self.awaited = None;
+        let mut store = std::mem::take(&mut self.shared.store);
+        store.rollback();
+        store
     }
 
     /// The fault with the statement the flow was at.
@@ -263,7 +296,7 @@ impl Machine {
             metrics: effects.metrics,
             steps: effects.steps,
             memory: std::mem::take(&mut self.shared.memory),
-            store: std::mem::replace(&mut self.shared.store, Box::new(InMemoryStore::new())),
+            store: std::mem::take(&mut self.shared.store),
             instructions: self.shared.steps,
         })
     }

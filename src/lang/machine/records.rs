@@ -10,16 +10,23 @@ use super::{state, walk, words};
 use crate::lang::compile::form::RecordForm;
 use crate::lang::compile::op::{Op, Scanned};
 use crate::lang::fault::Fault;
-use crate::lang::records::{self, Row, Schema};
+use crate::lang::records::{self, Row, Schema, Want};
 use crate::lang::span::Span;
 use crate::lang::value::{Map, Value, ops};
 
 type Done = Result<(), Fault>;
 
 impl<'m> Ctx<'m> {
-    /// Carries out one record instruction.
+    /// Carries out one record instruction, or says what of the records is missing for it.
     pub(super) fn record(&mut self, op: Op, span: Span) -> Done {
         let code = self.code();
+        if self.shared.store.archive().is_some()
+            && let Some(want) = self.missing(op)
+        {
+            self.come_again();
+            self.shared.want = Some((want, Some(span)));
+            return Ok(());
+        }
         match op {
             Op::Latest(schema) => {
                 let row = self.latest(schema)?;
@@ -94,19 +101,51 @@ impl<'m> Ctx<'m> {
         }
     }
 
+    /// What of the records is missing before the instruction can be carried out. Nothing where it will fail without them.
+    fn missing(&self, op: Op) -> Option<Want> {
+        let code = self.code();
+        let rows = |schema: u32| self.shared.store.wants_rows(self.schema(schema));
+        match op {
+            Op::Latest(schema) | Op::Scan(schema) => rows(schema),
+            Op::RequireLatest(at) | Op::Clear(at) => rows(code.records[at as usize].schema),
+            Op::Create(at) | Op::SaveState(at) | Op::SaveFields(at) => {
+                let form = &code.records[at as usize];
+                let schema = self.schema(form.schema);
+                let scope = self.shared.scope(schema).ok()?;
+                let values = self.about_to_save(op, form)?;
+                self.shared.store.wants_to_save(schema, &scope, &schema.stored(values))
+            }
+            // The others go on with a walk over rows.
+            _ => None,
+        }
+    }
+
+    /// What the instruction will save, its operands left where they are.
+    fn about_to_save(&self, op: Op, form: &RecordForm) -> Option<Map> {
+        let values = &self.strand.values;
+        match op {
+            Op::Create(_) => values.last()?.as_map().cloned(),
+            Op::SaveState(_) => {
+                let state = &self.shared.states[self.strand.state];
+                state::get(state, form.path.as_ref()?).ok()?.as_map().cloned()
+            }
+            _ => fields_of(form, values[values.len() - form.fields.len()..].iter().cloned()).ok(),
+        }
+    }
+
     fn schema(&self, at: u32) -> &'m Schema {
         &self.program.schemas[at as usize]
     }
 
     fn visible(&self, schema: &Schema) -> Result<Vec<Row>, Fault> {
         let scope = self.shared.scope(schema)?;
-        records::visible(&*self.shared.store, schema, &scope)
+        Ok(records::visible(&self.shared.store, schema, &scope))
     }
 
     fn latest(&self, at: u32) -> Result<Value, Fault> {
         let schema = self.schema(at);
         let scope = self.shared.scope(schema)?;
-        let row = records::latest(&*self.shared.store, schema, &scope)?;
+        let row = records::latest(&self.shared.store, schema, &scope);
         Ok(row.map_or(Value::Null, Value::Map))
     }
 
@@ -114,7 +153,7 @@ impl<'m> Ctx<'m> {
         let schema = self.schema(at);
         let scope = self.shared.scope(schema)?;
         self.shared.store_bytes(Value::Map(values.clone()).bulk())?;
-        let saved = records::save(&mut *self.shared.store, schema, &scope, values)?;
+        let saved = records::save(&mut self.shared.store, schema, &scope, values)?;
         self.strand.effects.step(StepKind::Write, &schema.name, span);
         Ok(Value::Map(saved))
     }
@@ -140,10 +179,7 @@ impl<'m> Ctx<'m> {
 
     fn save_fields(&mut self, form: &RecordForm, span: Span) -> Done {
         let values = self.pop_many(form.fields.len());
-        let mut fields = Map::default();
-        for (field, value) in form.fields.iter().zip(values) {
-            state::set(&mut fields, &field.words, value)?;
-        }
+        let fields = fields_of(form, values)?;
         let saved = self.save(form.schema, fields, span)?;
         self.bind(form, saved);
         Ok(())
@@ -201,7 +237,7 @@ impl<'m> Ctx<'m> {
         let names = form.fields.iter().map(|field| Arc::from(field.words.join(".")));
         let changes = names.zip(values).collect();
         if let Some(row) = self.strand.walks.last().and_then(walk::row) {
-            records::update(&mut *self.shared.store, schema, &scope, row, changes)?;
+            records::update(&mut self.shared.store, schema, &scope, row, changes)?;
         }
         self.strand.effects.step(StepKind::Write, &schema.name, span);
         Ok(())
@@ -210,7 +246,7 @@ impl<'m> Ctx<'m> {
     fn delete(&mut self, at: u32, rows: &[Row], span: Span) -> Done {
         let schema = self.schema(at);
         let keys: Vec<records::RowKey> = rows.iter().map(|row| row.key).collect();
-        records::delete(&mut *self.shared.store, schema, &keys)?;
+        records::delete(&mut self.shared.store, schema, &keys);
         self.strand.effects.step(StepKind::Write, &schema.name, span);
         self.last(Value::Number(rows.len().into()));
         Ok(())
@@ -230,6 +266,15 @@ impl<'m> Ctx<'m> {
         let name = self.schema(form.schema).name.to_lowercase().replace('.', "_");
         self.finish(Value::text(format!("missing_{name}")), true)
     }
+}
+
+/// The map that `save "R" with:` stores.
+fn fields_of(form: &RecordForm, values: impl IntoIterator<Item = Value>) -> Result<Map, Fault> {
+    let mut fields = Map::default();
+    for (field, value) in form.fields.iter().zip(values) {
+        state::set(&mut fields, &field.words, value)?;
+    }
+    Ok(fields)
 }
 
 fn not_a_record(value: &Value) -> Fault {

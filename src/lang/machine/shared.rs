@@ -7,7 +7,8 @@ use super::effects::Memorable;
 use super::limits::Limits;
 use crate::lang::fault::Fault;
 use crate::lang::memory::Memory;
-use crate::lang::records::{Schema, Scope, Store};
+use crate::lang::records::{Schema, Scope, Store, Want};
+use crate::lang::span::Span;
 use crate::lang::value::{Map, Value};
 
 /// Agents one flow run may call.
@@ -31,7 +32,9 @@ pub(super) struct Shared {
     pub(super) states: Vec<Map>,
     /// Places of copies that are no longer seen.
     pub(super) free_states: Vec<usize>,
-    pub(super) store: Box<dyn Store>,
+    pub(super) store: Store,
+    /// What is missing of the records, and where it is missed.
+    pub(super) want: Option<(Want, Option<Span>)>,
     pub(super) memory: Memory,
     pub(super) limits: Limits,
     pub(super) observing: bool,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Ask, AskFault, Limits, Machine, Outcome, Progress, World};
 use crate::lang::memory::Memory;
 use crate::lang::mock::{self, MockCall};
-use crate::lang::records::InMemoryStore;
+use crate::lang::records::Store;
 use crate::lang::value::{JsonStyle, Map, Value, parse_json};
 
 mod any_order;
@@ -15,13 +15,14 @@ mod faults;
 mod limits;
 mod records;
 mod together;
+mod wanting;
 
 /// A world with nothing in it.
 fn world() -> World {
     World {
         identity: None,
         state: Map::default(),
-        store: Box::new(InMemoryStore::new()),
+        store: Store::new(),
         memory: Memory::new(),
         limits: Limits::default(),
         observing: true,
@@ -68,6 +69,7 @@ fn drive_by(
         match machine.advance(slice()) {
             Progress::Done(outcome) => return (*outcome, most),
             Progress::Spent => {}
+            Progress::Wants(_) => unreachable!("records in memory want nothing"),
             Progress::Blocked(new) => {
                 open.extend(new);
                 let gone = machine.take_cancelled();

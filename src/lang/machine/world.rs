@@ -1,4 +1,4 @@
-//! Owns what a run is given and what it gives back. Must not run anything.
+//! Owns what a run is given, what it waits for and what it gives back. Must not run anything.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::limits::Limits;
 use crate::lang::cache_key::{CacheKeyParts, cache_key};
 use crate::lang::fault::Fault;
 use crate::lang::memory::{Item, Memory};
-use crate::lang::records::Store;
+use crate::lang::records::{Store, Want};
 use crate::lang::span::Span;
 use crate::lang::value::{Map, Value};
 
@@ -18,7 +18,7 @@ pub struct World {
     /// The state left by the run before.
     pub state: Map,
     /// The records. No transaction may be open.
-    pub store: Box<dyn Store>,
+    pub store: Store,
     /// The short-term history.
     pub memory: Memory,
     /// What the run may use.
@@ -116,7 +116,7 @@ pub struct Outcome {
     /// The short-term history after the run.
     pub memory: Memory,
     /// The records: committed, or rolled back after a fault.
-    pub store: Box<dyn Store>,
+    pub store: Store,
     /// Instructions carried out.
     pub instructions: u64,
 }
@@ -125,6 +125,9 @@ pub struct Outcome {
 pub enum Progress {
     /// Every strand waits. These asks are new since the last time; older ones may be open too.
     Blocked(Vec<Ask>),
+    /// The run wants this of the archive of its records, see [`super::Machine::supply`]; until then it is blocked. Never
+    /// of records that end with the process.
+    Wants(Want),
     /// The budget is used up; call again.
     Spent,
     /// The run is over.

@@ -244,7 +244,8 @@ impl Schema {
     }
 
     /// The values as they are stored: whatever stands in a text field becomes text.
-    pub(super) fn stored(&self, mut values: Map) -> Map {
+    #[must_use]
+    pub fn stored(&self, mut values: Map) -> Map {
         for field in self.fields.iter().filter(|field| field.kind == TypeKind::Text) {
             let text = match present(&values, &field.name) {
                 None | Some(Value::Text(_)) => continue,

@@ -4,7 +4,7 @@ use super::Pages;
 use crate::lang::machine::{Limits, Machine, World};
 use crate::lang::memory::Memory;
 use crate::lang::read;
-use crate::lang::records::InMemoryStore;
+use crate::lang::records::Store;
 use crate::lang::value::{JsonStyle, Map, Value, parse_json};
 use crate::run::routing::Reply;
 use crate::run::{Begun, begin};
@@ -52,7 +52,7 @@ fn act(pages: &Pages, id: &str, payload: &str, identity: &str) -> Reply {
     let world = World {
         identity: Some(map(identity)),
         state: Map::default(),
-        store: Box::new(InMemoryStore::new()),
+        store: Store::new(),
         memory: Memory::new(),
         limits: Limits::default(),
         observing: false,

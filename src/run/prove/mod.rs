@@ -2,6 +2,7 @@
 //! settings and troubles, each in a world of its own, compared byte for byte. Must not print, and must not touch what the
 //! app keeps.
 
+mod frozen;
 mod trace;
 
 use std::sync::Arc;
@@ -11,15 +12,17 @@ use tidegate_actors::ports::clock::{Clock, SystemClock};
 use tidegate_actors::ports::provider::Provider;
 
 use super::ask::{Asker, Told};
-use super::drive::{Begun, Ran, begin, drive};
+use super::drive::{Begun, Ran, Underway, begin, drive};
 use super::ingest::{Embedder, Embedding, HASH, Pace};
 use super::trouble::Trouble;
 use crate::config::Performance;
 use crate::lang::machine::{Ask, Limits, Outcome, Progress, World};
 use crate::lang::memory::Memory;
-use crate::lang::records::InMemoryStore;
+use crate::lang::records::{Archive, Store};
 use crate::lang::value::{Map, Value};
 use crate::lang::{App, Machine};
+
+use self::frozen::Frozen;
 
 pub use super::trouble::Given;
 pub use trace::{Difference, Trace};
@@ -42,6 +45,8 @@ pub struct Claim {
     pub identity: Option<Map>,
     /// What earlier runs said.
     pub memory: Memory,
+    /// Where the records lie and the milliseconds by which they expire, if they outlast the process. Nothing is written.
+    pub archive: Option<(Arc<dyn Archive>, i64)>,
     /// Whether log lines and metric points are compared too.
     pub observing: bool,
     /// Texts whose vectors must be the same too, and who embeds them.
@@ -151,14 +156,19 @@ pub fn prove(
 ) -> Result<Verdict, String> {
     let given = Given::default();
     let world = |settings: &Performance| make(settings, &given).map_err(|error| error.to_string());
+    let frozen = claim.archive.as_ref().map(|(archive, _)| Arc::new(Frozen::of(Arc::clone(archive))));
+    let store = || match &frozen {
+        Some(frozen) => Store::lasting(Arc::clone(frozen) as Arc<dyn Archive>),
+        None => Store::new(),
+    };
     let plain = || {
         let mut asks = 0;
-        let ended = in_world(claim, async |begun| {
+        let ended = in_world(claim, store(), async |begun| {
             let settings = Performance::default();
             let asker = world(&settings)?;
             let outcome = match begun {
                 Begun::Done(outcome) => *outcome,
-                Begun::Waits(machine, first) => serially(machine, first, &asker, &mut asks).await,
+                Begun::Waits(run, first) => serially(run, first, &asker, &mut asks).await,
             };
             let vectors = vectors(claim, &asker, &settings, Trouble::None, seed).await?;
             Ok(Ended { outcome, told: Vec::new(), vectors })
@@ -171,13 +181,13 @@ pub fn prove(
     let mut tried = Vec::with_capacity(cells.len());
     for cell in cells {
         let clock = Stopwatch::start();
-        let ended = in_world(claim, async |begun| {
+        let ended = in_world(claim, store(), async |begun| {
             let settings = cell.settings();
             let asker = troubled(world(&settings)?, cell.trouble, seed);
             asker.engine().ready().await;
             let ran = match begun {
                 Begun::Done(outcome) => Ran { outcome: *outcome, told: Vec::new() },
-                Begun::Waits(machine, first) => drive(machine, first, &asker).await,
+                Begun::Waits(run, first) => drive(run, first, &asker).await,
             };
             let vectors = vectors(claim, &asker, &settings, cell.trouble, seed).await?;
             Ok(Ended { outcome: ran.outcome, told: ran.told, vectors })
@@ -231,15 +241,19 @@ fn troubled(asker: Asker, trouble: Trouble, seed: u64) -> Asker {
 }
 
 /// Runs until the flow asks; for what comes then, if anything, makes a `System` that ends with it.
-fn in_world(claim: &Claim, go: impl AsyncFnOnce(Begun) -> Result<Ended, String>) -> Result<Ended, String> {
+fn in_world(
+    claim: &Claim,
+    store: Store,
+    go: impl AsyncFnOnce(Begun) -> Result<Ended, String>,
+) -> Result<Ended, String> {
     let world = World {
         identity: claim.identity.clone(),
         state: Map::default(),
-        store: Box::new(InMemoryStore::new()),
+        store,
         memory: claim.memory.clone(),
         limits: Limits::default(),
         observing: claim.observing,
-        now_ms: None,
+        now_ms: claim.archive.as_ref().map(|(_, now_ms)| *now_ms),
     };
     let machine = Machine::start(Arc::clone(&claim.app), &claim.flow, claim.input.clone(), world);
     match begin(machine) {
@@ -251,21 +265,25 @@ fn in_world(claim: &Claim, go: impl AsyncFnOnce(Begun) -> Result<Ended, String>)
 }
 
 /// One ask at a time, in the order in which they appear.
-async fn serially(mut machine: Box<Machine>, first: Vec<Ask>, asker: &Asker, count: &mut usize) -> Outcome {
+async fn serially(mut run: Underway, first: Vec<Ask>, asker: &Asker, count: &mut usize) -> Outcome {
     let mut waiting = std::collections::VecDeque::from(first);
     loop {
         if let Some(ask) = waiting.pop_front() {
             *count += 1;
             let id = ask.id;
             let (answer, _) = asker.ask(ask).await;
-            machine.resolve(id, answer);
+            run.machine.resolve(id, answer);
         }
-        match machine.advance(u64::MAX) {
+        match run.machine.advance(u64::MAX) {
             Progress::Done(outcome) => return *outcome,
             Progress::Blocked(asks) => waiting.extend(asks),
+            Progress::Wants(want) => {
+                let supplied = run.fetch(want).await;
+                run.machine.supply(supplied);
+            }
             Progress::Spent => {}
         }
-        let gone = machine.take_cancelled();
+        let gone = run.machine.take_cancelled();
         waiting.retain(|ask| !gone.contains(&ask.id));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidegate_actors::CallId;
 
 use super::Route;
-use crate::lang::fault::Fault;
+use crate::lang::fault::{Fault, FaultKind};
 use crate::lang::machine::Outcome;
 use crate::lang::report;
 use crate::lang::value::{JsonStyle, Map, Value};
@@ -51,12 +51,14 @@ impl Reply {
     }
 }
 
-/// The status a fault is answered with: 401 if too little is known of the caller, 403 if the caller may not, else 400.
+/// The status a fault is answered with: 401 if too little is known of the caller, 403 if the caller may not, 503 if the
+/// records cannot be reached, else 400.
 #[must_use]
 pub fn status(fault: &Fault) -> u16 {
     let what = report::headline(fault);
     let of_rule = fault.place.as_ref().is_some_and(|place| place.statement == "none");
     match () {
+        () if fault.kind == FaultKind::Store => 503,
         () if of_rule && what.starts_with("Identity is missing ") => 401,
         () if what.ends_with(" requires authentication.") => 401,
         () if what.ends_with(" access is not permitted.") => 403,

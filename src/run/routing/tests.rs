@@ -114,3 +114,10 @@ fn a_query_is_decoded() {
     let pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(pairs, [("a", "b c!"), ("d", ""), ("\u{e9}", "%zz"), ("", "x")]);
 }
+
+#[test]
+fn records_that_cannot_be_reached_are_not_the_callers_fault() {
+    let fault = crate::lang::fault::Fault::run("The disk is gone.", None);
+    assert_eq!(super::status(&fault), 400);
+    assert_eq!(super::status(&fault.of_kind(crate::lang::fault::FaultKind::Store)), 503);
+}

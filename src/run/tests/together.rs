@@ -27,7 +27,7 @@ async fn seen(host: &Host) -> (String, Vec<String>, crate::lang::memory::Memory)
     let record = &host.app().tree().records[0];
     let schema = crate::lang::records::Schema::new(record).expect("a usable record");
     let look = |kept: &Kept| {
-        let rows = kept.store.rows(&schema).expect("rows");
+        let rows = kept.store.rows(&schema);
         let texts = rows.iter().filter_map(|row| row.fields.get("text")?.as_text().map(ToString::to_string));
         (Value::Map(kept.state.clone()).to_json(JsonStyle::Compact), texts.collect(), kept.memory.clone())
     };
