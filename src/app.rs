@@ -4,6 +4,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,10 +24,13 @@ use tidegate_actors::{
 
 use crate::cli::service::{AppService, Service};
 use crate::cli::{Parts, ServeError};
-use crate::config::{self, Config, LaneName};
+use crate::config::{self, Config, LaneName, PersistTarget, Persistence};
 use crate::http::{self, ByteBudget, Doors, Exposition, HttpMetrics, ModelTable, Served};
+use crate::lang::records::Store;
 use crate::providers;
 use crate::run::{self, Asker, Speaker, Speech};
+use crate::stores::Io;
+use crate::stores::records::RecordFile;
 use crate::telemetry::lag::LoopLag;
 use crate::telemetry::log;
 
@@ -36,7 +40,7 @@ mod site;
 const PROBE_AFTER: Duration = Duration::from_secs(30);
 
 /// What the command line is given.
-pub const PARTS: Parts = Parts { serve, asker };
+pub const PARTS: Parts = Parts { serve, asker, records };
 
 /// Runs a server until it is told to stop.
 ///
@@ -123,7 +127,7 @@ impl Running {
         serving.await??;
         stopping.abort();
         match app {
-            Some(app) => app.close(),
+            Some(app) => app.close().await,
             None => Ok(()),
         }
     }
@@ -167,6 +171,21 @@ fn asker_in(
     speakers.insert(MOCK.to_owned(), Speaker { speech: Speech::Mock, upstream });
     let caching = performance.enabled() && performance.cache_size > 0;
     Ok(Asker::new(engine, speakers, caching, config.gateway.deadline_ms))
+}
+
+/// The records of the app in `folder`. A file is opened when a run first wants something of it.
+pub fn records(settings: &Persistence, folder: &Path) -> Store {
+    match record_file(settings, folder) {
+        Some(file) => Store::lasting(Arc::new(file)),
+        None => Store::new(),
+    }
+}
+
+fn record_file(settings: &Persistence, folder: &Path) -> Option<RecordFile> {
+    match settings.target {
+        PersistTarget::Memory => None,
+        PersistTarget::Sqlite => Some(RecordFile::at(&folder.join(&settings.db_path), Io::default())),
+    }
 }
 
 /// Name of the provider every program may use.

@@ -10,4 +10,5 @@ pub mod http;
 pub mod lang;
 pub mod providers;
 pub mod run;
+pub mod stores;
 pub mod telemetry;

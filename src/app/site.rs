@@ -10,6 +10,7 @@ use crate::cli::ServeError;
 use crate::cli::service::{AppService, Remember};
 use crate::config::Config;
 use crate::http::{APP, Mounted};
+use crate::lang::records::Store;
 use crate::run::site::{Fittings, Site};
 
 /// An app that is served.
@@ -24,10 +25,15 @@ pub(super) fn open(
     app: Option<AppService>,
 ) -> Result<(Registry, Option<Mounted>, Option<Open>), ServeError> {
     let Some(service) = app else { return Ok((Registry::default(), None, None)) };
-    let AppService { name, app, identity, observing, token, kept, remember } = service;
+    let AppService { name, app, identity, observing, token, folder, mut kept, remember } = service;
     let mut registry = Registry::with_labels([(APP.into(), name.clone().into())].into_iter());
     let made = match app {
         Ok(app) => {
+            // A file that cannot be used stops the start, not the first request.
+            if let Some(file) = super::record_file(&config.persistence, &folder) {
+                file.check().map_err(|fault| fault.to_string())?;
+                kept.store = Store::lasting(Arc::new(file));
+            }
             let settings = config.performance.clone();
             let asker = super::asker_in(config, &settings, &mut registry, Placement::Settled)?;
             let queue_runs = config.lanes.queue_jobs;
@@ -66,10 +72,15 @@ impl Open {
     }
 
     /// Keeps what was said, when nothing runs any more.
-    pub(super) fn close(self) -> Result<(), ServeError> {
+    pub(super) async fn close(self) -> Result<(), ServeError> {
         let Self { site, remember } = self;
-        match site.host().look_now(|kept| kept.memory.clone()) {
-            Some(memory) => remember(&memory)?,
+        match site.host().look_now(|kept| (kept.memory.clone(), kept.store.archive().cloned())) {
+            Some((memory, archive)) => {
+                if let Some(archive) = archive {
+                    archive.close().await.map_err(|fault| fault.to_string())?;
+                }
+                remember(&memory)?;
+            }
             None => {
                 tracing::warn!("a run of the app is under way still, so what its models said is not kept")
             }

@@ -9,7 +9,8 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::config::{Config, Performance};
+use crate::config::{Config, Performance, Persistence};
+use crate::lang::records::Store;
 use crate::run::Asker;
 
 mod check;
@@ -41,6 +42,8 @@ pub struct Parts {
     pub serve: fn(Service) -> Result<(), ServeError>,
     /// Makes who answers the asks of a program; in a running actix `System`.
     pub asker: fn(&Config, &Performance) -> Result<Asker, ServeError>,
+    /// Makes the records of the app in a folder. Nothing is opened before a run wants something of them.
+    pub records: fn(&Persistence, &Path) -> Store,
 }
 
 /// How a server ended when it did not end well.
@@ -79,6 +82,7 @@ Examples:
   tidegate run app.ai --flow greet --input '{\"name\": \"Ann\"}'
   tidegate run app.ai --input @order.json --json
   tidegate run app.ai --async-runtime true --max-concurrency 8 --cache-size 128
+  N3_PERSIST_TARGET=sqlite tidegate run app.ai     keep its records in .namel3ss/data.db
 
 Settings beside the app count: namel3ss.toml, tidegate.toml, .env. N3_IDENTITY_JSON says who runs it.";
 

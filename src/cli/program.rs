@@ -108,9 +108,14 @@ impl Program {
         written.map_err(|error| format!("cannot write {}: {error}", path.display()))
     }
 
+    /// The folder it lies in.
+    pub(super) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
     /// The path of something in the app's folder.
     pub(super) fn beside(&self, name: &str) -> PathBuf {
-        self.path.parent().map_or_else(|| PathBuf::from(name), |folder| folder.join(name))
+        self.folder().join(name)
     }
 
     /// The only flow, or the one named.

@@ -11,7 +11,7 @@ use super::flags::FileArgs;
 use super::ingest::documents;
 use super::program::Program;
 use super::progress::Progress;
-use super::run::{FlowArgs, failed, ready, refuse, say};
+use super::run::{FlowArgs, failed, now_ms, ready, refuse, say};
 use super::table::Table;
 use crate::lang::value::{JsonStyle, Value};
 use crate::run::ingest::{CHUNK_CHARS, HASH, chunks};
@@ -43,7 +43,7 @@ pub(super) fn run(args: &ProveArgs, parts: Parts) -> bool {
         Ok(program) => program,
         Err(refused) => return refuse(&refused, &run.app, run.json),
     };
-    match claim(args, &program).and_then(|claim| go(&claim, *seed, &program, parts)) {
+    match claim(args, &program, parts).and_then(|claim| go(&claim, *seed, &program, parts)) {
         Ok(verdict) => {
             match run.json {
                 true => say(&as_json(&verdict).to_json(JsonStyle::Pretty)),
@@ -55,17 +55,18 @@ pub(super) fn run(args: &ProveArgs, parts: Parts) -> bool {
     }
 }
 
-fn claim(args: &ProveArgs, program: &Program) -> Result<Claim, String> {
+fn claim(args: &ProveArgs, program: &Program, parts: Parts) -> Result<Claim, String> {
     let (flow, input, identity) = ready(&args.run, program).map_err(|fault| fault.message())?;
     let documents = documents(&args.texts, program)?;
     let texts = documents.iter().flat_map(|(_, text)| chunks(text, CHUNK_CHARS)).map(Arc::from).collect();
+    let store = (parts.records)(&program.loaded.config.persistence, program.folder());
     Ok(Claim {
         app: program.app.clone(),
         flow,
         input,
         identity,
         memory: program.memory()?,
-        archive: None,
+        archive: store.archive().map(|archive| (archive.clone(), now_ms())),
         observing: program.observing(),
         texts,
         embedding: args.model.clone(),

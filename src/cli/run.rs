@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use tidegate_actors::ports::clock::{Clock, SystemClock};
 
 use super::Parts;
 use super::flags::AppArgs;
@@ -15,7 +16,7 @@ use crate::lang::fault::Fault;
 use crate::lang::machine::{Limits, Outcome, World};
 use crate::lang::records::Store;
 use crate::lang::value::{JsonStyle, Map, Value, parse_json};
-use crate::run::{Asker, Begun, Ran, begin, drive, payload};
+use crate::run::{Asker, Begun, Ran, begin, drive_beside_others, payload, wait};
 
 /// One flow of an app.
 #[derive(Debug, Args)]
@@ -122,23 +123,30 @@ pub(super) fn go_then<T>(
     parts: Parts,
     look: impl FnOnce(&Asker, &Ran) -> T,
 ) -> Result<(Ran, Option<T>), String> {
-    let world = World {
-        identity,
-        state: Map::default(),
-        store: Store::new(),
-        memory: program.memory()?,
-        limits: Limits::default(),
-        observing: program.observing(),
-        now_ms: None,
+    let store = (parts.records)(&program.loaded.config.persistence, program.folder());
+    let archive = store.archive().cloned();
+    let memory = program.memory()?;
+    let start = |store: Store| {
+        let world = World {
+            identity: identity.clone(),
+            state: Map::default(),
+            memory: memory.clone(),
+            limits: Limits::default(),
+            observing: program.observing(),
+            // Records that end with the process are younger than any lifetime.
+            now_ms: store.archive().map(|_| now_ms()),
+            store,
+        };
+        Machine::start(Arc::clone(&program.app), flow, input.clone(), world)
     };
-    match begin(Machine::start(Arc::clone(&program.app), flow, input, world)) {
+    let done = match begin(start(store)) {
         Begun::Done(outcome) => Ok((Ran { outcome: *outcome, told: Vec::new() }, None)),
-        Begun::Waits(machine, asks) => {
+        Begun::Waits(run, asks) => {
             let Loaded { config, .. } = &program.loaded;
             actix_web::rt::System::new().block_on(async {
                 let asker = (parts.asker)(config, &config.performance).map_err(|error| error.to_string())?;
                 asker.engine().ready().await; // else the first ask finds no cache yet
-                let ran = drive(machine, asks, &asker).await;
+                let ran = drive_beside_others(run, asks, &asker, start).await;
                 // The answers are there and paid for: that they cannot be remembered must not hide them.
                 if let Err(text) = program.remember(&ran.outcome.memory) {
                     complain(&text);
@@ -147,7 +155,16 @@ pub(super) fn go_then<T>(
                 Ok((ran, Some(seen)))
             })
         }
+    };
+    if let Some(archive) = archive {
+        wait(archive.close()).map_err(|fault| fault.to_string())?;
     }
+    done
+}
+
+/// Milliseconds of the clock by which records expire.
+pub(super) fn now_ms() -> i64 {
+    SystemClock::new().unix_us() / 1_000
 }
 
 fn tell(program: &Program, outcome: &Outcome, json: bool) -> bool {

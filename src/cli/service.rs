@@ -1,7 +1,7 @@
 //! Owns what a server is given to serve: settings, and an app where there is one, loaded or with the faults it is
 //! answered with. Must not know how the server works.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::program::{Program, Refused, print_faults, settings};
@@ -36,6 +36,8 @@ pub struct AppService {
     pub observing: bool,
     /// What callers of `/api/v1/ui` and `/api/v1/actions` must show; nothing by default.
     pub token: Option<String>,
+    /// The folder it lies in, and its records unless their path says otherwise.
+    pub folder: PathBuf,
     /// What it begins with.
     pub kept: Kept,
     /// Keeps the short-term memory when the server has ended.
@@ -59,6 +61,7 @@ impl AppService {
             identity: program.identity()?,
             observing: program.observing(),
             token: None,
+            folder: program.folder().to_path_buf(),
             kept: Kept { memory, ..Kept::default() },
             // An app that asked nobody leaves no file.
             remember: Box::new(move |memory| match memory.to_value() == before {
@@ -77,6 +80,7 @@ impl AppService {
             identity: None,
             observing: false,
             token: None,
+            folder: PathBuf::new(),
             kept: Kept::default(),
             remember: Box::new(|_| Ok(())),
         }

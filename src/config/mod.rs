@@ -14,6 +14,7 @@ mod leaf;
 mod models;
 pub mod near;
 mod performance;
+mod persistence;
 mod provider;
 mod provider_rules;
 mod reader;
@@ -30,6 +31,7 @@ pub use faults::{Fault, Faults, KeyPath, Source};
 pub use layers::Flag;
 pub use models::{ANY_MODEL, EmbedTokens, MaxTokensField, Model, ModelKind, Quirks, Target};
 pub use performance::{APP_FILE, Performance, PerformanceFlags};
+pub use persistence::{PersistTarget, Persistence};
 pub use provider::{
     Address, Auth, Bounds, Breaker, Mock, Provider, ProviderKind, Retries, ScriptedFailure, Timeouts,
 };
@@ -73,8 +75,10 @@ pub struct Config {
     pub observability: Observability,
     /// The log.
     pub log: Log,
-    /// `[performance]` of the application in the working directory.
+    /// `[performance]` of the application in the working directory, or of the one that is run.
     pub performance: Performance,
+    /// `[persistence]` of that application.
+    pub persistence: Persistence,
 }
 
 const SECTIONS: [&str; 13] = [
@@ -110,6 +114,7 @@ impl Default for Config {
             observability: Observability::default(),
             log: Log::default(),
             performance: Performance::default(),
+            persistence: Persistence::default(),
         }
     }
 }
@@ -155,7 +160,6 @@ impl Config {
         let observability = reader.section("observability", default.observability);
         let log = reader.section("log", default.log);
         reader.refuse_unknown_keys();
-        let performance = Performance::default();
         Self {
             listen,
             limits,
@@ -170,7 +174,8 @@ impl Config {
             models,
             observability,
             log,
-            performance,
+            performance: Performance::default(),
+            persistence: Persistence::default(),
         }
     }
 
@@ -291,7 +296,9 @@ pub fn load(args: &LoadArgs) -> Result<Loaded, Faults> {
     let mut walk = Walk::new(&layers);
     walk.faults = early;
     let mut config = Config::read(&mut walk.root());
-    config.performance = performance::read(&mut walk, app.as_deref(), &args.performance);
+    let app = app.as_deref().and_then(|text| performance::app_file(text, &mut walk.faults));
+    config.performance = performance::read(&mut walk, app.as_ref(), &args.performance);
+    config.persistence = persistence::read(&mut walk, app.as_ref());
     join_observability(&mut walk, &mut config);
     if readable {
         walk.refuse_unknown_variables(&SECTIONS);

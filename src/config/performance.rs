@@ -74,11 +74,13 @@ pub struct PerformanceFlags {
 }
 
 /// Reads the settings and records each with its source.
-pub(super) fn read(walk: &mut Walk<'_>, file: Option<&str>, flags: &PerformanceFlags) -> Performance {
-    let file = file.and_then(|text| parse(text, &mut walk.faults));
-    let mut sources = Sources { walk, file: file.as_ref() };
+pub(super) fn read(
+    walk: &mut Walk<'_>,
+    file: Option<&FileLayer<'_>>,
+    flags: &PerformanceFlags,
+) -> Performance {
+    let mut sources = Sources { walk, file };
     sources.refuse_unknown_keys();
-    sources.refuse_lasting_records();
     let off = Performance::default();
     Performance {
         async_runtime: sources.value("async_runtime", &flags.async_runtime, off.async_runtime),
@@ -92,7 +94,8 @@ pub(super) fn read(walk: &mut Walk<'_>, file: Option<&str>, flags: &PerformanceF
     }
 }
 
-fn parse<'t>(text: &'t str, faults: &mut Faults) -> Option<FileLayer<'t>> {
+/// The file beside an application, or nothing and a fault.
+pub(super) fn app_file<'t>(text: &'t str, faults: &mut Faults) -> Option<FileLayer<'t>> {
     match FileLayer::parse(APP_FILE, text) {
         Ok(layer) => Some(layer),
         Err(errors) => {
@@ -291,32 +294,6 @@ impl Sources<'_, '_> {
             let hint = near::hint(key.get_ref(), KEYS);
             let text = format!("performance.{} is not a setting{hint}", key.get_ref());
             self.walk.faults.add_plain(Some(file.source(&key.span())), text);
-        }
-    }
-}
-
-/// Where an application asks for its records to be kept.
-const PERSIST_TARGET: &str = "N3_PERSIST_TARGET";
-
-impl Sources<'_, '_> {
-    /// Records are kept in memory. An application that asks for more is stopped, not served as if they would last.
-    fn refuse_lasting_records(&mut self) {
-        let in_file = self.file.and_then(|file| {
-            let target = file.table.get("persistence")?.get_ref().as_table()?.get("target")?;
-            let text = target.get_ref().as_str().unwrap_or("of another type").to_owned();
-            Some((Some(file.source(&target.span())), "persistence.target".to_owned(), text))
-        });
-        let in_env = self
-            .walk
-            .layers
-            .env(PERSIST_TARGET)
-            .map(|text| (None, PERSIST_TARGET.to_owned(), text.to_owned()));
-        let asked = in_env.or(in_file).filter(|(_, _, text)| !text.trim().eq_ignore_ascii_case("memory"));
-        if let Some((source, name, text)) = asked {
-            let refusal = format!(
-                "{name} {text:?} cannot be served: records are kept in memory and end with the process; use \"memory\""
-            );
-            self.walk.faults.add_plain(source, refusal);
         }
     }
 }

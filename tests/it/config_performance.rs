@@ -259,15 +259,3 @@ fn the_references_switch_for_counters_is_honoured_below_our_own_variable() {
     let bad = refusals(&Folder::new().env("N3_OBSERVABILITY", "maybe"));
     assert_eq!(bad, "N3_OBSERVABILITY must be true or false");
 }
-
-/// Records that were thought to be kept and were not are the worst surprise.
-#[test]
-fn an_application_that_wants_its_records_kept_is_not_served_from_memory() {
-    let in_file = Folder::new().file("namel3ss.toml", "[persistence]\ntarget = \"sqlite\"\n");
-    let refused = refusals(&in_file);
-    assert!(refused.contains("namel3ss.toml:2: persistence.target \"sqlite\" cannot be served"), "{refused}");
-    let refused = refusals(&Folder::new().env("N3_PERSIST_TARGET", "sqlite"));
-    assert!(refused.contains("N3_PERSIST_TARGET \"sqlite\" cannot be served"), "{refused}");
-    let memory = Folder::new().file("namel3ss.toml", "[persistence]\ntarget = \"memory\"\n");
-    assert!(memory.load().is_ok());
-}

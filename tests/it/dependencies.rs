@@ -32,7 +32,7 @@ const ACCEPTED: &[&str] = &[
 const TWICE: &[(&str, &str)] = &[
     ("base64", "actix-web is a version behind"),
     ("cpufeatures", "sha2 is a version behind the generator uuid uses"),
-    ("hashbrown", "dashmap is a version behind"),
+    ("hashbrown", "dashmap and sqlx are versions behind"),
     ("http", "actix-http is built on http 0.2, hyper on http 1"),
 ];
 

@@ -47,7 +47,11 @@ const LAYERS: &[Layer] = &[
         rule: "sessions know runs and the engine, no door and no adapter",
     },
     Layer { name: "providers", may_import: &["config", "dialect"], rule: ADAPTER },
-    Layer { name: "stores", may_import: &["config"], rule: ADAPTER },
+    Layer {
+        name: "stores",
+        may_import: &["config", "lang"],
+        rule: "a store keeps values of the language and the engine; it knows no run, no door and no other adapter",
+    },
     Layer { name: "policy", may_import: &["config"], rule: ADAPTER },
     Layer { name: "egress", may_import: &["config"], rule: ADAPTER },
     Layer { name: "evidence", may_import: &["config"], rule: ADAPTER },
@@ -178,4 +182,6 @@ fn the_guard_sees_through_groups_super_paths_and_comments() {
     assert_eq!(refused("src/main.rs", "use tidegate::{app, cli};\n"), 0);
     assert_eq!(refused("src/providers/mock.rs", "// not crate::stores\nuse crate::dialect::openai;\n"), 0);
     assert_eq!(refused("src/app.rs", "use crate::providers::openai;\n"), 0);
+    assert_eq!(refused("src/stores/records/mod.rs", "use crate::run::wait;\n"), 1);
+    assert_eq!(refused("src/run/host.rs", "use crate::stores::Io;\n"), 1);
 }

@@ -69,18 +69,23 @@ async fn faults(name: &str, promise: &Json, site: &Site) -> Vec<String> {
 }
 
 #[actix_rt::test]
-async fn every_program_that_talks_http_answers_as_it_promises() {
+async fn every_program_that_talks_http_answers_as_it_promises_wherever_its_records_lie() {
     let programs = programs();
     assert!(programs.len() >= 4, "only {} programs", programs.len());
     let mut wrong = Vec::new();
-    for (path, promise) in programs {
+    let targets = ["memory", "sqlite"];
+    for ((path, promise), target) in
+        programs.iter().flat_map(|program| targets.map(|target| (program, target)))
+    {
         let source = std::fs::read_to_string(path.with_extension("ai")).expect("the program can be read");
         let env = promise["env"].as_object().cloned().unwrap_or_default();
-        let env: Vec<_> =
+        let mut env: Vec<_> =
             env.iter().map(|(key, value)| (key.as_str(), value.as_str().expect("text"))).collect();
+        env.push(("N3_PERSIST_TARGET", target));
         let site = Site::with(&source, promise["toml"].as_str(), &env);
         let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
-        wrong.extend(faults(&name, &promise, &site).await);
+        let found = faults(&name, promise, &site).await;
+        wrong.extend(found.into_iter().map(|fault| format!("{target}: {fault}")));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -1,0 +1,92 @@
+//! Owns what can be wrong with a store and what its user is told: what happened, where, why, what to do. Must not know
+//! which database said so.
+
+use std::path::Path;
+
+use crate::lang::fault::{Fault, FaultKind, Guide};
+
+/// Why a store did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// Another process had it for longer than anybody waits.
+    Busy {
+        /// How long that is.
+        patience_ms: u128,
+    },
+    /// It cannot be opened or made.
+    Closed(String),
+    /// It can be read only.
+    ReadOnly,
+    /// There is no room for more.
+    Full,
+    /// The file is something else.
+    NoDatabase,
+    /// The database is somebody else's.
+    Foreign,
+    /// A later version made it.
+    Newer {
+        /// Its version.
+        version: i64,
+    },
+    /// Something in it is not as it was written.
+    Damaged(String),
+    /// Anything else, in the words of the database.
+    Other(String),
+}
+
+impl Trouble {
+    /// The fault of a run, in four parts. No `try` catches it: what the run did is undone already.
+    pub(super) fn fault(self, path: &Path) -> Fault {
+        let path = path.display();
+        let (what, why, fix) = match self {
+            Self::Busy { patience_ms } => (
+                "The records are in use by another process.",
+                format!("{path} was locked for {patience_ms} ms: another run that may write has not ended."),
+                "Wait for the other run or stop it, then run again. Nothing was stored.",
+            ),
+            Self::Closed(why) => (
+                "The records cannot be opened.",
+                format!("{path}: {why}."),
+                "Make the path one that can be written, or name another.",
+            ),
+            Self::ReadOnly => (
+                "The records can only be read.",
+                format!("{path}, or the folder it lies in, may not be written."),
+                "Allow writing, or name another path. Nothing was stored.",
+            ),
+            Self::Full => (
+                "There is no room for the records.",
+                format!("The disk of {path} is full."),
+                "Make room, then run again. Nothing was stored.",
+            ),
+            Self::NoDatabase => (
+                "The records are not a database.",
+                format!("{path} is not a file that SQLite wrote."),
+                "Move the file away, or name another path.",
+            ),
+            Self::Foreign => (
+                "The records are another program's database.",
+                format!("{path} has tables that were not made here."),
+                "Move the file away, or name another path. It was not changed.",
+            ),
+            Self::Newer { version } => (
+                "The records are from a later version of Tidegate.",
+                format!("{path} has layout {version}, which this version does not know."),
+                "Use the later version. The file was not changed.",
+            ),
+            Self::Damaged(what) => (
+                "The records are damaged.",
+                format!("{path}: {what}."),
+                "Put a copy from before in its place, or repair it with sqlite3.",
+            ),
+            Self::Other(what) => (
+                "The records cannot be reached.",
+                format!("{path}: {what}."),
+                "See what the database says, then run again. Nothing was stored.",
+            ),
+        };
+        let example = "[persistence]\ntarget = \"sqlite\"\ndb_path = \".namel3ss/data.db\"".to_owned();
+        let guide = Guide { what: what.to_owned(), why, fix: fix.to_owned(), example };
+        Fault::run_guided(guide, None).of_kind(FaultKind::Store).uncatchable()
+    }
+}
