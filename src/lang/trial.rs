@@ -29,7 +29,7 @@ const MAX_FAULTS: usize = 100;
 /// Reads `source` and, if it can be read, lays it out and runs its flows with `input`.
 ///
 /// # Errors
-/// What does not hold, as a sentence. Cost: at most [`STEPS`] instructions a flow.
+/// What does not hold, as a sentence. Cost: at most `STEPS` instructions a flow.
 pub fn trial(source: &str, input: &Value) -> Result<(), String> {
     reads(source)?;
     runs(source, input)

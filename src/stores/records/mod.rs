@@ -37,7 +37,7 @@ struct Order {
     reply: oneshot::Sender<Result<Supply, Fault>>,
 }
 
-/// One transaction, as its run sees it; the other end is [`Desk::transact`].
+/// One transaction, as its run sees it; the other end is [`desk::transact`].
 struct Transaction {
     orders: Result<mpsc::Sender<Order>, Fault>,
     path: Arc<Path>,
