@@ -3,8 +3,7 @@
 //! Every order is O(1) amortised but those that are handed a list. Its death costs misses, never answers:
 //! the index goes offline until the next generation. Orders wait in `door.rs`.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use crate::cache::{CacheLimits, Capacity};
 use crate::flight::{Flight, Pilot, Stamps};
 use crate::key::KeyHash;
 use crate::metrics::CacheMetrics;
-use crate::ports::clock::{ClockRef, Tick};
+use crate::ports::clock::ClockRef;
 use crate::sites::{Site, Sites};
 use crate::supervise::{Birth, Child, Deathwatch, Pulse};
 
@@ -70,7 +69,6 @@ pub(crate) struct CacheActor {
     shared: Arc<CacheShared>,
     generation: u64,
     eviction: Eviction,
-    expiry: BinaryHeap<Reverse<(Tick, u128)>>,
     table: HashMap<u128, Arc<Flight>, KeyHash>,
     orphans: HashMap<(u128, u64), Arc<Flight>>,
     _watch: Deathwatch,
@@ -84,7 +82,6 @@ impl CacheActor {
             shared,
             generation,
             eviction,
-            expiry: BinaryHeap::new(),
             table: HashMap::default(),
             orphans: HashMap::new(),
             _watch: watch,
@@ -116,14 +113,9 @@ impl CacheActor {
             self.shared.metrics.not_kept.inc();
             return false;
         }
-        let hash = entry.facts.key.hash;
-        let Ok(replaced) = self.shared.index.publish(self.generation, Arc::clone(&entry)) else {
+        if self.shared.index.publish(self.generation, Arc::clone(&entry)).is_err() {
             self.shared.metrics.not_kept.inc();
             return false;
-        };
-        self.expiry.push(Reverse((entry.facts.expires, hash)));
-        if replaced.is_some() {
-            self.eviction.forget(hash);
         }
         self.eviction.admit(entry);
         self.shared.metrics.kept.inc();
@@ -154,18 +146,9 @@ impl CacheActor {
     fn sweep(&mut self) {
         let now = self.shared.clock.now();
         for _ in 0..SWEEP_ENTRIES {
-            match self.expiry.peek() {
-                Some(Reverse((expires, _))) if *expires <= now => {}
-                _ => return,
-            }
-            let Some(Reverse((expires, hash))) = self.expiry.pop() else { return };
-            // The place may have been taken by a younger entry since.
-            let due = self.shared.index.expires(hash) == Some(expires);
-            if due {
-                self.eviction.forget(hash);
-                drop(self.shared.index.remove(self.generation, hash));
-                self.shared.metrics.expired.inc();
-            }
+            let Some(hash) = self.eviction.expired(now) else { return };
+            drop(self.shared.index.remove(self.generation, hash));
+            self.shared.metrics.expired.inc();
         }
     }
 

@@ -1,10 +1,11 @@
-//! What goes when the cache is full. Pure: knows entries and their marks, never the index.
+//! What goes when the cache is full, and what goes because its time is over. Pure: knows entries and their marks, never
+//! the index, and nothing of what went.
 //!
 //! SIEVE (Zhang et al., "SIEVE is Simpler than LRU", NSDI 2024) under a byte budget; strict LRU by entry
 //! count, where a read only stores a sequence and the order is repaired when something must go.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use slab::Slab;
@@ -12,6 +13,7 @@ use slab::Slab;
 use crate::cache::Capacity;
 use crate::cache::entry::Entry;
 use crate::key::KeyHash;
+use crate::ports::clock::Tick;
 
 const NONE: usize = usize::MAX;
 
@@ -20,6 +22,8 @@ const NONE: usize = usize::MAX;
 pub(crate) struct Eviction {
     capacity: Capacity,
     order: Order,
+    /// When each entry's time is over. Exact: an entry that goes before its time must not be remembered until then.
+    expiry: BTreeSet<(Tick, u128)>,
 }
 
 #[derive(Debug)]
@@ -34,10 +38,12 @@ impl Eviction {
             Capacity::Bytes(_) => Order::Sieve(Sieve::new()),
             Capacity::Entries(_) => Order::Lru(Lru::default()),
         };
-        Self { capacity, order }
+        Self { capacity, order, expiry: BTreeSet::new() }
     }
 
     pub(crate) fn admit(&mut self, entry: Arc<Entry>) {
+        self.forget(entry.facts.key.hash);
+        self.expiry.insert((entry.facts.expires, entry.facts.key.hash));
         match &mut self.order {
             Order::Sieve(sieve) => sieve.admit(entry),
             Order::Lru(lru) => lru.admit(entry),
@@ -46,19 +52,32 @@ impl Eviction {
 
     /// The entry is gone for another reason (purged, expired, replaced).
     pub(crate) fn forget(&mut self, hash: u128) {
-        match &mut self.order {
+        let gone = match &mut self.order {
             Order::Sieve(sieve) => sieve.forget(hash),
             Order::Lru(lru) => lru.forget(hash),
+        };
+        if let Some(gone) = gone {
+            self.expiry.remove(&(gone.facts.expires, hash));
         }
     }
 
     /// Names what must go while `entries` and `bytes` are over the capacity.
     pub(crate) fn victim(&mut self, entries: usize, bytes: usize) -> Option<u128> {
-        match (&mut self.order, self.capacity) {
+        let gone = match (&mut self.order, self.capacity) {
             (Order::Sieve(sieve), Capacity::Bytes(limit)) if bytes > limit => sieve.victim(),
             (Order::Lru(lru), Capacity::Entries(limit)) if entries > limit => lru.victim(),
             _ => None,
-        }
+        }?;
+        let hash = gone.facts.key.hash;
+        self.expiry.remove(&(gone.facts.expires, hash));
+        Some(hash)
+    }
+
+    /// Names an entry whose time is over at `now`.
+    pub(crate) fn expired(&mut self, now: Tick) -> Option<u128> {
+        let &(_, hash) = self.expiry.first().filter(|(expires, _)| *expires <= now)?;
+        self.forget(hash);
+        Some(hash)
     }
 }
 
@@ -85,7 +104,6 @@ impl Sieve {
 
     fn admit(&mut self, entry: Arc<Entry>) {
         let hash = entry.facts.key.hash;
-        self.forget(hash);
         let place = self.nodes.insert(Node { entry, newer: NONE, older: self.newest });
         match self.nodes.get_mut(self.newest) {
             Some(newest) => newest.newer = place,
@@ -95,9 +113,9 @@ impl Sieve {
         self.places.insert(hash, place);
     }
 
-    fn forget(&mut self, hash: u128) {
-        let Some(place) = self.places.remove(&hash) else { return };
-        let Node { newer, older, .. } = self.nodes.remove(place);
+    fn forget(&mut self, hash: u128) -> Option<Arc<Entry>> {
+        let place = self.places.remove(&hash)?;
+        let Node { entry, newer, older } = self.nodes.remove(place);
         if self.hand == place {
             self.hand = newer;
         }
@@ -109,10 +127,11 @@ impl Sieve {
             Some(node) => node.newer = newer,
             None => self.oldest = newer,
         }
+        Some(entry)
     }
 
     /// The hand walks from old to new, spares what was read since its last pass, takes the first that was not.
-    fn victim(&mut self) -> Option<u128> {
+    fn victim(&mut self) -> Option<Arc<Entry>> {
         let mut hand = if self.hand == NONE { self.oldest } else { self.hand };
         loop {
             let node = self.nodes.get(hand)?;
@@ -123,8 +142,7 @@ impl Sieve {
         }
         self.hand = hand;
         let hash = self.nodes[hand].entry.facts.key.hash;
-        self.forget(hash);
-        Some(hash)
+        self.forget(hash)
     }
 }
 
@@ -146,17 +164,16 @@ impl Lru {
         }
     }
 
-    fn forget(&mut self, hash: u128) {
-        self.entries.remove(&hash);
+    fn forget(&mut self, hash: u128) -> Option<Arc<Entry>> {
+        self.entries.remove(&hash)
     }
 
-    fn victim(&mut self) -> Option<u128> {
+    fn victim(&mut self) -> Option<Arc<Entry>> {
         while let Some(Reverse((seen, hash))) = self.heap.pop() {
             let Some(entry) = self.entries.get(&hash) else { continue };
             let last_read = entry.last_read();
             if last_read == seen {
-                self.entries.remove(&hash);
-                return Some(hash);
+                return self.entries.remove(&hash);
             }
             self.heap.push(Reverse((last_read, hash)));
         }

@@ -126,11 +126,11 @@ impl CacheIndex {
         Ok(entry)
     }
 
-    /// Publishes an entry; gives the one it replaces.
+    /// Publishes an entry, in place of the one under its hash.
     ///
     /// # Errors
     /// When `writer` is not the generation that writes.
-    pub(crate) fn publish(&self, writer: u64, entry: Arc<Entry>) -> Result<Option<Arc<Entry>>, Fenced> {
+    pub(crate) fn publish(&self, writer: u64, entry: Arc<Entry>) -> Result<(), Fenced> {
         let current = self.writer.lock();
         if *current != Some(writer) {
             return Err(Fenced);
@@ -138,11 +138,10 @@ impl CacheIndex {
         entry.touch(self.sequence.fetch_add(1, Ordering::Relaxed));
         entry.take_visited(); // being new is not being read
         self.bytes.fetch_add(entry.bytes(), Ordering::Relaxed);
-        let old = self.map.insert(entry.facts.key.hash, entry);
-        if let Some(old) = &old {
+        if let Some(old) = self.map.insert(entry.facts.key.hash, entry) {
             self.bytes.fetch_sub(old.bytes(), Ordering::Relaxed);
         }
-        Ok(old)
+        Ok(())
     }
 
     /// Takes an entry out, if `writer` is the generation that writes.
@@ -154,11 +153,6 @@ impl CacheIndex {
         let (_, entry) = self.map.remove(&hash)?;
         self.bytes.fetch_sub(entry.bytes(), Ordering::Relaxed);
         Some(entry)
-    }
-
-    /// When the entry under a hash stops being an answer.
-    pub(crate) fn expires(&self, hash: u128) -> Option<Tick> {
-        self.map.get(&hash).map(|found| found.facts.expires)
     }
 
     /// An entry grew by a coded variant.

@@ -9,6 +9,10 @@ use crate::key::Key;
 use crate::ports::clock::Tick;
 
 fn entry(hash: u128, read: u64) -> Arc<Entry> {
+    entry_until(hash, read, Tick(u64::MAX))
+}
+
+fn entry_until(hash: u128, read: u64, expires: Tick) -> Arc<Entry> {
     let facts = EntryFacts {
         key: Key { hash, sha: [0; 32] },
         workspace: WorkspaceId::default_workspace(),
@@ -19,7 +23,7 @@ fn entry(hash: u128, read: u64) -> Arc<Entry> {
         payer: CallId::fresh(),
         usage: None,
         born: Tick(0),
-        expires: Tick(u64::MAX),
+        expires,
     };
     let entry = Entry::new(facts, Kept::Whole(bytes::Bytes::new()));
     entry.touch(read);
@@ -37,6 +41,41 @@ fn of_129_entries_in_a_cache_of_128_the_least_recently_read_goes() {
     entries[0].touch(1_000);
     assert_eq!(order.victim(129, 0), Some(1), "0 was read since");
     assert_eq!(order.victim(128, 0), None);
+}
+
+#[test]
+fn what_expires_is_named_in_the_order_of_its_end_and_only_when_that_has_come() {
+    let mut order = Eviction::new(Capacity::Bytes(0));
+    for (hash, expires) in [(1, 30), (2, 10), (3, 20), (4, 10)] {
+        order.admit(entry_until(hash, 0, Tick(expires)));
+    }
+    order.admit(entry_until(2, 0, Tick(40))); // asked again: its earlier end counts no more
+    order.forget(4);
+    assert_eq!(order.expired(Tick(19)), None);
+    let mut at = |now| std::iter::from_fn(|| order.expired(Tick(now))).collect::<Vec<_>>();
+    assert_eq!((at(20), at(40), at(u64::MAX)), (vec![3], vec![1, 2], vec![]));
+    assert_eq!(order.victim(0, 1), None, "what expired cannot be evicted");
+}
+
+/// A full cache evicts one entry for each it takes. Their ends were remembered until they came, a week later: a
+/// gateway that remembered nothing more grew by 32 bytes a miss.
+#[test]
+fn nothing_is_remembered_of_entries_that_went_before_their_time() {
+    for capacity in [Capacity::Bytes(100 * 512), Capacity::Entries(100)] {
+        let mut order = Eviction::new(capacity);
+        let mut live = 0;
+        for hash in 0..10_000 {
+            order.admit(entry_until(hash, hash as u64, Tick(u64::MAX)));
+            live += 1;
+            while order.victim(live, live * 512).is_some() {
+                live -= 1;
+            }
+            assert_eq!(order.expiry.len(), live);
+        }
+        assert_eq!(live, 100);
+        (0..10_000).for_each(|hash| order.forget(hash));
+        assert_eq!(order.expiry.len(), 0);
+    }
 }
 
 #[test]
