@@ -21,9 +21,10 @@ pub(super) fn embed(item: Node<'_>, dimensions: usize) -> Vector {
     } else {
         text(&item.as_str().unwrap_or_default().to_lowercase(), &mut sums);
     }
-    // An item without any feature still has a place.
+    // An item without any feature still has a place, and so has one whose features cancel each other out: in few
+    // dimensions many do.
     if sums.iter().all(|sum| *sum == 0.0) {
-        add("", 2, 1.0, &mut sums);
+        sums[0] = 1.0;
     }
     written(&normal(sums))
 }
@@ -136,5 +137,18 @@ mod tests {
     fn one_dimension_is_enough() {
         let document = Document::parse(Bytes::from_static(b"\"x\""), JsonLimits::default()).expect("json");
         assert_eq!(embed(document.root(), 1).bits.len(), 4);
+    }
+
+    /// Some texts were answered with a 502 in one dimension: "vector 653 is not finite".
+    #[test]
+    fn features_that_cancel_each_other_out_leave_a_vector_of_length_one() {
+        for (n, dimensions) in (0..2_000).flat_map(|n| [(n, 1), (n, 2), (n, 3)]) {
+            let json = Bytes::from(format!("\"text {n}\""));
+            let document = Document::parse(json, JsonLimits::default()).expect("json");
+            let numbers: Vec<f32> =
+                serde_json::from_slice(&embed(document.root(), dimensions).text).expect("finite numbers");
+            let length: f32 = numbers.iter().map(|number| number * number).sum();
+            assert!((length - 1.0).abs() < 1e-5, "text {n} in {dimensions}: {numbers:?}");
+        }
     }
 }
