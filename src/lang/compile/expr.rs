@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::body::{Body, push};
 use super::form::{CallForm, ToolForm};
-use super::op::{Op, Operand, Pc, Relation, Slot, Truth, Walk};
+use super::op::{Op, Operand, Pc, Relation, Slot, Store, Truth, Walk};
 use crate::lang::ast::{AggregateOp, BinaryOp, Builtin, CollectionOp, EachOp, Expr, ExprKind, Name, UnaryOp};
 use crate::lang::fault::Fault;
 use crate::lang::span::Span;
@@ -140,11 +140,11 @@ impl Body<'_> {
     }
 
     /// Writes arithmetic straight into a local; false when the value is something else.
-    pub(super) fn arithmetic_to(&mut self, value: &Expr, slot: Slot) -> bool {
+    pub(super) fn arithmetic_to(&mut self, value: &Expr, slot: Slot, mode: Store) -> bool {
         let ExprKind::Binary(op, left, right) = &value.kind else { return false };
         let Operator::Arithmetic(operator) = operator(*op) else { return false };
         let ([left, right], reads) = self.two_operands(left, right);
-        self.emit_reading(Op::ArithTo { operator, left, right, slot }, value.span, reads);
+        self.emit_reading(Op::ArithTo { operator, left, right, slot, mode }, value.span, reads);
         true
     }
 
@@ -185,11 +185,34 @@ impl Body<'_> {
         self.emit(Op::Bind { slot }, span);
         let next = self.emit(Op::WalkNext { slot, out: 0 }, span);
         let top = self.here();
-        self.bound(&item.text, |this| this.expr(body));
-        self.emit(take, body.span);
+        self.bound(&item.text, |this| {
+            if !this.taken_at_once(*op, body) {
+                this.expr(body);
+                this.emit(take, body.span);
+            }
+        });
         self.emit(Op::WalkAgain { slot, top }, span);
         self.land(next);
         self.emit(Op::WalkClose(walk), span);
+    }
+
+    /// Writes a body that is one operator so that its value never stands on the stack; false when it is something else.
+    fn taken_at_once(&mut self, each: EachOp, body: &Expr) -> bool {
+        let ExprKind::Binary(op, left, right) = &body.kind else { return false };
+        let fused: fn([Operand; 2], Operator) -> Option<Op> = |[left, right], operator| match operator {
+            Operator::Arithmetic(operator) => Some(Op::ArithGathered { operator, left, right }),
+            Operator::Relation(relation) => Some(Op::CompareKept { relation, left, right }),
+            Operator::Logic(_) => None,
+        };
+        match (each, operator(*op)) {
+            (EachOp::Map, Operator::Arithmetic(_)) | (EachOp::Filter, Operator::Relation(_)) => {
+                let (operands, reads) = self.two_operands(left, right);
+                let Some(op) = fused(operands, operator(*op)) else { return false };
+                self.emit_reading(op, body.span, reads);
+                true
+            }
+            _ => false,
+        }
     }
 
     fn reduce(&mut self, expr: &Expr) {

@@ -151,6 +151,19 @@ pub(crate) enum Op {
         left: Operand,
         right: Operand,
         slot: Slot,
+        mode: Store,
+    },
+    /// As `Arith` and `Gathered`.
+    ArithGathered {
+        operator: Arithmetic,
+        left: Operand,
+        right: Operand,
+    },
+    /// As `Compare` and `Kept`.
+    CompareKept {
+        relation: Relation,
+        left: Operand,
+        right: Operand,
     },
     Compare {
         relation: Relation,

@@ -98,7 +98,7 @@ impl Body<'_> {
             return;
         }
         let slot = self.slot(&name.text);
-        if constant || !self.arithmetic_to(value, slot) {
+        if constant || !self.arithmetic_to(value, slot, Store::Let) {
             self.expr(value);
             self.emit(if constant { Op::LetConstant(slot) } else { Op::Let(slot) }, span);
         }
@@ -113,7 +113,7 @@ impl Body<'_> {
             Target::Local(name) => {
                 let slot = self.slot(&name.text);
                 let surely = self.is_assigned(slot) && !self.constants.contains(&name.text);
-                if surely && self.arithmetic_to(value, slot) {
+                if surely && self.arithmetic_to(value, slot, Store::Let) {
                     return;
                 }
                 if surely { Op::Let(slot) } else { Op::Set(slot) }
@@ -136,7 +136,10 @@ impl Body<'_> {
         match target {
             Target::Local(name) => {
                 let slot = self.slot(&name.text);
-                self.emit(Op::Need(slot), source.span);
+                // What surely has a value need not be looked at before the operands are computed.
+                if !self.is_assigned(slot) {
+                    self.emit(Op::Need(slot), source.span);
+                }
                 rest.iter().for_each(|operand| self.expr(operand));
                 let op = if append { Op::AppendLocal { slot, mode } } else { Op::PutLocal { slot, mode } };
                 self.emit(op, value.span);
@@ -153,7 +156,8 @@ impl Body<'_> {
 
     /// Writes the body of a `reduce` and puts its value into the accumulator.
     pub(super) fn gather(&mut self, into: super::op::Slot, acc: &Name, body: &Expr) {
-        if self.moved(&Target::Local(acc.clone()), Store::Gather, body) {
+        let moved = self.moved(&Target::Local(acc.clone()), Store::Gather, body);
+        if moved || self.arithmetic_to(body, into, Store::Gather) {
             return;
         }
         self.expr(body);

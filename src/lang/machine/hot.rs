@@ -104,8 +104,16 @@ impl Hot<'_> {
                 self.values.extend(std::iter::once_with(|| value.clone()));
             }
             Op::Arith { operator, left, right } => return self.arith(operator, left, right, *pc),
-            Op::ArithTo { operator, left, right, slot } => {
-                return self.arith_to(operator, [left, right], slot, *pc);
+            Op::ArithTo { operator, left, right, slot, mode } => {
+                return self.arith_to(operator, [left, right], (slot, mode), *pc);
+            }
+            Op::ArithGathered { operator, left, right } => {
+                return self.arith_gathered(operator, left, right, *pc);
+            }
+            Op::CompareKept { relation, left, right } => {
+                let kept = self.compare(relation, left, right, *pc)?;
+                walk::keep_item(self.walks, kept);
+                return Ok(self.made(CELL) & (*self.work < WORK_SLICE));
             }
             Op::Compare { relation, left, right } => {
                 let truth = self.compare(relation, left, right, *pc)?;

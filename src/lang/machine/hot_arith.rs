@@ -1,9 +1,9 @@
 //! Owns the operators of the hot loop. Must not touch locals other than to read operands and store a result.
 
-use super::frame::{Cell, Last};
-use super::hot::{Hot, Raised};
-use super::words;
-use crate::lang::compile::op::{Operand, Pc, Relation, Slot, Source, Truth};
+use super::frame::Cell;
+use super::hot::{CELL, Hot, Raised};
+use super::{walk, words};
+use crate::lang::compile::op::{Operand, Pc, Relation, Slot, Source, Store, Truth};
 use crate::lang::fault::Fault;
 use crate::lang::value::ops::{self, Arithmetic};
 use crate::lang::value::{Number, Value};
@@ -53,11 +53,33 @@ impl Hot<'_> {
     }
 
     #[inline(always)]
+    pub(super) fn arith_gathered(
+        &mut self,
+        operator: Arithmetic,
+        left: Operand,
+        right: Operand,
+        pc: usize,
+    ) -> Raised<bool> {
+        let a = self.operand(left, usize::from(right == Operand::STACK), pc)?;
+        let b = self.operand(right, 0, pc)?;
+        if let Some(quick) = quick(operator, a, b) {
+            self.consume(left, right);
+            walk::gather_with(self.walks, || Value::Number(Number::from_quick(quick)));
+            return Ok(self.made(CELL));
+        }
+        let result = self.compute(operator, a, b)?;
+        let bytes = text_bytes(&result);
+        self.consume(left, right);
+        walk::gather_with(self.walks, || result);
+        Ok(self.made(CELL + bytes) & self.worked(bytes as u64))
+    }
+
+    #[inline(always)]
     pub(super) fn arith_to(
         &mut self,
         operator: Arithmetic,
         operands: [Operand; 2],
-        slot: Slot,
+        (slot, mode): (Slot, Store),
         pc: usize,
     ) -> Raised<bool> {
         let [left, right] = operands;
@@ -69,14 +91,14 @@ impl Hot<'_> {
                 Cell::Held(Value::Number(number)) => number.overwrite(quick),
                 cell => *cell = Cell::Held(Value::Number(Number::from_quick(quick))),
             }
-            self.frame.last_is(Last::Slot(slot));
+            self.stored(slot, mode);
             return Ok(true);
         }
         let result = self.compute(operator, a, b)?;
         let bytes = text_bytes(&result);
         self.consume(left, right);
         self.frame.cells[slot as usize] = Cell::Held(result);
-        self.frame.last_is(Last::Slot(slot));
+        self.stored(slot, mode);
         Ok(self.made(bytes) & self.worked(bytes as u64))
     }
 

@@ -45,13 +45,27 @@ pub(super) fn gather(walks: &mut [Walker], values: &mut Vec<Value>) {
 #[inline(always)]
 pub(super) fn keep(walks: &mut [Walker], verdict: &Value) -> Result<(), Fault> {
     let Value::Bool(kept) = verdict else { return Err(words::truth(Truth::Filter, verdict)) };
+    keep_item(walks, *kept);
+    Ok(())
+}
+
+/// Keeps the item a walk stands at, or not.
+#[inline(always)]
+pub(super) fn keep_item(walks: &mut [Walker], kept: bool) {
     if let Some(Walker::Items { list, next, out, .. }) = walks.last_mut()
-        && *kept
+        && kept
         && let Some(item) = list.get(next.wrapping_sub(1))
     {
-        out.push(item.clone());
+        out.extend(std::iter::once_with(|| item.clone()));
     }
-    Ok(())
+}
+
+/// Takes a value `map` made of an item, made where it will stand.
+#[inline(always)]
+pub(super) fn gather_with(walks: &mut [Walker], make: impl FnOnce() -> Value) {
+    if let Some(Walker::Items { out, .. }) = walks.last_mut() {
+        out.extend(std::iter::once_with(make));
+    }
 }
 
 /// Ends a transform: its value, and the outer values of what it bound. The value of a `reduce` is on the stack.
