@@ -19,18 +19,18 @@ capabilities:
 ai "helper":
   model is "m"
 
-flow "ask":
+flow "answers":
   ask ai "helper" with input: input.q as answer
   return answer
 
-route "ask":
+route "answers":
   path is "/ask"
   method is "POST"
   request:
     q is text
   response:
     answer is text
-  flow is "ask"
+  flow is "answers"
 "#;
 
 const SETTINGS: &str = "[performance]\nasync_runtime = true\nmax_concurrency = 64\ncache_size = 20000\n";

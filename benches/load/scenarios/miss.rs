@@ -10,19 +10,19 @@ use crate::measure::{Contestant, Series};
 use crate::report::Bound;
 use crate::servers::Outcome;
 
-/// Compares direct, nginx and Tidegate at saturation.
+/// Compares direct, nginx, a proxy that does nothing else and Tidegate at saturation.
 pub(super) async fn run(bench: &mut Bench) -> Outcome<()> {
     let servers = Rc::clone(&bench.servers);
     let (ask, keys, load) = (Ask::chat(), bench.unique_keys(), bench.closed(CONNECTIONS));
-    let children =
-        [Some(&servers.upstream), Some(&servers.nginx), servers.tidegate.as_ref().map(|t| &t.child)];
+    let own = servers.tidegate.as_ref().map(|tidegate| &tidegate.child);
+    let children = [Some(&servers.upstream), Some(&servers.nginx), Some(&servers.proxy), own];
     let contestants: Vec<_> = children
         .into_iter()
         .flatten()
         .map(|child| Contestant::new(child, &ask, &keys, Proof::ChatId))
         .collect();
     let all = bench.duel("miss", load, &contestants).await?;
-    if let [_, nginx, ours] = &all[..] {
+    if let [_, nginx, _, ours] = &all[..] {
         judge(bench, nginx, ours);
     }
     Ok(())

@@ -20,7 +20,8 @@ use crate::generator::{Ask, Closed, Keys, Open, Proof, Source};
 use crate::measure::{Contestant, Load, Seen, Series, interleave};
 use crate::report::{Bound, Gate, Report};
 use crate::servers::{
-    Child, Outcome, Tidegate, TidegateOptions, start_bare, start_lookup, start_nginx, start_upstream,
+    Child, Outcome, Tidegate, TidegateOptions, start_bare, start_lookup, start_nginx, start_proxy,
+    start_upstream,
 };
 use crate::settings::Settings;
 
@@ -36,6 +37,7 @@ struct Servers {
     bare: Child,
     lookup: Child,
     nginx: Child,
+    proxy: Child,
     /// Not there when only the floors are proven.
     tidegate: Option<Tidegate>,
 }
@@ -65,6 +67,7 @@ impl Bench {
     pub(crate) async fn start(settings: Settings) -> Outcome<Self> {
         let upstream = start_upstream().await?;
         let nginx = start_nginx(upstream.addr, &settings.folder).await?;
+        let proxy = start_proxy(upstream.addr).await?;
         let tidegate = if settings.floors_only {
             None
         } else {
@@ -72,7 +75,7 @@ impl Bench {
         };
         let report = Report { machine: crate::report::machine(), ..Report::default() };
         let (bare, lookup) = (start_bare().await?, start_lookup().await?);
-        let servers = Rc::new(Servers { upstream, bare, lookup, nginx, tidegate });
+        let servers = Rc::new(Servers { upstream, bare, lookup, nginx, proxy, tidegate });
         Ok(Self { settings, servers, report, fresh: Cell::new(1 << 32) })
     }
 

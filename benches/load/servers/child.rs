@@ -63,9 +63,9 @@ pub(crate) struct Usage {
 
 impl Child {
     /// Starts this binary as one of its own servers.
-    pub(super) async fn own_role(role: &'static str, place: Place) -> Outcome<Self> {
+    pub(super) async fn own_role(role: &'static str, place: Place, more: &[(&str, &str)]) -> Outcome<Self> {
         let program = std::env::current_exe()?;
-        Self::printing(role, place, &program, &[], &[(ROLE, role)]).await
+        Self::printing(role, place, &program, &[], &[&[(ROLE, role)], more].concat()).await
     }
 
     /// Starts a server that prints its URL on stdout.

@@ -5,7 +5,8 @@
 use std::collections::hash_map::RandomState;
 use std::sync::Arc;
 
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use bytes::Bytes;
 use dashmap::DashMap;
 use xxhash_rust::xxh3::xxh3_128;
@@ -72,6 +73,34 @@ async fn look_up(body: Bytes, answers: web::Data<Answers>) -> HttpResponse {
     let answer = Bytes::from(upstream::completion(upstream::key_in(&body), model));
     answers.insert(key, answer.clone());
     json(answer)
+}
+
+/// Hands the body to `upstream` through a pooled reqwest client and its answer back, and does nothing else.
+pub(super) fn run_proxy(upstream: &str) -> Outcome<()> {
+    let url: Arc<str> = format!("http://{upstream}/v1/chat/completions").into();
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    serve(move |config| {
+        config.app_data(web::Data::new((client.clone(), Arc::clone(&url))));
+        config.route("/v1/chat/completions", web::post().to(forward));
+    })
+}
+
+async fn forward(
+    request: HttpRequest,
+    body: Bytes,
+    to: web::Data<(reqwest::Client, Arc<str>)>,
+) -> HttpResponse {
+    let (client, url) = &**to;
+    let kind = request.headers().get(CONTENT_TYPE).map_or(&b"application/json"[..], |kind| kind.as_bytes());
+    let asked = client.post(&**url).header("content-type", kind).body(body).send().await;
+    let answer = match asked {
+        Ok(answer) => answer.bytes().await,
+        Err(error) => Err(error),
+    };
+    match answer {
+        Ok(body) => json(body),
+        Err(error) => HttpResponse::BadGateway().body(error.to_string()),
+    }
 }
 
 fn json(body: Bytes) -> HttpResponse {
