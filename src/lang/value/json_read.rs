@@ -186,13 +186,12 @@ impl Reader<'_> {
         let mut string = String::new();
         loop {
             let rest = &self.text[self.at..];
-            let plain = rest.find(['"', '\\']).unwrap_or(rest.len());
-            if rest[..plain].bytes().any(|byte| byte < 0x20) {
-                return Err(self.fault("a control character in a string"));
-            }
+            let special = |byte| matches!(byte, b'"' | b'\\' | 0..0x20);
+            let plain = rest.bytes().position(special).unwrap_or(rest.len());
             string.push_str(&rest[..plain]);
             self.at += plain;
             match self.peek() {
+                Some(0..0x20) => return Err(self.fault("a control character in a string")),
                 Some(b'"') => {
                     self.at += 1;
                     return Ok(string);

@@ -97,33 +97,38 @@ fn break_line(out: &mut String, style: JsonStyle, level: usize) {
     }
 }
 
-/// A JSON string; with `escape`, only ASCII, in UTF-16 escapes where needed.
+/// A JSON string; with `escape`, only ASCII, in UTF-16 escapes where needed. Copies what stands as it is in runs.
 pub(crate) fn write_text(out: &mut String, text: &str, escape: bool) {
+    let special = |byte: u8| matches!(byte, b'"' | b'\\' | 0..0x20) || (escape && !byte.is_ascii());
+    out.reserve(text.len() + 2);
     out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            c if (c as u32) < 0x20 || (escape && (c as u32) > 0x7e) => write_escape(out, c),
-            c => out.push(c),
+    let mut rest = text;
+    while let Some(plain) = rest.bytes().position(special) {
+        out.push_str(&rest[..plain]);
+        let mut after = rest[plain..].chars();
+        if let Some(c) = after.next() {
+            write_escape(out, c);
         }
+        rest = after.as_str();
     }
+    out.push_str(rest);
     out.push('"');
 }
 
 fn write_escape(out: &mut String, c: char) {
-    // DEL is ASCII and stands as it is.
-    if c == '\u{7f}' {
-        out.push(c);
-        return;
-    }
-    for unit in c.encode_utf16(&mut [0; 2]) {
-        write!(out, "\\u{unit:04x}").expect("writing to a string does not fail");
+    match c {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        '\u{8}' => out.push_str("\\b"),
+        '\u{c}' => out.push_str("\\f"),
+        c => {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}").expect("writing to a string does not fail");
+            }
+        }
     }
 }
 
