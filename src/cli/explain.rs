@@ -35,7 +35,7 @@ pub(super) fn run(args: &ExplainArgs, parts: Parts) -> bool {
         Err(refused) => return refuse(&refused, &run.app, run.json),
     };
     let done = ready(run, &program).map_err(|fault| fault.message()).and_then(|(flow, input, identity)| {
-        go_then(&program, (&flow, input, identity), parts, |asker, ran| explain(asker, &ran.told))
+        go_then(&program, (&flow, input, identity), parts, None, |asker, ran| explain(asker, &ran.told))
     });
     match done {
         Ok((ran, calls)) => {

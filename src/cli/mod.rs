@@ -24,6 +24,7 @@ pub mod program;
 mod progress;
 mod prove;
 mod run;
+mod screen;
 mod search;
 mod serve;
 pub mod service;
@@ -81,6 +82,7 @@ Examples:
   tidegate run app.ai                     the only flow, without input
   tidegate run app.ai --flow greet --input '{\"name\": \"Ann\"}'
   tidegate run app.ai --input @order.json --json
+  tidegate run app.ai --stream | tee talk.txt      answers of `stream: true` as they come, as on a terminal
   tidegate run app.ai --async-runtime true --max-concurrency 8 --cache-size 128
   N3_PERSIST_TARGET=sqlite tidegate run app.ai     keep its records in .namel3ss/data.db
 
@@ -160,7 +162,7 @@ enum Command {
     },
     /// Run one flow of an app
     #[command(after_help = RUN_EXAMPLES)]
-    Run(run::RunArgs),
+    Run(run::SeenRunArgs),
     /// Run one flow of an app and explain each of its AI calls
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(explain::ExplainArgs),

@@ -231,7 +231,8 @@ fn of_app(words: &[OsString], parts: Parts) -> bool {
 }
 
 fn one_flow(program: &Program, flow: &str, json: bool, parts: Parts) -> bool {
-    let ran = program.identity().and_then(|identity| go(program, (flow, Value::fields([]), identity), parts));
+    let ran =
+        program.identity().and_then(|identity| go(program, (flow, Value::fields([]), identity), parts, None));
     match ran {
         Ok(ran) => told(program, &ran.outcome, payload::payload(&ran.outcome), json),
         Err(text) => not_begun(&Fault::config(text), json),
@@ -273,7 +274,7 @@ fn act(mut program: Program, id: &str, typed: &str, json: bool, parts: Parts) ->
 fn done(program: &Program, action: &Action, input: &Value, parts: Parts) -> Result<Outcome, String> {
     let run = |flow: &str| {
         let identity = program.identity()?;
-        go(program, (flow, input.clone(), identity), parts).map(|ran| ran.outcome)
+        go(program, (flow, input.clone(), identity), parts, None).map(|ran| ran.outcome)
     };
     if let Some(guard) = action.deed.guard() {
         let outcome = run(guard)?;

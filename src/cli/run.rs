@@ -1,6 +1,7 @@
 //! Owns `tidegate run`: one flow of an app from its input to its result. An engine is made only when the flow asks.
 
-use std::io::Write;
+use std::cell::RefCell;
+use std::io::{IsTerminal, Stdout, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,13 +11,14 @@ use tidegate_actors::ports::clock::{Clock, SystemClock};
 use super::Parts;
 use super::flags::AppArgs;
 use super::program::{Program, Refused, complain, print_faults};
+use super::screen::Screen;
 use crate::config::Loaded;
 use crate::lang::Machine;
 use crate::lang::fault::Fault;
 use crate::lang::machine::{Limits, Outcome, World};
 use crate::lang::records::Store;
 use crate::lang::value::{JsonStyle, Map, Value, parse_json};
-use crate::run::{Asker, Begun, Ran, begin, drive_beside_others, payload, wait};
+use crate::run::{Asker, Begun, Ran, Tell, begin, drive_beside_others, payload, wait};
 
 /// One flow of an app.
 #[derive(Debug, Args)]
@@ -44,18 +46,32 @@ pub(super) struct RunArgs {
     pub(super) settings: AppArgs,
 }
 
+/// A run whose answers may be seen as they come.
+#[derive(Debug, Args)]
+pub(super) struct SeenRunArgs {
+    #[command(flatten)]
+    run: RunArgs,
+    /// Print answers asked for with `stream: true` as they come [default: on a terminal]
+    #[arg(long, conflicts_with = "json")]
+    stream: bool,
+}
+
 /// Runs the flow. The exit code says whether it succeeded.
-pub(super) fn run(args: &RunArgs, parts: Parts) -> bool {
-    let RunArgs { flow: args, settings } = args;
+pub(super) fn run(args: &SeenRunArgs, parts: Parts) -> bool {
+    let SeenRunArgs { run: RunArgs { flow: args, settings }, stream } = args;
     let program = match Program::open(&args.app, settings.load_args()) {
         Ok(program) => program,
         Err(refused) => return refuse(&refused, &args.app, args.json),
     };
     match ready(args, &program) {
-        Ok((flow, input, identity)) => match go(&program, (&flow, input, identity), parts) {
-            Ok(ran) => tell(&program, &ran.outcome, args.json),
-            Err(text) => not_begun(&Fault::config(text), args.json),
-        },
+        Ok((flow, input, identity)) => {
+            let seen = !args.json && (*stream || std::io::stdout().is_terminal());
+            let (tell, screen) = seen.then(|| Screen::new(std::io::stdout())).unzip();
+            match go(&program, (&flow, input, identity), parts, tell) {
+                Ok(ran) => told(&program, &ran.outcome, args.json, screen.as_deref()),
+                Err(text) => not_begun(&Fault::config(text), args.json),
+            }
+        }
         Err(fault) => not_begun(&fault, args.json),
     }
 }
@@ -107,13 +123,14 @@ pub(super) fn input(text: &str) -> Result<Value, String> {
     }
 }
 
-/// Runs without an engine until the flow asks, then with one.
+/// Runs without an engine until the flow asks, then with one; `tell` hears of it while it goes on.
 pub(super) fn go(
     program: &Program,
     question: (&str, Value, Option<Map>),
     parts: Parts,
+    tell: Option<Tell>,
 ) -> Result<Ran, String> {
-    go_then(program, question, parts, |_, _| ()).map(|(ran, _)| ran)
+    go_then(program, question, parts, tell, |_, _| ()).map(|(ran, _)| ran)
 }
 
 /// As [`go`]; `look` sees who asked while that still lives, if the flow asked at all.
@@ -121,6 +138,7 @@ pub(super) fn go_then<T>(
     program: &Program,
     (flow, input, identity): (&str, Value, Option<Map>),
     parts: Parts,
+    tell: Option<Tell>,
     look: impl FnOnce(&Asker, &Ran) -> T,
 ) -> Result<(Ran, Option<T>), String> {
     let store = (parts.records)(&program.loaded.config.persistence, program.folder());
@@ -146,7 +164,7 @@ pub(super) fn go_then<T>(
             actix_web::rt::System::new().block_on(async {
                 let asker = (parts.asker)(config, &config.performance).map_err(|error| error.to_string())?;
                 asker.engine().ready().await; // else the first ask finds no cache yet
-                let ran = drive_beside_others(run, asks, &asker, start).await;
+                let ran = drive_beside_others(run, asks, &asker, tell, start).await;
                 // The answers are there and paid for: that they cannot be remembered must not hide them.
                 if let Err(text) = program.remember(&ran.outcome.memory) {
                     complain(&text);
@@ -167,10 +185,13 @@ pub(super) fn now_ms() -> i64 {
     SystemClock::new().unix_us() / 1_000
 }
 
-fn tell(program: &Program, outcome: &Outcome, json: bool) -> bool {
+fn told(program: &Program, outcome: &Outcome, json: bool, screen: Option<&RefCell<Screen<Stdout>>>) -> bool {
+    let text = outcome.result.as_ref().ok().and_then(Value::as_text).map(AsRef::as_ref);
+    let stands_there = screen.is_some_and(|screen| screen.borrow_mut().end(text));
     match &outcome.result {
         Ok(result) => {
             match (json, result) {
+                _ if stands_there => {}
                 (true, _) => say(&payload::pretty(&payload::payload(outcome))),
                 (false, Value::Text(text)) => say(text),
                 (false, value) => say(&value.to_json(JsonStyle::Pretty)),

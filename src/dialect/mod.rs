@@ -10,6 +10,7 @@ mod merge;
 pub mod openai_chat;
 pub mod openai_embed;
 mod request;
+pub mod said;
 pub mod sse;
 mod write;
 

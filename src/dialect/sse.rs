@@ -57,6 +57,14 @@ impl Frame {
         self.event.as_ref().and_then(|name| std::str::from_utf8(name).ok())
     }
 
+    /// The one frame in `event`; `None` if there is none.
+    pub fn of(event: &Bytes) -> Option<Self> {
+        let mut parser =
+            SseParser::new(SseLimits { max_line_bytes: usize::MAX, max_frame_bytes: usize::MAX });
+        parser.push(event);
+        parser.next_frame().ok().flatten()
+    }
+
     /// The values of the `data:` lines, joined by LF; `None` for a frame without one, such as a
     /// keep-alive comment. Shares the frame's buffer unless there are several lines.
     pub fn data(&self) -> Option<&Bytes> {

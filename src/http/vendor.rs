@@ -8,7 +8,7 @@ use tidegate_actors::json::{Document, JsonLimits};
 use tidegate_actors::key::Deny;
 
 use crate::dialect::error::BadRequest;
-use crate::dialect::sse::{Frame, SseLimits, SseParser};
+use crate::dialect::sse::Frame;
 use crate::dialect::{anthropic, openai_chat, sse};
 
 static OPENAI_AFFECTING: [HeaderName; 1] = [HeaderName::from_static("openai-beta")];
@@ -86,7 +86,7 @@ impl Vendor {
 
     /// The whole body a recorded stream amounts to.
     pub(crate) fn assemble(self, events: &[Bytes]) -> Result<Bytes, Untellable> {
-        let payloads = events.iter().filter_map(frame).filter_map(|frame| frame.data().cloned());
+        let payloads = events.iter().filter_map(Frame::of).filter_map(|frame| frame.data().cloned());
         match self {
             Self::OpenAi => {
                 let mut assembler = openai_chat::Assembler::new();
@@ -130,7 +130,7 @@ impl Vendor {
         if plain {
             return Some(event);
         }
-        match frame(&event) {
+        match Frame::of(&event) {
             Some(frame) => openai_chat::Shaper::new(include_usage).shape(&frame),
             None => Some(event),
         }
@@ -169,11 +169,4 @@ impl Vendor {
         }
         body.freeze()
     }
-}
-
-/// The one frame in `event`.
-fn frame(event: &Bytes) -> Option<Frame> {
-    let mut parser = SseParser::new(SseLimits { max_line_bytes: usize::MAX, max_frame_bytes: usize::MAX });
-    parser.push(event);
-    parser.next_frame().ok().flatten()
 }

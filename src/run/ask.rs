@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tidegate_actors::WorkspaceId;
 use tidegate_actors::call::{CacheWish, ChatWork, Deadline, Memory};
 use tidegate_actors::json::{Document, JsonLimits};
@@ -12,9 +13,11 @@ use tidegate_actors::key::{BodyDigest, Key};
 use tidegate_actors::ports::provider::Provider;
 use tidegate_actors::route::{Route, Target};
 use tidegate_actors::{
-    Answered, Blame, Body, Call, CallError, CallId, Engine, Form, Kept, Outcome, Upstream,
+    Answered, Blame, Body, Call, CallError, CallId, Engine, Form, Kept, Outcome, Shape, Stage, Step, Upstream,
 };
 
+use super::hearing::Hearing;
+use super::news::Tokens;
 use super::speech::Speech;
 use crate::lang::machine::{Ask, AskFault};
 
@@ -105,50 +108,98 @@ impl Asker {
         self.caching
     }
 
-    /// Puts an ask on the path and waits for its answer. Dropping the future abandons the call.
-    pub async fn ask(&self, ask: Ask) -> (Result<Arc<str>, AskFault>, Told) {
+    /// Puts an ask on the path and waits for its answer; where there are `tokens`, they are told as they come, and the
+    /// answer is all of them. Dropping the future abandons the call.
+    pub(super) async fn ask(
+        &self,
+        ask: Ask,
+        mut tokens: Option<Tokens>,
+    ) -> (Result<Arc<str>, AskFault>, Told) {
         let began = self.engine.clock().now();
-        let mut call = None;
-        let answer = self.answer(&ask, &mut call).await;
-        let took = self.engine.clock().now().since(began);
         let mut told = Told {
             ask,
-            call,
+            call: None,
             outcome: None,
             key: None,
             began: began.since(self.born),
-            took,
+            took: Duration::ZERO,
             waited: Duration::ZERO,
             fault: None,
         };
-        match answer {
-            Ok((text, answered)) => {
-                told.outcome = Some(answered.outcome);
-                told.key = answered.key;
-                told.waited = answered.ours;
-                (Ok(text), told)
+        let answer = self.answer(&mut told, tokens.as_mut()).await;
+        if let Some(tokens) = tokens {
+            tokens.end();
+        }
+        told.took = self.engine.clock().now().since(began);
+        if let Err(fault) = &answer {
+            told.fault = Some(fault.clone());
+        }
+        (answer, told)
+    }
+
+    /// Leaves the id of the call it makes in `told`, so that a failure can be explained too.
+    async fn answer(&self, told: &mut Told, mut tokens: Option<&mut Tokens>) -> Result<Arc<str>, AskFault> {
+        let provider = &told.ask.provider;
+        let speaker = self.speakers.get(&**provider).ok_or_else(|| unknown(provider))?;
+        let form = if tokens.is_some() { Form::Stream } else { Form::Whole };
+        let call = self.call(&told.ask, speaker, form)?;
+        told.call = Some(call.id);
+        let failed = |error| failed(provider, &error);
+        let deadline = call.deadline;
+        let Answered { outcome, key, ours, body, .. } = self.engine.chat(call).await.map_err(failed)?;
+        let hear = |text: &str| tokens.iter_mut().for_each(|tokens| tokens.tell(text));
+        let text =
+            self.hear(speaker.speech, body, deadline, hear).await.map_err(failed)?.ok_or_else(|| {
+                let message = format!("The provider '{provider}' answered without a text.");
+                AskFault { message, provider: true }
+            })?;
+        (told.outcome, told.key, told.waited) = (Some(outcome), key, ours);
+        Ok(text.into())
+    }
+
+    /// The text of an answer; `hear` is told it as it comes.
+    async fn hear(
+        &self,
+        speech: Speech,
+        body: Body,
+        deadline: Deadline,
+        mut hear: impl FnMut(&str),
+    ) -> Result<Option<String>, CallError> {
+        let mut all = |shape: Shape, pieces: &[Bytes]| {
+            let mut hearing = Hearing::of(speech, shape);
+            pieces.iter().for_each(|piece| hearing.piece(piece, &mut hear));
+            hearing.finish()
+        };
+        let (shape, mut telling) = match body {
+            Body::Kept(entry) => {
+                return Ok(match &entry.kept {
+                    Kept::Whole(body) => all(Shape::Whole, std::slice::from_ref(body)),
+                    Kept::Events(events) => all(Shape::Events, events),
+                    _ => None,
+                });
             }
-            Err(fault) => {
-                told.fault = Some(fault.clone());
-                (Err(fault), told)
+            Body::Done { shape, pieces, .. } => return Ok(all(shape, &pieces)),
+            Body::Live { shape, telling } => (shape, telling),
+        };
+        let mut hearing = Hearing::of(speech, shape);
+        let clock = self.engine.clock();
+        let mut late = clock.sleep_until(deadline.at());
+        loop {
+            let step = tokio::select! {
+                biased;
+                step = telling.step() => step,
+                () = &mut late => {
+                    return Err(CallError::deadline_exceeded(Stage::Act, deadline.patience_ms));
+                }
+            };
+            match step {
+                Step::Piece(piece) => hearing.piece(&piece, &mut hear),
+                Step::End(end) => return end.map(|_| hearing.finish()),
             }
         }
     }
 
-    /// Leaves the id of the call it makes in `id`, so that a failure can be explained too.
-    async fn answer(&self, ask: &Ask, id: &mut Option<CallId>) -> Result<(Arc<str>, Answered), AskFault> {
-        let speaker = self.speakers.get(&*ask.provider).ok_or_else(|| unknown(&ask.provider))?;
-        let call = self.call(ask, speaker)?;
-        *id = Some(call.id);
-        let answered = self.engine.chat(call).await.map_err(|error| failed(&ask.provider, &error))?;
-        let text = text(speaker.speech, &answered.body).ok_or_else(|| AskFault {
-            message: format!("The provider '{}' answered without a text.", ask.provider),
-            provider: true,
-        })?;
-        Ok((text.into(), answered))
-    }
-
-    fn call(&self, ask: &Ask, speaker: &Speaker) -> Result<Call<ChatWork>, AskFault> {
+    fn call(&self, ask: &Ask, speaker: &Speaker, form: Form) -> Result<Call<ChatWork>, AskFault> {
         let limits = JsonLimits { max_depth: JsonLimits::DEEPEST, ..JsonLimits::default() };
         let document = Document::parse(speaker.speech.body(ask), limits).map_err(|fault| AskFault {
             message: format!("The question cannot be put to the provider: {fault}"),
@@ -175,25 +226,13 @@ impl Asker {
             model: Arc::clone(&ask.model),
             route: Arc::new(Route { model: Arc::clone(&ask.model), targets: vec![target] }),
             work: ChatWork { document: Arc::new(document), digest, deny, known: None },
-            form: Form::Whole,
+            form,
             memory: wanted,
             affecting: Default::default(),
             tags: Default::default(),
             deadline: Deadline::within_ms(self.engine.clock().now(), self.patience_ms),
             client_attempt: None,
         })
-    }
-}
-
-/// The text of an answer that was asked for as one body.
-fn text(speech: Speech, body: &Body) -> Option<String> {
-    match body {
-        Body::Kept(entry) => match &entry.kept {
-            Kept::Whole(body) => speech.text(body),
-            _ => None,
-        },
-        Body::Done { pieces, .. } => speech.text(pieces.first()?),
-        Body::Live { .. } => None,
     }
 }
 

@@ -8,6 +8,7 @@ use futures_util::future::{AbortHandle, Abortable, LocalBoxFuture};
 use futures_util::stream::FuturesUnordered;
 
 use super::ask::{Asker, Told};
+use super::news::{Tell, Tokens};
 use crate::lang::machine::{Ask, AskFault};
 
 /// What a machine is told.
@@ -21,6 +22,10 @@ pub(super) struct Asks<'a> {
     known: Vec<Known>,
     /// Of the known ones, how many this attempt has not asked yet.
     unasked: usize,
+    /// Who hears tokens.
+    tell: Option<Tell>,
+    /// Asks whose tokens are told, so far.
+    streamed: u64,
 }
 
 struct Known {
@@ -38,8 +43,8 @@ enum Way {
 }
 
 impl<'a> Asks<'a> {
-    pub(super) fn new(asker: &'a Asker) -> Self {
-        Self { asker, open: FuturesUnordered::new(), known: Vec::new(), unasked: 0 }
+    pub(super) fn new(asker: &'a Asker, tell: Option<Tell>) -> Self {
+        Self { asker, open: FuturesUnordered::new(), known: Vec::new(), unasked: 0, tell, streamed: 0 }
     }
 
     /// From here on another attempt asks.
@@ -69,13 +74,21 @@ impl<'a> Asks<'a> {
         }
         let (handle, registration) = AbortHandle::new_pair();
         let (at, asker, question) = (self.known.len(), self.asker, ask.clone());
+        let tokens = self.tokens(&ask);
         let asking = async move {
-            let (answer, told) = asker.ask(question).await;
+            let (answer, told) = asker.ask(question, tokens).await;
             (at, answer, told)
         };
         self.open.push(Abortable::new(Box::pin(asking), registration));
         self.known.push(Known { ask, number: Some(number), way: Way::Open(handle) });
         None
+    }
+
+    /// Who tells the tokens of an ask, if they are wanted.
+    fn tokens(&mut self, ask: &Ask) -> Option<Tokens> {
+        let tell = self.tell.clone().filter(|_| ask.stream)?;
+        self.streamed += 1;
+        Some(Tokens::of(ask, self.streamed, tell))
     }
 
     /// Waits for an answer; nothing to tell the machine if this attempt has not asked for it. Dropping the future loses

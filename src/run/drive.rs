@@ -8,9 +8,10 @@
 use super::ask::{Asker, Told};
 use super::asks::{Answer, Asks};
 use super::line::Line;
+use super::news::{News, Tell};
 use crate::lang::Machine;
 use crate::lang::fault::Fault;
-use crate::lang::machine::{Ask, Outcome, Progress, Yielded};
+use crate::lang::machine::{Ask, Outcome, Progress};
 use crate::lang::records::{Pending, Session, Store, Supply, Want};
 
 /// Instructions between two looks at what else there is to do on this thread: well under a millisecond.
@@ -91,10 +92,10 @@ pub fn wait<T>(pending: Pending<T>) -> Result<T, Fault> {
     }
 }
 
-/// Drives a run to its end in one attempt. Dropping the future ends the run without a result and without committing
+/// Drives a run to its end in one attempt; `tell` hears of it while it goes on. Dropping the future ends the run without a result and without committing
 /// anything.
-pub async fn drive(mut run: Underway, first: Vec<Ask>, asker: &Asker) -> Ran {
-    let mut driver = Driver::new(asker, |_| {});
+pub async fn drive(mut run: Underway, first: Vec<Ask>, asker: &Asker, tell: Option<Tell>) -> Ran {
+    let mut driver = Driver::new(asker, tell);
     let outcome = driver.attempt(&mut run, first, Gives::NoWay).await;
     driver.ran(*outcome.expect("a run that gives no way comes to its end"))
 }
@@ -105,9 +106,10 @@ pub async fn drive_beside_others(
     mut run: Underway,
     mut first: Vec<Ask>,
     asker: &Asker,
+    tell: Option<Tell>,
     start: impl Fn(Store) -> Machine,
 ) -> Ran {
-    let mut driver = Driver::new(asker, |_| {});
+    let mut driver = Driver::new(asker, tell);
     loop {
         if let Some(outcome) = driver.attempt(&mut run, std::mem::take(&mut first), Gives::Way(None)).await {
             return driver.ran(*outcome);
@@ -129,10 +131,10 @@ pub(super) enum Gives<'l> {
 }
 
 /// Drives one run, in as many attempts as it takes. Messages of `yield` are told where the run pauses before its end; the
-/// outcome has all of them.
-pub(super) struct Driver<'a, T> {
+/// outcome has all of them. Tokens are told as they come, whichever attempt asked.
+pub(super) struct Driver<'a> {
     asks: Asks<'a>,
-    tell: T,
+    tell: Option<Tell>,
     /// Messages told.
     told: usize,
     gave_way: usize,
@@ -147,9 +149,9 @@ enum Came {
     Others,
 }
 
-impl<'a, T: FnMut(Vec<Yielded>)> Driver<'a, T> {
-    pub(super) fn new(asker: &'a Asker, tell: T) -> Self {
-        Self { asks: Asks::new(asker), tell, told: 0, gave_way: 0, misled: false }
+impl<'a> Driver<'a> {
+    pub(super) fn new(asker: &'a Asker, tell: Option<Tell>) -> Self {
+        Self { asks: Asks::new(asker, tell.clone()), tell, told: 0, gave_way: 0, misled: false }
     }
 
     /// Drives an attempt to the run's end, or until it gives way: then there is no outcome, what `run` did must be
@@ -231,10 +233,10 @@ impl<'a, T: FnMut(Vec<Yielded>)> Driver<'a, T> {
     }
 
     fn tell_news(&mut self, machine: &Machine) {
-        let news = machine.yielded(self.told);
-        if !news.is_empty() {
-            self.told += news.len();
-            (self.tell)(news);
+        let Some(tell) = &self.tell else { return };
+        for message in machine.yielded(self.told) {
+            self.told += 1;
+            tell(News::Yielded(message));
         }
     }
 

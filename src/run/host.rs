@@ -12,10 +12,11 @@ use super::ask::Asker;
 use super::counters::Counters;
 use super::drive::{Driver, Gives, Ran, Underway};
 use super::line::{Line, Turn};
+use super::news::Tell;
 use super::observed::Observed;
 use super::refusal::Refusal;
 use crate::config::Performance;
-use crate::lang::machine::{Limits, Outcome, World, Yielded};
+use crate::lang::machine::{Limits, Outcome, World};
 use crate::lang::memory::Memory;
 use crate::lang::records::Store;
 use crate::lang::value::{Map, Value};
@@ -62,9 +63,6 @@ pub struct Visited {
 
 /// Why an attempt without a line has an outcome.
 const ALONE: &str = "who gives no way comes to an end";
-
-/// Who is told the messages of `yield` before the run ends.
-pub type Tell = Box<dyn FnMut(Vec<Yielded>)>;
 
 /// On what terms an app runs.
 pub struct Terms<'s> {
@@ -128,26 +126,34 @@ impl Host {
         &self.asker
     }
 
-    /// Runs a flow; `tell` hears of its messages while it goes on, where it waits in between.
+    /// Runs a flow; `tell` hears of it while it goes on.
     ///
     /// A run that sees or changes what others leave has that to itself, but not while a model answers: then it gives way
     /// to those who wait, and is attempted again from its beginning with the answers it was given. What all of them leave
-    /// is what they would have left one after the other. Dropping the future gives up the place of a run that waits or
-    /// leaves the app alone; one that has begun to work on what the app keeps goes on to its end, unheard. Needs a
-    /// `LocalSet`, which every actix thread has.
+    /// is what they would have left one after the other. Dropping the future gives up the place of a run that waits; one
+    /// that has begun goes on to its end, unheard. Needs a `LocalSet`, which every actix thread has.
     ///
     /// # Errors
     /// [`Refusal`]; the app is then as it was before the run.
-    pub async fn run_telling(self: &Arc<Self>, question: Question, tell: Tell) -> Result<Ran, Refusal> {
+    pub async fn run_telling(
+        self: &Arc<Self>,
+        question: Question,
+        tell: Option<Tell>,
+    ) -> Result<Ran, Refusal> {
         if self.app.is_solitary(&question.flow) {
-            let mut run = Underway::new(self.machine(&question, Kept::default()));
-            let mut driver = Driver::new(&self.asker, tell);
-            let outcome = driver.attempt(&mut run, Vec::new(), Gives::NoWay).await;
-            let ran = driver.ran(*outcome.expect(ALONE));
-            self.note(&ran);
-            return Ok(ran);
+            return self.to_its_end(async move |host| Ok(host.alone(&question, tell).await)).await;
         }
         self.in_turn(async move |host, turn| Ok(host.change(turn, None, &question, tell).await?.0)).await
+    }
+
+    /// Runs beside all others, with nothing of what the app keeps.
+    async fn alone(&self, question: &Question, tell: Option<Tell>) -> Ran {
+        let mut run = Underway::new(self.machine(question, Kept::default()));
+        let mut driver = Driver::new(&self.asker, tell);
+        let outcome = driver.attempt(&mut run, Vec::new(), Gives::NoWay).await;
+        let ran = driver.ran(*outcome.expect(ALONE));
+        self.note(&ran);
+        ran
     }
 
     /// As [`Host::run_telling`], telling nobody.
@@ -155,7 +161,7 @@ impl Host {
     /// # Errors
     /// As there.
     pub async fn run(self: &Arc<Self>, question: Question) -> Result<Ran, Refusal> {
-        self.run_telling(question, Box::new(|_| {})).await
+        self.run_telling(question, None).await
     }
 
     /// Runs what a rule allows, and then other rules, with nobody else in between. The run has the app's state in its
@@ -166,7 +172,7 @@ impl Host {
     pub async fn visit(self: &Arc<Self>, visit: Visit) -> Result<Visited, Refusal> {
         self.in_turn(async move |host, turn| {
             let Visit { rule, deed, rules } = visit;
-            let (ran, _turn) = host.change(turn, rule.as_ref(), &deed, Box::new(|_| {})).await?;
+            let (ran, _turn) = host.change(turn, rule.as_ref(), &deed, None).await?;
             let hold = host.judge_all(&rules).await?;
             Ok(Visited { ran, hold })
         })
@@ -185,16 +191,24 @@ impl Host {
         self.judge_all(rules).await
     }
 
-    /// Waits for the turn, then works in a task of its own: whoever stops listening must not end a run that has begun.
+    /// Waits for the turn, then works to the end.
     async fn in_turn<T: 'static>(
         self: &Arc<Self>,
         work: impl AsyncFnOnce(&Self, Turn) -> Result<T, Refusal> + 'static,
     ) -> Result<T, Refusal> {
         let turn = self.turn().await?;
+        self.to_its_end(async move |host| work(host, turn).await).await
+    }
+
+    /// Works in a task of its own: whoever stops listening must not end a run that has begun.
+    async fn to_its_end<T: 'static>(
+        self: &Arc<Self>,
+        work: impl AsyncFnOnce(&Self) -> Result<T, Refusal> + 'static,
+    ) -> Result<T, Refusal> {
         let host = Arc::clone(self);
         let under_way = self.line.under_way();
         let working = async move {
-            let done = work(&host, turn).await;
+            let done = work(&host).await;
             drop(under_way);
             done
         };
@@ -208,7 +222,7 @@ impl Host {
         mut turn: Turn,
         rule: Option<&Question>,
         deed: &Question,
-        tell: Tell,
+        tell: Option<Tell>,
     ) -> Result<(Ran, Turn), Refusal> {
         let mut driver = Driver::new(&self.asker, tell);
         loop {
@@ -241,7 +255,7 @@ impl Host {
     /// Runs in one attempt. The caller has the turn.
     async fn once(&self, question: &Question) -> Result<Ran, Refusal> {
         let mut hands = Hands::take(self, question)?;
-        let mut driver = Driver::new(&self.asker, |_| {});
+        let mut driver = Driver::new(&self.asker, None);
         let outcome = driver.attempt(&mut hands.run, Vec::new(), Gives::NoWay).await;
         let ran = driver.ran(*outcome.expect(ALONE));
         Ok(self.over(hands, ran))

@@ -1,5 +1,6 @@
 //! Owns what a run is reported as, to whoever asked over the command line or HTTP.
 
+use super::news::Token;
 use crate::lang::fault::Fault;
 use crate::lang::machine::{Outcome, Yielded};
 use crate::lang::report;
@@ -46,6 +47,19 @@ pub fn yielded(message: &Yielded) -> Value {
         ("flow_name", Value::Text(message.flow.clone())),
         ("output", message.output.clone()),
         ("sequence", Value::int(i64::try_from(message.sequence).unwrap_or(i64::MAX))),
+    ])
+}
+
+/// Part of an answer as it is reported.
+#[must_use]
+pub fn token(token: &Token) -> Value {
+    let whole = |number: u64| Value::int(i64::try_from(number).unwrap_or(i64::MAX));
+    Value::fields([
+        ("ask", whole(token.ask)),
+        ("flow_name", Value::Text(token.flow.clone())),
+        ("output", Value::text(token.output.as_str())),
+        ("profile", Value::Text(token.profile.clone())),
+        ("sequence", whole(token.sequence)),
     ])
 }
 

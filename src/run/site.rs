@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
 use self::rules::Rules;
-use super::host::{Host, Kept, Question, Tell, Terms, Visit, Visited};
+use super::host::{Host, Kept, Question, Terms, Visit, Visited};
+use super::news::Tell;
 use super::pages::{Pages, fields};
 use super::payload;
 use super::refusal::Refusal;
@@ -126,7 +127,7 @@ impl Site {
     /// # Errors
     /// As [`Host::run_telling`].
     pub async fn run(self: Arc<Self>, flow: Arc<str>, input: Value, tell: Tell) -> Result<Ran, Refusal> {
-        self.host.run_telling(self.question(&flow, input), tell).await
+        self.host.run_telling(self.question(&flow, input), Some(tell)).await
     }
 
     fn question(&self, flow: &str, input: Value) -> Question {

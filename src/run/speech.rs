@@ -1,10 +1,12 @@
-//! Owns the words in which an ask is put to each kind of provider, and how its answer is read. Pure.
+//! Owns the words in which an ask is put to each kind of provider, and which events a whole answer
+//! amounts to. Pure.
 
 use bytes::Bytes;
 use serde_json::json;
-use tidegate_actors::json::{Document, JsonLimits, Node};
+use tidegate_actors::json::{Document, JsonLimits};
 use tidegate_actors::key::Deny;
 
+use crate::dialect::{anthropic, openai_chat};
 use crate::lang::machine::Ask;
 use crate::lang::memory::{Item, Speaker};
 use crate::lang::mock::{MockCall, answer};
@@ -34,6 +36,11 @@ impl Speech {
         }
     }
 
+    /// Who speaks behind a door.
+    pub(super) fn behind(door: &str) -> Option<Self> {
+        [Self::Mock, Self::OpenAi, Self::Anthropic].into_iter().find(|speech| speech.door() == door)
+    }
+
     /// Fields that cannot change the answer.
     pub(super) const fn deny(self) -> Deny {
         match self {
@@ -52,19 +59,28 @@ impl Speech {
         }
     }
 
-    /// The text of an answer; `None` if there is none in it.
-    pub(super) fn text(self, body: &Bytes) -> Option<String> {
+    /// The events a whole answer amounts to; `None` if it cannot be told so.
+    pub(super) fn events(self, body: &Bytes) -> Option<Vec<Bytes>> {
         if self == Self::Mock {
-            return std::str::from_utf8(body).ok().map(str::to_owned);
+            return std::str::from_utf8(body).ok().map(words);
         }
         let limits = JsonLimits { max_depth: JsonLimits::DEEPEST, ..JsonLimits::default() };
         let document = Document::parse(body.clone(), limits).ok()?;
         match self {
             Self::Mock => None,
-            Self::OpenAi => openai_text(document.root()),
-            Self::Anthropic => anthropic_text(document.root()),
+            Self::OpenAi => {
+                let mut events = openai_chat::render(document.root(), true).ok()?;
+                events.pop(); // `[DONE]` is no event of a recording
+                Some(events)
+            }
+            Self::Anthropic => anthropic::render(document.root()).ok(),
         }
     }
+}
+
+/// The words of a text, each with the space behind it: the mock's tokens.
+pub(super) fn words(text: &str) -> Vec<Bytes> {
+    text.split_inclusive(' ').map(|word| Bytes::copy_from_slice(word.as_bytes())).collect()
 }
 
 /// The object of the language's cache key, and what else the mock's words depend on.
@@ -127,16 +143,4 @@ fn anthropic_body(ask: &Ask) -> serde_json::Value {
         body["system"] = system.into();
     }
     body
-}
-
-fn openai_text(root: Node<'_>) -> Option<String> {
-    let choice = root.get("choices")?.elements().next()?;
-    choice.get("message")?.get("content")?.as_str().map(|text| text.into_owned())
-}
-
-fn anthropic_text(root: Node<'_>) -> Option<String> {
-    let blocks = root.get("content")?.elements();
-    let texts = blocks.filter_map(|block| block.get("text")?.as_str());
-    let text: Vec<_> = texts.collect();
-    (!text.is_empty()).then(|| text.concat())
 }

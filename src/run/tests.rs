@@ -1,6 +1,7 @@
 //! Tests of runs over the real path, on a virtual clock.
 
 mod together;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,6 +57,13 @@ fn question(flow: &str, input: Value) -> Question {
 async fn result(host: &Arc<Host>, flow: &str, input: Value) -> String {
     let ran = host.run(question(flow, input)).await.expect("it was not refused");
     ran.outcome.result.expect("a result").to_json(JsonStyle::Compact)
+}
+
+/// Lets everything run that can without time going on.
+async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
 }
 
 const ASKS: &str = r#"spec is "1.0"

@@ -7,16 +7,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
+use futures_util::stream::iter;
 use parking_lot::Mutex;
 use tidegate_actors::call::EmbedItem;
 use tidegate_actors::ports::clock::ClockRef;
 use tidegate_actors::ports::provider::{
-    Answer, Fault, Finish, Order, Provider, ProviderFuture, Rows, Task, Vector,
+    Answer, Fault, Finish, Order, Piece, Provider, ProviderFuture, Rows, Task, Vector,
 };
-use tidegate_actors::{BreakerRules, Engine, RetryRules, Upstream, UpstreamLimits};
+use tidegate_actors::{BreakerRules, Engine, Form, RetryRules, Upstream, UpstreamLimits};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::ask::Asker;
+use super::speech::Speech;
 
 /// The latest an answer is held back, milliseconds: long enough to overtake, short enough for a grid of many cells.
 const LATEST_MS: u64 = 4;
@@ -164,6 +166,25 @@ fn calm(upstream: &Upstream) -> Arc<Upstream> {
     })
 }
 
+/// The form an answer is wanted in.
+#[derive(Clone, Copy)]
+struct InForm {
+    /// Events, as this provider has them; else one body.
+    events_of: Option<Speech>,
+}
+
+impl InForm {
+    fn answer(self, (body, finish): (Bytes, Finish)) -> Answer {
+        match self.events_of.and_then(|speech| speech.events(&body)) {
+            Some(events) => {
+                let events = events.into_iter().map(Piece::Data).chain([Piece::End(finish)]);
+                Answer::Events(Box::pin(iter(events.map(Ok))))
+            }
+            None => Answer::Whole { body, finish },
+        }
+    }
+}
+
 struct Fixed {
     provider: Arc<dyn Provider>,
     given: Given,
@@ -172,9 +193,10 @@ struct Fixed {
 impl Provider for Fixed {
     fn ask(&self, order: Order) -> ProviderFuture<Result<Answer, Fault>> {
         match &order.task {
-            Task::Generate { document, .. } => {
+            Task::Generate { door, document, form } => {
+                let form = InForm { events_of: Speech::behind(door).filter(|_| *form == Form::Stream) };
                 let question = named(&order.model, document.raw());
-                self.generate(question, order)
+                self.generate(question, form, order)
             }
             Task::Embed { items, .. } => {
                 let items = items.clone();
@@ -186,18 +208,17 @@ impl Provider for Fixed {
 }
 
 impl Fixed {
-    fn generate(&self, question: Bytes, order: Order) -> ProviderFuture<Result<Answer, Fault>> {
-        let whole = |(body, finish)| Answer::Whole { body, finish };
+    fn generate(&self, question: Bytes, form: InForm, order: Order) -> ProviderFuture<Result<Answer, Fault>> {
         let known = self.given.said.lock().get(&question).cloned();
         if let Some(known) = known.filter(|known| known.is_ok() || self.given.is_sealed()) {
-            return Box::pin(async move { known.map(whole) });
+            return Box::pin(async move { known.map(|said| form.answer(said)) });
         }
         let (given, asked) = (self.given.clone(), self.provider.ask(order));
         Box::pin(async move {
             let answer = match asked.await {
                 Ok(Answer::Whole { body, finish }) => Ok((body, finish)),
                 Err(fault) => Err(fault),
-                Ok(other) => return Ok(other), // asks are answered in one piece; nothing else comes here
+                Ok(other) => return Ok(other), // the plain run asks for whole answers; nothing else comes here
             };
             let mut said = given.said.lock();
             let kept = said.entry(question).or_insert_with(|| answer.clone());
@@ -205,7 +226,7 @@ impl Fixed {
             if kept.is_err() {
                 *kept = answer;
             }
-            kept.clone().map(whole)
+            kept.clone().map(|said| form.answer(said))
         })
     }
 

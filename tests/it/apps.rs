@@ -10,6 +10,7 @@ mod rules;
 mod shown;
 mod start;
 mod streams;
+mod tokens;
 
 use reqwest::Method;
 use serde_json::{Value as Json, json};

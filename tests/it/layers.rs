@@ -33,8 +33,8 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "run",
-        may_import: &["config", "lang"],
-        rule: "a run knows programs, their settings and the engine, no door and no adapter",
+        may_import: &["config", "dialect", "lang"],
+        rule: "a run knows programs, their settings, the words of providers and the engine, no door and no adapter",
     },
     Layer {
         name: "agents",

@@ -21,4 +21,5 @@ mod prove;
 mod providers;
 mod server;
 mod sources;
+mod streamed;
 mod upstream;

@@ -98,6 +98,20 @@ impl Message {
     }
 }
 
+/// The texts of a message, block by block.
+pub fn texts(message: Node<'_>) -> impl Iterator<Item = Node<'_>> {
+    message
+        .get("content")
+        .into_iter()
+        .flat_map(|content| content.elements())
+        .filter_map(|block| block.get("text"))
+}
+
+/// What an event adds to the texts of a message.
+pub fn text_delta(event: Node<'_>) -> Option<Node<'_>> {
+    event.get("content_block").or_else(|| event.get("delta"))?.get("text")
+}
+
 /// A `usage` object. The vendor counts cached tokens beside `input_tokens`; here they are in it.
 pub fn usage(usage: Node<'_>) -> Option<Usage> {
     let count = |name| usage.get(name).and_then(|count| count.as_u64());

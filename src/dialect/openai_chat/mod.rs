@@ -63,6 +63,17 @@ fn says_something(message: Node<'_>) -> bool {
     message.members().any(|member| !member.key.is_str("role") && !member.value.is_empty())
 }
 
+/// The text of a completion: what its first choice says.
+pub fn content(completion: Node<'_>) -> Option<Node<'_>> {
+    completion.get("choices")?.elements().next()?.get("message")?.get("content")
+}
+
+/// What a chunk adds to the text of the first choice.
+pub fn content_delta(chunk: Node<'_>) -> Option<Node<'_>> {
+    let first = |choice: &Node<'_>| choice.get("index").is_none_or(|index| index.as_u64() == Some(0));
+    chunk.get("choices")?.elements().find(first)?.get("delta")?.get("content")
+}
+
 /// The `usage` member of a completion or chunk; `None` if it is absent or null.
 pub fn usage(root: Node<'_>) -> Option<Usage> {
     let usage = root.get("usage").filter(|usage| !usage.is_null())?;

@@ -1,4 +1,5 @@
-//! Owns how a run is answered: as one JSON body, or as server-sent events where it yields or the caller asked for them.
+//! Owns how a run is answered: as one JSON body, or as server-sent events where it yields, streams what a model says, or
+//! the caller asked for them.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,15 +9,15 @@ use bytes::Bytes;
 use futures_util::stream::unfold;
 use tidegate_actors::ports::clock::{ClockRef, Sleep};
 
-use super::course::{Course, News};
+use super::course::{Course, Heard};
 use crate::http::budget::ByteShare;
 use crate::http::reply::respond;
-use crate::lang::machine::{Outcome, Yielded};
+use crate::lang::machine::Outcome;
 use crate::lang::value::{JsonStyle, Value};
-use crate::run::payload::yielded;
+use crate::run::payload::{token, yielded};
 use crate::run::routing::Reply;
 use crate::run::site::not_run;
-use crate::run::{Ran, Refusal};
+use crate::run::{News, Ran, Refusal};
 
 /// Silence after which a comment shows that the connection lives, and finds out if it does not.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
@@ -25,7 +26,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 pub(super) trait Shape: Fn(&Outcome) -> Reply + 'static {}
 impl<F: Fn(&Outcome) -> Reply + 'static> Shape for F {}
 
-/// Follows the run to its end, or to its first message.
+/// Follows the run to its end, or to its first message or token.
 ///
 /// A run that fails before it first waits is answered with its status, whatever it yielded: nothing was sent by then.
 pub(super) async fn answer(
@@ -36,30 +37,27 @@ pub(super) async fn answer(
     share: ByteShare,
 ) -> HttpResponse {
     match course.next().await {
-        News::Message(message) => {
-            let first = VecDeque::from([event("yield", &yielded(&message))]);
-            streamed(Stream { course: Some(course), ready: first, shape, clock, sleep: None, _share: share })
+        Heard::News(news) => {
+            let ready = VecDeque::from([told(&news)]);
+            streamed(Stream { course: Some(course), ready, shape, clock, sleep: None, _share: share })
         }
-        News::End(ran, heard) => {
-            let (reply, rest) = end(ran, heard, &shape);
-            if reply.status != 200 || (rest.is_empty() && !wants_events) {
+        Heard::End(ran, rest) => {
+            let reply = end(ran, &shape);
+            let streams = rest.iter().any(|news| matches!(news, News::Token(_)));
+            if !streams && (reply.status != 200 || (rest.is_empty() && !wants_events)) {
                 return respond(&reply);
             }
-            let ready = rest.iter().map(|message| event("yield", &yielded(message)));
-            let ready = ready.chain([event("return", &reply.body)]).collect();
+            let ready = rest.iter().map(told).chain([last(&reply)]).collect();
             streamed(Stream { course: None, ready, shape, clock, sleep: None, _share: share })
         }
     }
 }
 
-/// The answer to a run that is over, and the messages nobody heard yet.
-fn end(ran: Result<Box<Ran>, Refusal>, heard: usize, shape: &impl Shape) -> (Reply, Vec<Yielded>) {
+/// The answer to a run that is over.
+fn end(ran: Result<Box<Ran>, Refusal>, shape: &impl Shape) -> Reply {
     match ran {
-        Ok(mut ran) => {
-            let yields = std::mem::take(&mut ran.outcome.yields);
-            (shape(&ran.outcome).of(&ran.told), yields.into_iter().skip(heard).collect())
-        }
-        Err(refusal) => (not_run(refusal), Vec::new()),
+        Ok(ran) => shape(&ran.outcome).of(&ran.told),
+        Err(refusal) => not_run(refusal),
     }
 }
 
@@ -91,13 +89,11 @@ impl<S: Shape> Stream<S> {
         };
         self.sleep = None;
         match news {
-            News::Message(message) => Some(event("yield", &yielded(&message))),
-            News::End(ran, heard) => {
+            Heard::News(news) => Some(told(&news)),
+            Heard::End(ran, rest) => {
                 self.course = None;
-                let (reply, rest) = end(ran, heard, &self.shape);
-                let last = if reply.status == 200 { "return" } else { "error" };
-                self.ready.extend(rest.iter().map(|message| event("yield", &yielded(message))));
-                self.ready.push_back(event(last, &reply.body));
+                let reply = end(ran, &self.shape);
+                self.ready.extend(rest.iter().map(told).chain([last(&reply)]));
                 self.ready.pop_front()
             }
         }
@@ -113,6 +109,19 @@ fn streamed<S: Shape>(stream: Stream<S>) -> HttpResponse {
         .content_type("text/event-stream")
         .insert_header(("cache-control", "no-cache"))
         .streaming(Box::pin(events))
+}
+
+/// What happened, as an event. The end of an ask is none: its last token was, or the next event says what became of it.
+fn told(news: &News) -> Bytes {
+    match news {
+        News::Yielded(message) => event("yield", &yielded(message)),
+        News::Token(part) => event("token", &token(part)),
+        News::Answered { .. } => Bytes::new(),
+    }
+}
+
+fn last(reply: &Reply) -> Bytes {
+    event(if reply.status == 200 { "return" } else { "error" }, &reply.body)
 }
 
 /// One event; JSON as it is written here has no line ends.

@@ -5,6 +5,7 @@
 mod frozen;
 mod trace;
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -142,7 +143,8 @@ impl Verdict {
 pub type Making<'m> =
     dyn Fn(&Performance, &Given) -> Result<Asker, Box<dyn std::error::Error + Send + Sync>> + 'm;
 
-/// Runs the plain serial run and every cell. `done` hears how many cells are through. Blocks the thread, and must not be
+/// Runs the plain serial run, which asks for whole answers, and every cell, which hears tokens where the program wants
+/// them. `done` hears how many cells are through. Blocks the thread, and must not be
 /// called where a runtime runs.
 ///
 /// # Errors
@@ -187,7 +189,7 @@ pub fn prove(
             asker.engine().ready().await;
             let ran = match begun {
                 Begun::Done(outcome) => Ran { outcome: *outcome, told: Vec::new() },
-                Begun::Waits(run, first) => drive(run, first, &asker).await,
+                Begun::Waits(run, first) => drive(run, first, &asker, Some(Rc::new(drop))).await,
             };
             let vectors = vectors(claim, &asker, &settings, cell.trouble, seed).await?;
             Ok(Ended { outcome: ran.outcome, told: ran.told, vectors })
@@ -271,7 +273,7 @@ async fn serially(mut run: Underway, first: Vec<Ask>, asker: &Asker, count: &mut
         if let Some(ask) = waiting.pop_front() {
             *count += 1;
             let id = ask.id;
-            let (answer, _) = asker.ask(ask).await;
+            let (answer, _) = asker.ask(ask, None).await;
             run.machine.resolve(id, answer);
         }
         match run.machine.advance(u64::MAX) {

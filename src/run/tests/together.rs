@@ -1,6 +1,9 @@
 //! Tests of runs that share what an app keeps: each leaves what it would have left alone, none waits for another's model,
 //! and a run that breaks off leaves nothing.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use tokio::time::{Instant, advance};
 
 use super::*;
@@ -49,7 +52,7 @@ async fn a_run_that_panics_gives_back_what_it_had_as_it_was() {
         (r#"{"last":"kept"}"#, ["kept".to_owned()].as_slice())
     );
 
-    let torn = host.run_telling(note("torn"), Box::new(|_| panic!("planted"))).await;
+    let torn = host.run_telling(note("torn"), Some(Rc::new(|_| panic!("planted")))).await;
     assert!(matches!(torn, Err(Refusal::BrokeOff)), "its caller is told");
     assert!(seen(&host).await == before, "state, records and memory are those of the run before");
 
@@ -66,8 +69,8 @@ async fn a_run_whose_thread_stops_gives_back_what_it_had_as_it_was() {
 
     let thread = tokio::task::LocalSet::new();
     let (asking, asks) = tokio::sync::oneshot::channel();
-    let mut asking = Some(asking);
-    let tell: Tell = Box::new(move |_| {
+    let asking = Cell::new(Some(asking));
+    let tell: Tell = Rc::new(move |_| {
         asking
             .take()
             .into_iter()
@@ -75,7 +78,7 @@ async fn a_run_whose_thread_stops_gives_back_what_it_had_as_it_was() {
     });
     let run = {
         let host = Arc::clone(&host);
-        async move { host.run_telling(note("torn"), tell).await }
+        async move { host.run_telling(note("torn"), Some(tell)).await }
     };
     thread.spawn_local(run);
     thread.run_until(asks).await.expect("it has written and asks");
@@ -120,13 +123,6 @@ async fn state(host: &Host) -> String {
 fn started(host: &Arc<Host>, flow: &str, input: Value) -> tokio::task::JoinHandle<Ran> {
     let (host, question) = (Arc::clone(host), question(flow, input));
     tokio::task::spawn_local(async move { host.run(question).await.expect("it was not refused") })
-}
-
-/// Lets everything run that can without time going on.
-async fn settle() {
-    for _ in 0..100 {
-        tokio::task::yield_now().await;
-    }
 }
 
 fn told(ran: &Ran) -> Vec<&str> {
@@ -245,17 +241,17 @@ async fn equal_questions_of_a_run_that_is_attempted_again_are_paid_once_each() {
 #[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
 async fn a_run_that_has_told_a_message_is_not_attempted_again() {
     let host = host(ECHOES, &Performance::default(), 1_000);
-    let messages = Arc::new(parking_lot::Mutex::new(0));
-    let heard = Arc::clone(&messages);
-    let tell: Tell = Box::new(move |news| *heard.lock() += news.len());
+    let messages = Rc::new(Cell::new(0));
+    let heard = Rc::clone(&messages);
+    let tell: Tell = Rc::new(move |_| heard.set(heard.get() + 1));
     let teller = Arc::clone(&host);
     let tells = tokio::task::spawn_local(async move {
-        teller.run_telling(question("tells", q("")), tell).await.expect("it was not refused")
+        teller.run_telling(question("tells", q("")), Some(tell)).await.expect("it was not refused")
     });
     settle().await;
     result(&host, "says", q("new")).await;
     assert_eq!(came(tells.await.expect("it ended")), r#""told""#);
-    assert_eq!((state(&host).await.as_str(), *messages.lock()), (r#"{"text":"new"}"#, 1));
+    assert_eq!((state(&host).await.as_str(), messages.get()), (r#"{"text":"new"}"#, 1));
 }
 
 #[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
@@ -296,7 +292,11 @@ async fn who_leaves_while_waiting_gives_up_the_place_and_who_leaves_in_the_middl
 async fn a_line_that_is_full_a_wait_that_is_too_long_and_a_server_that_ends_are_refused() {
     let host = host_with(ECHOES, &Performance::default(), 500, 1, 600);
     // Its message keeps the turn in its hands until the model has answered twice.
-    let tells = started(&host, "tells", q(""));
+    let tells = {
+        let (host, question) = (Arc::clone(&host), question("tells", q("")));
+        let told = async move { host.run_telling(question, Some(Rc::new(drop))).await };
+        tokio::task::spawn_local(async move { told.await.expect("it was not refused") })
+    };
     settle().await;
     let waits = host.run(question("says", q("waits")));
     tokio::pin!(waits);
