@@ -48,12 +48,17 @@ fn case(family: &str, piece: &str) -> Case {
         flow: settings.get("flow").map_or_else(|| "main".to_owned(), Value::to_display),
         input: settings.remove("input").unwrap_or_else(|| Value::fields([])),
         identity: settings.remove("identity"),
-        toml: None,
-        env: BTreeMap::new(),
+        toml: settings.get("toml").and_then(Value::as_text).map(ToString::to_string),
+        env: variables(settings.get("env")),
         expect: expected(&name, promise),
         source: source(&body),
         name,
     }
+}
+
+fn variables(env: Option<&Value>) -> BTreeMap<String, String> {
+    let env = env.and_then(Value::as_map).cloned().unwrap_or_default();
+    env.iter().map(|(key, value)| (key.to_string(), value.to_display())).collect()
 }
 
 /// The whole program: with its `spec` line, and inside a flow if it declares nothing.
@@ -72,7 +77,7 @@ fn source(body: &[&str]) -> String {
     }
 }
 
-/// `JSON` of the result and `state JSON`, `yields JSON` behind it; or `STAGE LINE words`, with `-` where no line counts.
+/// `JSON` of the result and `state JSON`, `yields JSON`, `counters JSON` behind it; or `STAGE LINE words`, with `-` where no line counts.
 fn expected(name: &str, promise: &str) -> Expect {
     let json = |text: &str| parse_json(text).unwrap_or_else(|fault| panic!("{name}: {fault}: {text}"));
     let mut lines = promise.lines();
@@ -100,6 +105,7 @@ fn expected(name: &str, promise: &str) -> Expect {
         match line.split_once(' ') {
             Some(("state", value)) => expect.state = Some(json(value)),
             Some(("yields", value)) => expect.yields = Some(json(value)),
+            Some(("counters", value)) => expect.counters = Some(json(value)),
             _ => panic!("{name}: not a promise: {line}"),
         }
     }
