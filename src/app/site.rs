@@ -68,6 +68,8 @@ impl Open {
             if tokio::time::timeout(patience, site.host().close()).await.is_err() {
                 tracing::warn!("a run of the app did not end in time (listen.shutdown_ms)");
             }
+            // Else its actors end with their thread, and their supervisor takes that for a fault.
+            site.host().asker().engine().drain(Duration::ZERO).await;
         }
     }
 

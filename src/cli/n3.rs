@@ -250,7 +250,7 @@ fn act(mut program: Program, id: &str, typed: &str, json: bool, parts: Parts) ->
         return failed(&format!("Unknown action '{id}'. The app has: {}.", known.join(", ")));
     };
     program.app = pages.app().clone();
-    let input = match input(typed) {
+    let input = match input(typed, "the payload of the action") {
         Ok(Value::Map(typed)) => action.input(typed),
         Ok(_) => action.input(Map::default()),
         Err(text) => return failed(&text),

@@ -103,18 +103,21 @@ pub(super) fn refuse(refused: &Refused, path: &Path, json: bool) -> bool {
 
 pub(super) fn ready(args: &FlowArgs, program: &Program) -> Result<(String, Value, Option<Map>), Fault> {
     let flow = program.flow(args.flow.as_deref())?;
-    let input = args.input.as_deref().map_or_else(|| Ok(Value::fields([])), input).map_err(Fault::config)?;
+    let input = match &args.input {
+        Some(text) => input(text, "--input").map_err(Fault::config)?,
+        None => Value::fields([]),
+    };
     Ok((flow, input, program.identity().map_err(Fault::config)?))
 }
 
-/// The input as it was typed, or as the file has it.
-pub(super) fn input(text: &str) -> Result<Value, String> {
+/// The input as it was typed, or as the file has it; `place` is what it was typed as.
+pub(super) fn input(text: &str, place: &str) -> Result<Value, String> {
     let (text, at) = match text.strip_prefix('@') {
         Some(file) => {
             let read = std::fs::read_to_string(file);
-            (read.map_err(|error| format!("cannot read {file}: {error}"))?, format!("{file} of --input"))
+            (read.map_err(|error| format!("cannot read {file}: {error}"))?, format!("{file} of {place}"))
         }
-        None => (text.to_owned(), "--input".to_owned()),
+        None => (text.to_owned(), place.to_owned()),
     };
     let value = parse_json(&text).map_err(|fault| format!("{at} is not JSON: {fault}"))?;
     match value {

@@ -236,6 +236,9 @@ fn a_button_is_pressed_from_the_command_line() {
     let unknown = n3(folder.path(), &["app.ai", "page.lobby.button.nothing"]);
     assert_eq!(unknown.status.code(), Some(1));
     assert!(text(&unknown.stderr).contains("page.lobby.button.say_hello"), "it names what there is");
+    let broken = n3(folder.path(), &["app.ai", "page.lobby.button.say_hello", "{name"]);
+    assert_eq!(broken.status.code(), Some(1));
+    assert!(text(&broken.stderr).contains("the payload of the action is not JSON"), "{broken:?}");
 }
 
 #[test]
