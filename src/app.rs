@@ -1,20 +1,17 @@
 //! Owns the composition: the only file that names concrete adapters. Must not hold any decision of its own.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{Extensions, Server, ServerHandle};
-use actix_web::rt::net::TcpStream;
+use actix_web::dev::{Server, ServerHandle};
 use actix_web::rt::task::JoinHandle;
-use actix_web::{App, HttpServer, web};
+use actix_web::web;
 use futures_util::future::{OptionFuture, join_all, try_join_all};
 use prometheus_client::registry::Registry;
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tidegate_actors::engine::{Placement, RunOn};
 use tidegate_actors::ports::clock::{ClockRef, SystemClock};
 use tidegate_actors::{
@@ -25,7 +22,7 @@ use tidegate_actors::{
 use crate::cli::service::{AppService, Service};
 use crate::cli::{Parts, ServeError};
 use crate::config::{self, Config, LaneName, PersistTarget, Persistence};
-use crate::http::{self, ByteBudget, Doors, Exposition, HttpMetrics, ModelTable, Served};
+use crate::http::{ByteBudget, Doors, Exposition, HttpMetrics, ModelTable, Served};
 use crate::lang::records::Store;
 use crate::providers;
 use crate::run::{self, Asker, Speaker, Speech};
@@ -34,13 +31,14 @@ use crate::stores::records::RecordFile;
 use crate::telemetry::lag::LoopLag;
 use crate::telemetry::log;
 
+mod listen;
 mod site;
+mod stored;
 
-/// Silence of a connection after which the kernel probes its other end.
-const PROBE_AFTER: Duration = Duration::from_secs(30);
+use stored::Stored;
 
 /// What the command line is given.
-pub const PARTS: Parts = Parts { serve, asker, records };
+pub const PARTS: Parts = Parts { serve, asker, records, upkeep: stored::upkeep };
 
 /// Runs a server until it is told to stop.
 ///
@@ -68,6 +66,7 @@ pub struct Running {
     serving: JoinHandle<std::io::Result<()>>,
     engine: Engine,
     app: Option<site::Open>,
+    stored: Option<Stored>,
     patience: Duration,
 }
 
@@ -86,13 +85,16 @@ pub fn start(config: &Config) -> Result<Running, ServeError> {
 pub fn start_with(config: &Config, app: Option<AppService>, spare_ports: u16) -> Result<Running, ServeError> {
     let mut registry = Registry::default();
     let lag = LoopLag::register(&mut registry);
+    let clock: ClockRef = Arc::new(SystemClock::new());
+    let stored = Stored::open(config, &clock, &mut registry)?;
     let (of_app, mounted, app) = site::open(config, app)?;
-    let doors = web::Data::new(Doors { app: mounted, ..doors(config, registry, of_app)? });
-    let (servers, address) = bind(config, &doors, &lag, spare_ports)?;
+    let backing = stored.iter().map(Stored::backing).collect();
+    let doors = web::Data::new(Doors { app: mounted, backing, ..doors(config, clock, registry, of_app)? });
+    let (servers, address) = listen::bind(config, &doors, &lag, spare_ports)?;
     let patience = Duration::from_millis(config.listen.shutdown_ms);
     let handles = servers.iter().map(Server::handle).collect();
     let serving = actix_web::rt::spawn(async { try_join_all(servers).await.map(drop) });
-    Ok(Running { address, handles, serving, engine: doors.engine.clone(), app, patience })
+    Ok(Running { address, handles, serving, engine: doors.engine.clone(), app, stored, patience })
 }
 
 impl Running {
@@ -114,7 +116,7 @@ impl Running {
     /// # Errors
     /// Those of the listening sockets.
     pub async fn until(self, stop: impl Future<Output = ()> + 'static) -> Result<(), ServeError> {
-        let Self { address: _, handles, serving, engine, app, patience } = self;
+        let Self { address: _, handles, serving, engine, app, stored, patience } = self;
         let settled = app.as_ref().map(|app| app.settled(patience));
         let stopping = actix_web::rt::spawn(async move {
             stop.await;
@@ -126,10 +128,14 @@ impl Running {
         });
         serving.await??;
         stopping.abort();
-        match app {
+        let kept = match app {
             Some(app) => app.close().await,
             None => Ok(()),
+        };
+        if let Some(stored) = stored {
+            stored.close().await;
         }
+        kept
     }
 }
 
@@ -192,8 +198,12 @@ fn record_file(settings: &Persistence, folder: &Path) -> Option<RecordFile> {
 const MOCK: &str = "mock";
 
 /// Builds the engine, the providers and everything the doors share.
-fn doors(config: &Config, mut registry: Registry, of_app: Registry) -> Result<Doors, ServeError> {
-    let clock: ClockRef = Arc::new(SystemClock::new());
+fn doors(
+    config: &Config,
+    clock: ClockRef,
+    mut registry: Registry,
+    of_app: Registry,
+) -> Result<Doors, ServeError> {
     let ports = Ports { clock: Arc::clone(&clock), ..Ports::open(fastrand::u64(..)) };
     let engine = Engine::start(engine_config(config), ports, &mut registry);
     let mut served = BTreeMap::new();
@@ -212,6 +222,7 @@ fn doors(config: &Config, mut registry: Registry, of_app: Registry) -> Result<Do
         workspace: WorkspaceId::default_workspace(),
         config: config.clone(),
         app: None,
+        backing: Vec::new(),
     })
 }
 
@@ -274,101 +285,6 @@ fn upstream_limits(provider: &config::Provider) -> UpstreamLimits {
             budget_per_s: retries.retry_budget_min_per_s,
         },
         breaker: BreakerRules { failures: breaker.breaker_failures, open_ms: breaker.breaker_open_ms },
-    }
-}
-
-/// One server for all workers; with `listen.reuse_port` one for each, every one with sockets of its own.
-fn bind(
-    config: &Config,
-    doors: &web::Data<Doors>,
-    lag: &LoopLag,
-    spare_ports: u16,
-) -> Result<(Vec<Server>, SocketAddr), ServeError> {
-    let listen = &config.listen;
-    let host = listen.ip().ok_or_else(|| format!("listen.host {:?} is no address", listen.host))?;
-    let workers = listen.workers.count();
-    let (servers, workers) = if listen.reuse_port { (workers, 1) } else { (1, workers) };
-    let mut addresses: Vec<SocketAddr> = std::iter::once(&listen.port)
-        .chain(&listen.compat)
-        .map(|port| SocketAddr::new(host, *port))
-        .collect();
-    let mut made = Vec::with_capacity(servers);
-    for _ in 0..servers {
-        let mut sockets = Vec::with_capacity(addresses.len());
-        for (at, address) in addresses.iter_mut().enumerate() {
-            let spare_ports = if at == 0 { spare_ports } else { 0 };
-            let socket = free_socket(*address, config, spare_ports)
-                .map_err(|error| format!("cannot listen on {address}: {error}"))?;
-            *address = socket.local_addr()?; // a free port, once taken, is everybody's
-            sockets.push(socket);
-        }
-        made.push(server(config, doors, lag, workers, sockets)?);
-    }
-    let address = addresses.first().copied().ok_or("no address was bound")?;
-    Ok((made, address))
-}
-
-/// A socket at the address, or at the next of so many ports above that is not taken.
-fn free_socket(address: SocketAddr, config: &Config, spare_ports: u16) -> std::io::Result<TcpListener> {
-    let mut made = socket(address, config);
-    for port in (1..=spare_ports).map_while(|above| address.port().checked_add(above)) {
-        match &made {
-            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-                made = socket(SocketAddr::new(address.ip(), port), config);
-            }
-            _ => break,
-        }
-    }
-    made
-}
-
-fn socket(address: SocketAddr, config: &Config) -> std::io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(config.listen.reuse_port)?;
-    socket.bind(&address.into())?;
-    socket.listen(i32::try_from(config.listen.backlog).unwrap_or(i32::MAX))?;
-    Ok(socket.into())
-}
-
-fn server(
-    config: &Config,
-    doors: &web::Data<Doors>,
-    lag: &LoopLag,
-    workers: usize,
-    sockets: Vec<TcpListener>,
-) -> Result<Server, ServeError> {
-    let (shared, lag) = (doors.clone(), lag.clone());
-    let listen = &config.listen;
-    let mut server = HttpServer::new(move || {
-        // The first worker is the actors' home.
-        shared.engine.settle();
-        shared.site().into_iter().for_each(|site| site.host().asker().engine().settle());
-        let clock = Arc::clone(shared.engine.clock());
-        drop(actix_web::rt::spawn(lag.clone().watch(clock))); // ends with its worker
-        App::new().wrap(http::Metered::new(&shared)).configure(http::routes(&shared))
-    })
-    .workers(workers)
-    .max_connections(listen.max_connections)
-    .keep_alive(Duration::from_millis(listen.keep_alive_ms))
-    .client_request_timeout(Duration::from_millis(listen.head_timeout_ms))
-    .h1_allow_half_closed(false)
-    .tcp_nodelay(true)
-    .on_connect(probe_when_silent)
-    .shutdown_timeout(listen.shutdown_ms.div_ceil(1_000))
-    .disable_signals();
-    for socket in sockets {
-        server = server.listen(socket)?;
-    }
-    Ok(server.run())
-}
-
-/// Lets the kernel ask a silent client whether it is still there, so that a machine that vanished frees its connection.
-fn probe_when_silent(connection: &dyn Any, _: &mut Extensions) {
-    let Some(socket) = connection.downcast_ref::<TcpStream>() else { return };
-    let probes = TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_AFTER);
-    if let Err(error) = SockRef::from(socket).set_tcp_keepalive(&probes) {
-        tracing::debug!(%error, "TCP keep-alive cannot be set");
     }
 }
 

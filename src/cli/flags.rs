@@ -12,7 +12,7 @@ use crate::config::{self, Flag, LoadArgs, Loaded, PerformanceFlags};
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct FileArgs {
     /// Configuration file [default: ./tidegate.toml if it exists]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 }
 
@@ -67,12 +67,21 @@ pub(super) struct AddressArgs {
 #[derive(Debug, Default, Args)]
 pub(super) struct ServerArgs {
     #[command(flatten)]
-    address: AddressArgs,
-    /// Data directory [default: ./data]
-    #[arg(long, value_name = "DIR")]
-    data: Option<String>,
+    listen: ListenArgs,
+    #[command(flatten)]
+    pub(super) data: DataArgs,
     #[command(flatten)]
     performance: PerformanceArgs,
+}
+
+/// Where what outlives a process lies.
+#[derive(Debug, Default, Args)]
+pub(super) struct DataArgs {
+    #[command(flatten)]
+    file: FileArgs,
+    /// Data directory [default: ./data]
+    #[arg(long, value_name = "DIR", global = true)]
+    data: Option<String>,
 }
 
 impl FileArgs {
@@ -94,20 +103,33 @@ impl AppArgs {
     }
 }
 
+impl ListenArgs {
+    fn flags(&self) -> impl Iterator<Item = Flag> {
+        let Self { port, host } = self;
+        [flag("listen.port", "--port", port), flag("listen.host", "--host", host)].into_iter().flatten()
+    }
+}
+
 impl AddressArgs {
     /// As [`FileArgs::load_args`], with these flags.
     pub(super) fn load_args(&self) -> LoadArgs {
-        let ListenArgs { port, host } = &self.listen;
-        let flags = [flag("listen.port", "--port", port), flag("listen.host", "--host", host)];
-        LoadArgs { flags: flags.into_iter().flatten().collect(), ..self.file.load_args() }
+        LoadArgs { flags: self.listen.flags().collect(), ..self.file.load_args() }
+    }
+}
+
+impl DataArgs {
+    /// As [`FileArgs::load_args`], with this flag.
+    pub(super) fn load_args(&self) -> LoadArgs {
+        let flags = flag("data.dir", "--data", &self.data).into_iter().collect();
+        LoadArgs { flags, ..self.file.load_args() }
     }
 }
 
 impl ServerArgs {
     /// As [`FileArgs::load_args`], with these flags.
     pub(super) fn load_args(&self) -> LoadArgs {
-        let mut args = self.address.load_args();
-        args.flags.extend(flag("data.dir", "--data", &self.data));
+        let mut args = self.data.load_args();
+        args.flags.extend(self.listen.flags());
         LoadArgs { performance: self.performance.flags(), ..args }
     }
 }

@@ -14,6 +14,7 @@ use crate::lang::records::Store;
 use crate::run::Asker;
 
 mod check;
+mod db;
 mod explain;
 mod flags;
 mod health;
@@ -32,7 +33,7 @@ mod settings;
 mod table;
 mod timeline;
 
-use self::flags::{AddressArgs, AppArgs, ServerArgs};
+use self::flags::{AddressArgs, AppArgs, DataArgs, ServerArgs};
 use self::service::Service;
 pub use serve::banner;
 
@@ -45,6 +46,26 @@ pub struct Parts {
     pub asker: fn(&Config, &Performance) -> Result<Asker, ServeError>,
     /// Makes the records of the app in a folder. Nothing is opened before a run wants something of them.
     pub records: fn(&Persistence, &Path) -> Store,
+    /// Looks after the database; says what there is to say, name by name.
+    pub upkeep: fn(&Config, Upkeep) -> Result<Told, ServeError>,
+}
+
+/// Names and what is to be said of them.
+pub type Told = Vec<(String, String)>;
+
+/// What is done to the database as a whole.
+#[derive(Debug, Clone)]
+pub enum Upkeep {
+    /// Look at it.
+    Status,
+    /// Make it or bring it up to date.
+    Migrate,
+    /// Copy it to this new file.
+    Backup(PathBuf),
+    /// Put the copy in this file in its place.
+    Restore(PathBuf),
+    /// Keep it fast.
+    Optimize,
 }
 
 /// How a server ended when it did not end well.
@@ -207,6 +228,14 @@ enum Command {
         #[command(flatten)]
         settings: ServerArgs,
     },
+    /// Look after the database of the data directory
+    #[command(after_help = db::EXAMPLES)]
+    Db {
+        #[command(subcommand)]
+        command: db::DbCommand,
+        #[command(flatten)]
+        settings: DataArgs,
+    },
     /// Ask a running server whether it is alive; the exit code is the answer
     Health {
         /// Where to ask [default: the configured address, path /health]
@@ -250,6 +279,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, parts: Parts) -> ExitCode {
         Command::Config { check, json, settings } => {
             settings::run(&settings, settings::View::new(check, json))
         }
+        Command::Db { command, settings } => db::run(command, &settings, parts),
         Command::Health { url, settings } => health::run(url.as_deref(), &settings),
     };
     match done {

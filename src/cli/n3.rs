@@ -186,6 +186,8 @@ fn serve(args: RunArgs, parts: Parts) -> bool {
     }
     let (port, spare_ports) = port.map_or((PORT, SPARE_PORTS), |port| (port, 0));
     folder.flags.push(Flag { path: "listen.port", name: "--port", text: port.to_string() });
+    // Several of one folder run side by side, and a data directory has one server.
+    folder.flags.push(Flag { path: "data.keep", name: "n3 run", text: "false".to_owned() });
     let token = folder.env.get(TOKEN).filter(|token| !token.is_empty()).cloned();
     let mut service = match Service::of_app(&app, folder, spare_ports, announced) {
         Ok(service) => service,

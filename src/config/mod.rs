@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 mod credentials;
+mod database;
 mod engine;
 mod faults;
 mod layers;
@@ -24,6 +25,7 @@ mod server;
 mod telemetry;
 
 pub use credentials::{Credentials, KeyFrom};
+pub use database::{Database, PoolName, PoolProfile};
 pub use engine::{
     Batch, Cache, CacheMode, Flight, Forward, Gateway, KeptKind, Kinds, LaneName, Lanes, RunOn,
 };
@@ -55,6 +57,8 @@ pub struct Config {
     pub limits: Limits,
     /// Where Tidegate keeps what outlives the process.
     pub data: DataDir,
+    /// The connections to its database.
+    pub database: Database,
     /// How many calls run and wait.
     pub lanes: Lanes,
     /// The switches of the gateway doors.
@@ -81,10 +85,11 @@ pub struct Config {
     pub persistence: Persistence,
 }
 
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "listen",
     "limits",
     "data",
+    "database",
     "lanes",
     "gateway",
     "cache",
@@ -103,6 +108,7 @@ impl Default for Config {
             listen: Listen::default(),
             limits: Limits::default(),
             data: DataDir::default(),
+            database: Database::default(),
             lanes: Lanes::default(),
             gateway: Gateway::default(),
             cache: Cache::default(),
@@ -148,6 +154,7 @@ impl Config {
         let listen = reader.section("listen", default.listen);
         let limits = reader.section("limits", default.limits);
         let data = reader.section("data", default.data);
+        let database = reader.section("database", default.database);
         let lanes = reader.section("lanes", default.lanes);
         let gateway = reader.section("gateway", default.gateway);
         let cache = reader.section("cache", default.cache);
@@ -164,6 +171,7 @@ impl Config {
             listen,
             limits,
             data,
+            database,
             lanes,
             gateway,
             cache,
@@ -186,6 +194,7 @@ impl Config {
         self.limits.ranges(&at("limits"), faults);
         self.limits.agree(&at("limits"), faults);
         self.data.agree(&at("data"), faults);
+        self.database.ranges(&at("database"), faults);
         self.lanes.ranges(&at("lanes"), faults);
         self.gateway.ranges(&at("gateway"), faults);
         self.cache.ranges(&at("cache"), faults);

@@ -159,8 +159,10 @@ impl Limits {
 settings! {
     /// `[data]`: where Tidegate keeps what outlives the process.
     pub struct DataDir {
-        /// Folder, relative to where the server was started. Not created before something is stored in it.
+        /// Folder, relative to where the server was started. Made by the first server or command that needs it.
         dir: String = "./data".to_owned();
+        /// Whether anything outlives the process. False: no database, so no keys, and only this machine may call.
+        keep: bool = true;
     }
 }
 

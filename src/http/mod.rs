@@ -61,6 +61,16 @@ pub struct Doors {
     pub workspace: WorkspaceId,
     /// The app served beside the gateway, if there is one.
     pub app: Option<Mounted>,
+    /// What stands behind the doors beside the engine.
+    pub backing: Vec<Backing>,
+}
+
+/// A part without which a server is not ready.
+pub struct Backing {
+    /// Its name.
+    pub part: &'static str,
+    /// Why it cannot be used just now, if that is so. Answers at once.
+    pub trouble: Box<dyn Fn() -> Option<String> + Send + Sync>,
 }
 
 impl Doors {

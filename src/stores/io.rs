@@ -36,4 +36,18 @@ impl Io {
         *running = Some(Running { handle: handle.clone(), _stop: stop });
         Ok(handle)
     }
+
+    /// Does `work` there and blocks the thread until it is done: for commands, and for the start of a server. Nothing
+    /// if the work was broken off.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn wait<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> std::io::Result<Option<T>> {
+        let (told, heard) = std::sync::mpsc::sync_channel(1);
+        drop(self.handle()?.spawn(async move { told.send(work.await) }));
+        Ok(heard.recv().ok())
+    }
 }

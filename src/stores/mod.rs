@@ -1,12 +1,22 @@
 //! Stores: where what outlives the process lies.
 //!
-//! Owns the runtime that waits for storage, the dialect of each database, the migrations, and an adapter for each port
-//! that stores something. Must not know doors, runs or who asks. A store is a file or folder here and a line below; what
-//! differs between databases stands in the file of the database, statements stand beside their adapter.
+//! Owns the runtime that waits for storage, the main database with its pool and its lock, the dialect of each database, the
+//! migrations, and an adapter for each port that stores something. Must not know doors, runs or who asks. A store is a
+//! file or folder here and a line below; what differs between databases stands in the file of the database, statements
+//! stand beside their adapter.
 
+mod database;
 mod io;
+mod lock;
+mod metrics;
+mod pool;
 pub mod records;
+mod retry;
 mod sqlite;
 mod trouble;
+pub mod upkeep;
 
+pub use database::Database;
 pub use io::Io;
+pub use lock::{DataLock, Refused, followed};
+pub use trouble::Trouble;

@@ -26,18 +26,55 @@ pub(super) const BEGIN_TO_WRITE: &str = "BEGIN IMMEDIATE";
 /// A number that is another whenever another connection has committed since this one looked last.
 pub(super) const VERSION_OF_OTHERS: &str = "PRAGMA data_version";
 
-/// `TIDE`: the mark in the head of our files.
-const MARK: i64 = 0x5449_4445;
-const MAKE_MARK: &str = "PRAGMA application_id = 1414087749";
+/// Statements that a connection keeps prepared.
+const STATEMENTS: usize = 1_200;
 const IS_EMPTY: &str = "SELECT count(*) = 0 FROM sqlite_schema";
+
+/// What a file of ours holds: the mark in its head, and how its tables came to be.
+#[derive(Debug)]
+pub(super) struct Schema {
+    mark: i64,
+    make_mark: &'static str,
+    migrations: &'static [(&'static str, &'static str)],
+}
+
+/// Records of an app (`TIDE`).
+pub(super) static RECORDS: Schema = Schema {
+    mark: 0x5449_4445,
+    make_mark: "PRAGMA application_id = 1414087749",
+    migrations: &[("records", include_str!("migrations/records/0001_records.sql"))],
+};
+
+/// The main database (`TIDB`).
+pub(super) static MAIN: Schema = Schema {
+    mark: 0x5449_4442,
+    make_mark: "PRAGMA application_id = 1414087746",
+    migrations: &[("people", include_str!("migrations/main/0001_people.sql"))],
+};
 
 /// A file of SQLite.
 #[derive(Debug, Clone)]
 pub(super) struct Sqlite {
     /// Where it lies.
     pub(super) path: Arc<Path>,
+    /// What it holds.
+    pub(super) schema: &'static Schema,
     /// How long another process may keep it locked.
     pub(super) patience: Duration,
+}
+
+impl Schema {
+    /// The version of the last migration: they count from 1.
+    pub(super) fn latest(&self) -> i64 {
+        i64::try_from(self.migrations.len()).unwrap_or(i64::MAX)
+    }
+
+    fn migrator(&self) -> Migrator {
+        let migration = |(version, &(what, sql)): (i64, &(&'static str, &'static str))| {
+            Migration::new(version, what.into(), MigrationType::Simple, sql.into_sql_str(), false)
+        };
+        Migrator::with_migrations((1..).zip(self.migrations).map(migration).collect())
+    }
 }
 
 impl Sqlite {
@@ -45,28 +82,36 @@ impl Sqlite {
     /// other (write-ahead log), and what is committed survives a power cut (synchronous FULL).
     pub(super) async fn open(&self) -> Result<Connection, Trouble> {
         make(&self.path)?;
-        // An absolute path cannot be taken for a URI.
-        let path = std::path::absolute(&self.path).map_err(|error| Trouble::Closed(error.to_string()))?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .busy_timeout(self.patience)
-            .foreign_keys(true)
-            .synchronous(SqliteSynchronous::Full)
-            .thread_name(|_| "tidegate-sqlite".to_owned())
-            .disable_statement_logging();
-        let mut connection = options.connect().await.map_err(|error| self.trouble(&error))?;
+        let mut connection = self.options()?.connect().await.map_err(|error| self.trouble(&error))?;
         self.bring_up_to_date(&mut connection).await?;
         let _ = sqlx::query("PRAGMA journal_mode = WAL").execute(&mut connection).await;
         Ok(connection)
     }
 
+    /// How a connection to the file is made, which must exist.
+    pub(super) fn options(&self) -> Result<SqliteConnectOptions, Trouble> {
+        // An absolute path cannot be taken for a URI.
+        let path = std::path::absolute(&self.path).map_err(|error| Trouble::Closed(error.to_string()))?;
+        Ok(SqliteConnectOptions::new()
+            .filename(path)
+            .busy_timeout(self.patience)
+            .foreign_keys(true)
+            .synchronous(SqliteSynchronous::Full)
+            .statement_cache_capacity(STATEMENTS)
+            .thread_name(|_| "tidegate-sqlite".to_owned())
+            .disable_statement_logging())
+    }
+
     /// Two processes may come here at once with a file that is new to both: the second finds it made.
     async fn bring_up_to_date(&self, connection: &mut Connection) -> Result<(), Trouble> {
         let told = |error| self.trouble(&error);
-        let ours = |mark: i64| mark == MARK;
+        let Schema { mark: own, make_mark, migrations: _ } = *self.schema;
+        let ours = |mark: i64| mark == own;
         let mark = "PRAGMA application_id";
         let mark = async |connection: &mut Connection| sqlx::query_scalar(mark).fetch_one(connection).await;
-        if ours(mark(connection).await.map_err(told)?) && self.version(connection).await? == LATEST {
+        if ours(mark(connection).await.map_err(told)?)
+            && self.version(connection).await? == self.schema.latest()
+        {
             return Ok(());
         }
         let mut transaction = connection.begin_with(BEGIN_TO_WRITE).await.map_err(told)?;
@@ -76,14 +121,15 @@ impl Sqlite {
             if !empty {
                 return Err(Trouble::Foreign);
             }
-            sqlx::query(MAKE_MARK).execute(&mut *transaction).await.map_err(told)?;
+            sqlx::query(make_mark).execute(&mut *transaction).await.map_err(told)?;
         }
-        let migrated = migrator().run_direct(None, &mut *transaction, false).await;
+        let migrated = self.schema.migrator().run_direct(None, &mut *transaction, false).await;
         migrated.map_err(|error| self.trouble_of_migration(error))?;
         transaction.commit().await.map_err(told)
     }
 
-    async fn version(&self, connection: &mut Connection) -> Result<i64, Trouble> {
+    /// The version of its tables.
+    pub(super) async fn version(&self, connection: &mut Connection) -> Result<i64, Trouble> {
         let applied = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations";
         sqlx::query_scalar(applied).fetch_one(connection).await.map_err(|error| self.trouble(&error))
     }
@@ -100,28 +146,25 @@ impl Sqlite {
 
     /// What an error of this file means.
     pub(super) fn trouble(&self, error: &sqlx::Error) -> Trouble {
-        let sqlx::Error::Database(said) = error else { return Trouble::Other(error.to_string()) };
+        let said = match error {
+            sqlx::Error::Database(said) => said,
+            sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => {
+                return Trouble::Damaged(error.to_string());
+            }
+            _ => return Trouble::Other(error.to_string()),
+        };
         let extended = said.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default();
         match extended & 0xff {
             5 | 6 => Trouble::Busy { patience_ms: self.patience.as_millis() },
             8 => Trouble::ReadOnly,
             11 => Trouble::Damaged(said.message().to_owned()),
             13 => Trouble::Full,
+            19 => Trouble::Conflict(said.message().to_owned()),
             3 | 14 | 23 => Trouble::Closed(said.message().to_owned()),
             26 => Trouble::NoDatabase,
             _ => Trouble::Other(said.to_string()),
         }
     }
-}
-
-/// The version of the last migration.
-const LATEST: i64 = 1;
-
-fn migrator() -> Migrator {
-    let migration = |version, what: &'static str, sql: &'static str| {
-        Migration::new(version, what.into(), MigrationType::Simple, sql.into_sql_str(), false)
-    };
-    Migrator::with_migrations(vec![migration(LATEST, "records", include_str!("migrations/0001_records.sql"))])
 }
 
 /// Makes an empty file, which nobody else may read, where there is none.

@@ -1,13 +1,14 @@
 //! Owns what can be wrong with a store and what its user is told: what happened, where, why, what to do. Must not know
 //! which database said so.
 
+use std::fmt;
 use std::path::Path;
 
 use crate::lang::fault::{Fault, FaultKind, Guide};
 
 /// Why a store did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub enum Trouble {
     /// Another process had it for longer than anybody waits.
     Busy {
         /// How long that is.
@@ -15,6 +16,13 @@ pub(super) enum Trouble {
     },
     /// It cannot be opened or made.
     Closed(String),
+    /// All connections were in use for longer than anybody waits.
+    Crowded {
+        /// How many there are.
+        connections: u32,
+        /// How long that is.
+        patience_ms: u64,
+    },
     /// It can be read only.
     ReadOnly,
     /// There is no room for more.
@@ -30,11 +38,27 @@ pub(super) enum Trouble {
     },
     /// Something in it is not as it was written.
     Damaged(String),
+    /// What should be written contradicts what is there.
+    Conflict(String),
     /// Anything else, in the words of the database.
     Other(String),
 }
 
 impl Trouble {
+    /// Whether it stays until somebody does something about the disk or the file.
+    pub(super) const fn lasts(&self) -> bool {
+        match self {
+            Self::Closed(_) | Self::ReadOnly | Self::Full | Self::NoDatabase | Self::Foreign => true,
+            Self::Newer { .. } | Self::Damaged(_) => true,
+            Self::Busy { .. } | Self::Crowded { .. } | Self::Conflict(_) | Self::Other(_) => false,
+        }
+    }
+
+    /// Whether the same may go well a moment later.
+    pub(super) const fn passes(&self) -> bool {
+        matches!(self, Self::Busy { .. })
+    }
+
     /// The fault of a run, in four parts. No `try` catches it: what the run did is undone already.
     pub(super) fn fault(self, path: &Path) -> Fault {
         let path = path.display();
@@ -79,7 +103,12 @@ impl Trouble {
                 format!("{path}: {what}."),
                 "Put a copy from before in its place, or repair it with sqlite3.",
             ),
-            Self::Other(what) => (
+            Self::Crowded { connections, patience_ms } => (
+                "The records are in use.",
+                format!("All {connections} connections to {path} were in use for {patience_ms} ms."),
+                "Run again when less runs. Nothing was stored.",
+            ),
+            Self::Conflict(what) | Self::Other(what) => (
                 "The records cannot be reached.",
                 format!("{path}: {what}."),
                 "See what the database says, then run again. Nothing was stored.",
@@ -90,3 +119,37 @@ impl Trouble {
         Fault::run_guided(guide, None).of_kind(FaultKind::Store).uncatchable()
     }
 }
+
+/// As a part of a sentence that says which store it is.
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busy { patience_ms } => {
+                write!(f, "another process kept it locked for {patience_ms} ms; nothing was stored")
+            }
+            Self::Closed(why) => write!(f, "it cannot be opened: {why}; name a folder that can be written"),
+            Self::Crowded { connections, patience_ms } => write!(
+                f,
+                "all {connections} connections were in use for {patience_ms} ms (database.pool); nothing was stored"
+            ),
+            Self::ReadOnly => f.write_str("it may not be written; allow writing, nothing was stored"),
+            Self::Full => f.write_str("the disk is full; make room, nothing was stored"),
+            Self::NoDatabase => f.write_str("it is not a file that SQLite wrote; move it away"),
+            Self::Foreign => {
+                f.write_str("its tables are another program's; move it away, it was not changed")
+            }
+            Self::Newer { version } => {
+                write!(
+                    f,
+                    "it has layout {version} of a later version of Tidegate; use that, it was not changed"
+                )
+            }
+            Self::Damaged(what) => {
+                write!(f, "it is damaged: {what}; put a backup in its place (`tidegate db restore FILE`)")
+            }
+            Self::Conflict(what) | Self::Other(what) => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for Trouble {}

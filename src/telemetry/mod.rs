@@ -5,3 +5,4 @@
 pub mod lag;
 pub mod log;
 pub mod process;
+pub mod when;

@@ -97,7 +97,7 @@ fn a_command_has_the_flags_it_uses_and_says_whose_the_others_are() {
             &["run", "app.ai", "--port", "9000"][..],
             "--port is a flag of `tidegate serve`, `tidegate config`, `tidegate health`",
         ),
-        (&["health", "--data=x"], "--data is a flag of `tidegate serve`, `tidegate config`"),
+        (&["health", "--data=x"], "--data is a flag of `tidegate serve`, `tidegate config`, `tidegate db`"),
         (&["fmt", "app.ai", "--nonsense"], "unexpected argument '--nonsense' found"),
     ] {
         let refused = tidegate(args);

@@ -212,6 +212,8 @@ fn other_value(path: &str, default: &Json) -> Option<String> {
         "listen.workers" => "3",
         "listen.compat" => "[9091]",
         "data.dir" => "\"elsewhere\"",
+        "database.pool" => "\"overflow\"",
+        "database.pool_size" => "3",
         "lanes.run_on" => "\"lane\"",
         "gateway.cache" => "\"off\"",
         "gateway.passthrough" => "\"mock\"",
@@ -266,8 +268,10 @@ fn for_every_key_environment_beats_file_beats_default() {
         }
         tried.insert(path.split('.').next().unwrap());
     }
-    let sections =
-        ["batch", "cache", "data", "flight", "gateway", "kinds", "lanes", "limits", "listen", "log"];
+    let sections = [
+        "batch", "cache", "data", "database", "flight", "gateway", "kinds", "lanes", "limits", "listen",
+        "log",
+    ];
     assert!(tried.is_superset(&BTreeSet::from(sections)), "{tried:?}");
     assert!(tried.contains("providers") && tried.contains("observability"));
 }

@@ -21,5 +21,6 @@ mod prove;
 mod providers;
 mod server;
 mod sources;
+mod stored;
 mod streamed;
 mod upstream;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value as Json;
+use tempfile::TempDir;
 use tidegate::app;
 use tidegate::cli::service::{AppService, Service};
 use tidegate::config::{Config, Flag, LoadArgs, Loaded, load};
@@ -30,6 +31,8 @@ pub(crate) struct Gateway {
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
+    /// Its data directory, where it has one of its own.
+    _data: Option<TempDir>,
 }
 
 /// An answer that was read to its end.
@@ -63,19 +66,34 @@ impl Answer {
     }
 }
 
-fn loaded(toml: &str) -> Loaded {
+fn loaded(toml: &str, data: &Path) -> Loaded {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let workers = if toml.contains("listen.workers") { "" } else { "listen.workers = 1\n" };
     let toml = format!("listen.port = 0\n{workers}{toml}");
     std::fs::write(folder.path().join("tidegate.toml"), toml).expect("the folder takes a file");
-    let args = LoadArgs { folder: folder.path().to_path_buf(), ..LoadArgs::default() };
+    let flags = vec![data_flag(data)];
+    let args = LoadArgs { folder: folder.path().to_path_buf(), flags, ..LoadArgs::default() };
     load(&args).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
+fn data_flag(data: &Path) -> Flag {
+    Flag { path: "data.dir", name: "--data", text: data.display().to_string() }
+}
+
+fn data_folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder can be made")
+}
+
 impl Gateway {
-    /// A server with this configuration; its port is a free one.
+    /// A server with this configuration; its port is a free one, its data directory new.
     pub(crate) fn start(toml: &str) -> Self {
-        let loaded = loaded(toml);
+        let data = data_folder();
+        Self::start_in(data.path(), toml).keeping(data)
+    }
+
+    /// As [`Gateway::start`], with the data directory `data`, which outlives it.
+    pub(crate) fn start_in(data: &Path, toml: &str) -> Self {
+        let loaded = loaded(toml, data);
         let gateway = Self::begin(move || (loaded.config, None));
         gateway.wait_for_cache();
         gateway
@@ -94,14 +112,21 @@ impl Gateway {
     ) -> Self {
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let flag = |path, text: &str| Flag { path, name: "--test", text: text.to_owned() };
-        let flags = vec![flag("listen.port", "0"), flag("listen.workers", "2")];
+        let data = data_folder();
+        let flags = vec![flag("listen.port", "0"), flag("listen.workers", "2"), data_flag(data.path())];
         let (path, args) = (folder.join("app.ai"), LoadArgs { env, flags, ..LoadArgs::default() });
-        Self::begin(move || {
+        let gateway = Self::begin(move || {
             let service = Service::of_app(&path, args, 0, |_, _| String::new());
             let service = service.unwrap_or_else(|_| panic!("{} cannot be served", path.display()));
             let app = service.app.map(|app| AppService { token: token.map(str::to_owned), ..app });
             (service.loaded.config, app)
-        })
+        });
+        gateway.keeping(data)
+    }
+
+    fn keeping(mut self, data: TempDir) -> Self {
+        self._data = Some(data);
+        self
     }
 
     fn begin(parts: impl FnOnce() -> (Config, Option<AppService>) + Send + 'static) -> Self {
@@ -120,7 +145,7 @@ impl Gateway {
         let address = address.recv().expect("the server said where it is");
         let client =
             reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client can be made");
-        Self { address, client, stop: Some(stop), thread: Some(thread) }
+        Self { address, client, stop: Some(stop), thread: Some(thread), _data: None }
     }
 
     /// Tells the server to end and waits until it has.

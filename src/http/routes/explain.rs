@@ -5,13 +5,12 @@ use serde::Serialize;
 use tidegate_actors::ports::provider::Usage;
 use tidegate_actors::record::CallRecord;
 use tidegate_actors::{CallId, Form, Stage};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
 
 use crate::http::error::{DoorError, Shape};
 use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, guard};
+use crate::telemetry::when::written;
 
 /// One call, from admission to its end.
 #[derive(Serialize, ToSchema)]
@@ -145,12 +144,6 @@ fn shown(record: &CallRecord, nearest: Option<&CallRecord>) -> CallShown {
         fields: fields(record, nearest),
         nearest: nearest.filter(|_| record.fields.is_some()).map(|other| near(record, other)),
     }
-}
-
-fn written(unix_us: i64) -> String {
-    let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(unix_us) * 1_000);
-    // A clock outside the years 0 to 9999 has no date.
-    at.ok().and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
 impl From<Usage> for UsageShown {

@@ -1,5 +1,7 @@
 //! `GET /health` (the process lives) and `GET /ready` (it can answer, or what cannot).
 
+use std::borrow::Cow;
+
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -27,7 +29,7 @@ pub(crate) struct PartReadiness {
     part: String,
     ready: bool,
     /// Empty if it is ready.
-    why: &'static str,
+    why: Cow<'static, str>,
 }
 
 /// Says that the process answers; nothing more.
@@ -59,12 +61,21 @@ pub(crate) async fn ready(doors: web::Data<Doors>) -> HttpResponse {
     let upstreams = doors.models.providers().map(|(_, served)| served.upstream.read(now));
     let providers: Vec<_> =
         upstreams.map(|up| (format!("provider {}", up.name), up.breaker != "open", up.breaker)).collect();
-    let needed: Vec<_> = lanes.chain(of_app).chain(admission).chain(batchers).collect();
+    let backing = doors.backing.iter().map(|backing| {
+        let trouble = (backing.trouble)();
+        (backing.part.to_owned(), trouble.is_none(), Cow::from(trouble.unwrap_or_default()))
+    });
+    let fixed = |(part, ready, fault): (String, bool, &'static str)| (part, ready, Cow::from(fault));
+    let needed = lanes.chain(of_app).chain(admission).chain(batchers).map(fixed);
+    let needed: Vec<_> = needed.chain(backing).collect();
     // A provider that is left alone is one target less; without any other nobody is answered.
     let is_ready = needed.iter().all(|(_, fine, _)| *fine) && providers.iter().any(|(_, fine, _)| *fine);
-    let parts = needed.into_iter().chain(cache).chain(providers);
-    let parts =
-        parts.map(|(part, ready, fault)| PartReadiness { part, ready, why: if ready { "" } else { fault } });
+    let parts = needed.into_iter().chain(cache.into_iter().chain(providers).map(fixed));
+    let parts = parts.map(|(part, ready, fault)| PartReadiness {
+        part,
+        ready,
+        why: if ready { "".into() } else { fault },
+    });
     let body = Readiness { ready: is_ready, parts: parts.collect() };
     if is_ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
 }

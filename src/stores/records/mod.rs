@@ -16,7 +16,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 
 use self::desk::Desk;
 use super::io::Io;
-use super::sqlite::Sqlite;
+use super::sqlite::{RECORDS, Sqlite};
 use super::trouble::Trouble;
 use crate::lang::fault::Fault;
 use crate::lang::records::{Archive, Pending, Session, Supply, Want};
@@ -52,7 +52,7 @@ impl RecordFile {
 
     fn patient(path: &Path, io: Io, patience: Duration) -> Self {
         let path: Arc<Path> = Arc::from(path);
-        let sqlite = Sqlite { path: Arc::clone(&path), patience };
+        let sqlite = Sqlite { path: Arc::clone(&path), schema: &RECORDS, patience };
         Self { desk: Arc::new(Mutex::new(Desk::new(sqlite))), path, io }
     }
 
@@ -63,10 +63,8 @@ impl RecordFile {
     pub fn check(&self) -> Result<(), Fault> {
         let mut session = self.session();
         let looked = session.fetch(Want::Begin { writes: false });
-        let (told, heard) = std::sync::mpsc::sync_channel(1);
-        let tell = async move { told.send(looked.await.map(drop)) };
-        drop(self.io.handle().map_err(|error| no_thread(&error, &self.path))?.spawn(tell));
-        heard.recv().unwrap_or_else(|_| Err(ended(&self.path)))
+        let looked = self.io.wait(looked).map_err(|error| no_thread(&error, &self.path))?;
+        looked.unwrap_or_else(|| Err(ended(&self.path))).map(drop)
     }
 }
 

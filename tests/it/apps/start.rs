@@ -42,8 +42,11 @@ async fn a_port_that_is_taken_gives_way_to_the_next_free_one_where_that_is_wante
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let port = taken.local_addr().expect("it has one").port();
     let service = || {
-        let flag = |path, text: String| Flag { path, name: "--port", text };
-        let flags = vec![flag("listen.port", port.to_string()), flag("listen.workers", "1".to_owned())];
+        let flag = |path, text: String| Flag { path, name: "--test", text };
+        let data = folder.path().join("data").display().to_string();
+        let flags =
+            [("listen.port", port.to_string()), ("listen.workers", "1".to_owned()), ("data.dir", data)];
+        let flags = flags.into_iter().map(|(path, text)| flag(path, text)).collect();
         let args = LoadArgs { flags, ..LoadArgs::default() };
         let Ok(service) = Service::of_app(&path, args, 0, |_, _| String::new()) else {
             unreachable!("the app is right")

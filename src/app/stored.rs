@@ -1,0 +1,114 @@
+//! Owns how what outlives the process is opened, who has it, and the commands that look after it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use prometheus_client::registry::Registry;
+use tidegate_actors::ports::clock::{Clock, ClockRef, SystemClock};
+
+use crate::cli::{ServeError, Told, Upkeep};
+use crate::config::Config;
+use crate::http::Backing;
+use crate::stores::{DataLock, Database, Io, Trouble, upkeep};
+use crate::telemetry::when::written;
+
+/// The data directory of a server.
+pub(super) struct Stored {
+    pub(super) database: Database,
+    /// Held until the process ends.
+    _lock: DataLock,
+}
+
+impl Stored {
+    /// Takes the data directory and opens what lies in it; nothing where nothing is to be kept.
+    pub(super) fn open(
+        config: &Config,
+        clock: &ClockRef,
+        registry: &mut Registry,
+    ) -> Result<Option<Self>, ServeError> {
+        if !config.data.keep {
+            return Ok(None);
+        }
+        let dir = Path::new(&config.data.dir);
+        let lock = DataLock::take(dir, "tidegate serve")?;
+        let database = Database::open(dir, &config.database, &Io::default(), clock, registry);
+        let database = database.map_err(|trouble| unusable(dir, &trouble))?;
+        Ok(Some(Self { database, _lock: lock }))
+    }
+
+    /// What `/ready` looks at.
+    pub(super) fn backing(&self) -> Backing {
+        let database = self.database.clone();
+        let trouble = move || database.ailment().map(|trouble| trouble.to_string());
+        Backing { part: "database", trouble: Box::new(trouble) }
+    }
+
+    /// Lets go of it, when nothing is under way any more.
+    pub(super) async fn close(self) {
+        self.database.close().await;
+    }
+}
+
+fn unusable(dir: &Path, trouble: &Trouble) -> ServeError {
+    format!("the database in {}: {trouble}", dir.display()).into()
+}
+
+/// Looks after the database of the data directory; says what there is to say, name by name.
+pub(super) fn upkeep(config: &Config, what: Upkeep) -> Result<Told, ServeError> {
+    let dir = Arc::<Path>::from(Path::new(&config.data.dir));
+    let told = |trouble: Trouble| unusable(&dir, &trouble);
+    // Who changes the file as a whole must be alone with it.
+    let alone = |command| DataLock::take(&dir, command);
+    let shown = |name: &str, value: String| (name.to_owned(), value);
+    let own = Arc::clone(&dir);
+    Ok(match what {
+        Upkeep::Status => match wait(async move { upkeep::look(&own).await })?.map_err(told)? {
+            Some(condition) => condition_told(&condition),
+            None => vec![shown("database", format!("none in {}; a server makes it", dir.display()))],
+        },
+        Upkeep::Migrate => {
+            let _lock = alone("tidegate db migrate")?;
+            let version = wait(async move { upkeep::migrate(&own).await })?.map_err(told)?;
+            vec![shown("layout", version.to_string())]
+        }
+        Upkeep::Backup(to) => {
+            let copy = to.clone();
+            let bytes = wait(async move { upkeep::back_up(&own, &copy).await })?.map_err(told)?;
+            vec![shown("backup", to.display().to_string()), shown("bytes", bytes.to_string())]
+        }
+        Upkeep::Restore(from) => {
+            let _lock = alone("tidegate db restore")?;
+            let copy = from.clone();
+            let before = wait(async move { upkeep::restore(&own, &copy).await })?;
+            let before = before.map_err(|trouble| format!("{}: {trouble}", from.display()))?;
+            let before = before.map_or("nothing".to_owned(), |path| path.display().to_string());
+            vec![shown("restored", from.display().to_string()), shown("before", before)]
+        }
+        Upkeep::Optimize => {
+            let now_us = SystemClock::new().unix_us();
+            wait(async move { upkeep::optimize(&own, now_us).await })?.map_err(told)?;
+            vec![shown("optimized", dir.display().to_string())]
+        }
+    })
+}
+
+fn wait<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, ServeError> {
+    Io::default().wait(work)?.ok_or_else(|| "the work was broken off".into())
+}
+
+fn condition_told(condition: &upkeep::Condition) -> Told {
+    let upkeep::Condition { path, bytes, layout, latest, check, tables, optimized_us } = condition;
+    let layout = match layout == latest {
+        true => layout.to_string(),
+        false => format!("{layout} (this version makes {latest}; `tidegate db migrate`)"),
+    };
+    let mut told = vec![
+        ("database".to_owned(), path.display().to_string()),
+        ("bytes".to_owned(), bytes.to_string()),
+        ("layout".to_owned(), layout),
+        ("check".to_owned(), check.clone()),
+        ("optimized".to_owned(), optimized_us.map_or("never".to_owned(), written)),
+    ];
+    told.extend(tables.iter().map(|(name, rows)| (format!("rows in {name}"), rows.to_string())));
+    told
+}

@@ -1,0 +1,97 @@
+//! Owns what is counted of the main database. Must not know what a query asks.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PoolLabel {
+    pool: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct QueryLabel {
+    query: &'static str,
+}
+
+/// What is counted of the database.
+#[derive(Debug, Clone)]
+pub(super) struct DatabaseMetrics {
+    pub(super) readers: PoolMetrics,
+    pub(super) writer: PoolMetrics,
+    queries: Family<QueryLabel, Histogram, fn() -> Histogram>,
+    slow: Counter,
+}
+
+/// What is counted of one pool.
+#[derive(Debug, Clone)]
+pub(super) struct PoolMetrics {
+    connections: Gauge,
+    in_use: Gauge,
+    waits: Histogram,
+}
+
+impl DatabaseMetrics {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let connections = Family::<PoolLabel, Gauge>::default();
+        let in_use = Family::<PoolLabel, Gauge>::default();
+        let waits = Family::<PoolLabel, Histogram, fn() -> Histogram>::new_with_constructor(|| {
+            Histogram::new(exponential_buckets(0.01, 4.0, 12))
+        });
+        let queries = Family::<QueryLabel, Histogram, fn() -> Histogram>::new_with_constructor(|| {
+            Histogram::new(exponential_buckets(0.000_05, 3.0, 14))
+        });
+        let slow = Counter::default();
+        registry.register(
+            "active_database_connections",
+            "Connections to the main database that are open",
+            connections.clone(),
+        );
+        registry.register("pool_in_use", "Connections to the main database that are in use", in_use.clone());
+        registry.register("pool_wait_ms", "Milliseconds waited for a connection", waits.clone());
+        registry.register(
+            "db_query_time_seconds",
+            "Time of a query with its transaction, without the wait for a connection",
+            queries.clone(),
+        );
+        registry.register("slow_queries", "Queries slower than database.slow_query_ms", slow.clone());
+        let pool = |pool: &'static str| {
+            let label = PoolLabel { pool };
+            let (connections, in_use) =
+                (connections.get_or_create_owned(&label), in_use.get_or_create_owned(&label));
+            PoolMetrics { connections, in_use, waits: waits.get_or_create_owned(&label) }
+        };
+        Self { readers: pool("read"), writer: pool("write"), queries, slow }
+    }
+
+    /// A query of this name took so long; true if that was too long.
+    pub(super) fn queried(&self, query: &'static str, took: Duration, slow_after: Duration) -> bool {
+        self.queries.get_or_create(&QueryLabel { query }).observe(took.as_secs_f64());
+        let is_slow = took > slow_after;
+        if is_slow {
+            self.slow.inc();
+        }
+        is_slow
+    }
+}
+
+impl PoolMetrics {
+    pub(super) fn waited(&self, wait: Duration) {
+        self.waits.observe(wait.as_secs_f64() * 1e3);
+    }
+
+    pub(super) fn taken(&self, connections: u32) {
+        self.in_use.inc();
+        self.connections.set(connections.into());
+    }
+
+    pub(super) fn given_back(&self, connections: u32) {
+        self.in_use.dec();
+        self.connections.set(connections.into());
+    }
+}
