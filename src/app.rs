@@ -14,6 +14,7 @@ use futures_util::future::{OptionFuture, join_all, try_join_all};
 use prometheus_client::registry::Registry;
 use tidegate_actors::engine::{Placement, RunOn};
 use tidegate_actors::ports::clock::{ClockRef, SystemClock};
+use tidegate_actors::ports::ledger::{Ledger, NoLedger};
 use tidegate_actors::{
     BatchLimits, BreakerRules, CacheLimits, Capacity, Engine, EngineConfig, LaneId, Ports, RetryRules,
     SuperviseLimits, Upstream, UpstreamLimits, WorkspaceId,
@@ -31,6 +32,7 @@ use crate::stores::records::RecordFile;
 use crate::telemetry::lag::LoopLag;
 use crate::telemetry::log;
 
+mod ledger;
 mod listen;
 mod site;
 mod stored;
@@ -87,13 +89,19 @@ pub fn start_with(config: &Config, app: Option<AppService>, spare_ports: u16) ->
     let lag = LoopLag::register(&mut registry);
     let clock: ClockRef = Arc::new(SystemClock::new());
     let stored = Stored::open(config, &clock, &mut registry)?;
-    let (of_app, mounted, app) = site::open(config, app)?;
-    let backing = stored.iter().map(Stored::backing).collect();
-    let doors = web::Data::new(Doors { app: mounted, backing, ..doors(config, clock, registry, of_app)? });
+    let mut unless_started = stored::EndBooks::of(stored.as_ref());
+    let ledger = stored::ledger(stored.as_ref());
+    let (of_app, mounted, app) = site::open(config, app, &ledger)?;
+    let (backing, books) =
+        (stored.iter().flat_map(Stored::backing).collect(), stored::books(stored.as_ref()));
+    let ports = Ports { clock, ledger, ..Ports::open(fastrand::u64(..)) };
+    let doors = Doors { app: mounted, backing, books, ..doors(config, ports, registry, of_app)? };
+    let doors = web::Data::new(doors);
     let (servers, address) = listen::bind(config, &doors, &lag, spare_ports)?;
     let patience = Duration::from_millis(config.listen.shutdown_ms);
     let handles = servers.iter().map(Server::handle).collect();
     let serving = actix_web::rt::spawn(async { try_join_all(servers).await.map(drop) });
+    unless_started.forget();
     Ok(Running { address, handles, serving, engine: doors.engine.clone(), app, stored, patience })
 }
 
@@ -145,18 +153,20 @@ impl Running {
 /// # Errors
 /// A provider that cannot be made.
 pub fn asker(config: &Config, performance: &config::Performance) -> Result<Asker, ServeError> {
-    asker_in(config, performance, &mut Registry::default(), Placement::Current)
+    let ledger: Arc<dyn Ledger> = Arc::new(NoLedger);
+    asker_in(config, performance, &mut Registry::default(), (Placement::Current, &ledger))
 }
 
-/// As [`asker`]; its engine counts in `registry` and lives where `placement` says.
+/// As [`asker`]; its engine counts in `registry`, lives where the placement says and is kept in the ledger.
 fn asker_in(
     config: &Config,
     performance: &config::Performance,
     registry: &mut Registry,
-    placement: Placement,
+    (placement, ledger): (Placement, &Arc<dyn Ledger>),
 ) -> Result<Asker, ServeError> {
     let clock: ClockRef = Arc::new(SystemClock::new());
-    let ports = Ports { clock: Arc::clone(&clock), ..Ports::open(fastrand::u64(..)) };
+    let (time, ledger) = (Arc::clone(&clock), Arc::clone(ledger));
+    let ports = Ports { clock: time, ledger, ..Ports::open(fastrand::u64(..)) };
     let engine = Engine::start(run::engine_config(performance, placement), ports, registry);
     let mut speakers = BTreeMap::new();
     for (name, provider) in &config.providers {
@@ -200,11 +210,11 @@ const MOCK: &str = "mock";
 /// Builds the engine, the providers and everything the doors share.
 fn doors(
     config: &Config,
-    clock: ClockRef,
+    ports: Ports,
     mut registry: Registry,
     of_app: Registry,
 ) -> Result<Doors, ServeError> {
-    let ports = Ports { clock: Arc::clone(&clock), ..Ports::open(fastrand::u64(..)) };
+    let clock = Arc::clone(&ports.clock);
     let engine = Engine::start(engine_config(config), ports, &mut registry);
     let mut served = BTreeMap::new();
     for (name, provider) in &config.providers {
@@ -223,6 +233,7 @@ fn doors(
         config: config.clone(),
         app: None,
         backing: Vec::new(),
+        books: None,
     })
 }
 

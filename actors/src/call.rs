@@ -23,6 +23,11 @@ impl CallId {
         Self(Uuid::now_v7())
     }
 
+    /// The id of these bytes.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
     /// The id's sixteen bytes.
     pub const fn bytes(self) -> [u8; 16] {
         *self.0.as_bytes()

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::ports::ledger::Refusal;
 use crate::ports::provider::{Fault, FaultKind};
 
 /// A step of the path, in its order.
@@ -130,6 +131,11 @@ pub enum ErrorKind {
     },
     /// The engine drains and admits nothing.
     ShuttingDown,
+    /// The ledger cannot take the row of this call; nothing was started.
+    Unrecorded {
+        /// Why it cannot.
+        why: Refusal,
+    },
     /// Policy said no.
     Denied {
         /// The rule's words.
@@ -197,6 +203,8 @@ impl ErrorKind {
         match self {
             Self::Overloaded { .. } => "overloaded",
             Self::ShuttingDown => "shutting_down",
+            Self::Unrecorded { why: Refusal::Full { .. } } => "ledger_full",
+            Self::Unrecorded { why: Refusal::Failing { .. } } => "ledger_failing",
             Self::Denied { .. } => "denied",
             Self::NotCached => "not_cached",
             Self::LaneFull { .. } => "lane_full",
@@ -218,6 +226,13 @@ impl fmt::Display for ErrorKind {
                 write!(f, "{limit} operations are in progress, the limit (gateway.max_operations)")
             }
             Self::ShuttingDown => f.write_str("the server is shutting down"),
+            Self::Unrecorded { why: Refusal::Full { rows } } => write!(
+                f,
+                "{rows} rows wait to be written to the ledger, the limit (ledger.queue_rows); nothing was started"
+            ),
+            Self::Unrecorded { why: Refusal::Failing { why } } => {
+                write!(f, "the ledger cannot be written: {why}; nothing was started")
+            }
             Self::Denied { reason } => write!(f, "denied: {reason}"),
             Self::NotCached => f.write_str("only-if-cached was asked and no kept answer exists"),
             Self::LaneFull { lane, limit, own } => write!(
@@ -277,6 +292,12 @@ impl CallError {
     /// The engine drains; another instance, or this one after its restart, will answer.
     pub fn shutting_down() -> Self {
         Self::new(Stage::Admit, ErrorKind::ShuttingDown, Blame::Us, Retry::Safe)
+    }
+
+    /// The ledger takes no more rows, so nothing that would need one is started.
+    pub fn unrecorded(stage: Stage, why: Refusal) -> Self {
+        let after = Retry::After(Duration::from_secs(1));
+        Self::new(stage, ErrorKind::Unrecorded { why }, Blame::Us, after)
     }
 
     /// Policy refused the call.

@@ -10,11 +10,11 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::call::{Call, CallId, CallKind, Form, Tags, WorkspaceId};
-use crate::error::{CallError, ErrorKind, Stage};
+use crate::error::{Blame, CallError, ErrorKind, Stage};
 use crate::key::{Fields, Key};
 use crate::metrics::{CallMetrics, Told};
 use crate::ports::clock::{ClockRef, Tick};
-use crate::ports::ledger::Ledger;
+use crate::ports::ledger::{Ledger, Refusal};
 use crate::ports::provider::Usage;
 
 /// Items of an embedding call by how each was answered.
@@ -28,6 +28,17 @@ pub struct ItemCounts {
     pub miss: u32,
 }
 
+/// Where a call failed, as what, and whose doing it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failure {
+    /// Where.
+    pub stage: Stage,
+    /// The error's name.
+    pub code: &'static str,
+    /// Whose doing.
+    pub blame: Blame,
+}
+
 /// One call as it is told.
 #[derive(Debug, Clone)]
 pub struct CallRecord {
@@ -35,6 +46,8 @@ pub struct CallRecord {
     pub id: CallId,
     /// Whose.
     pub workspace: WorkspaceId,
+    /// With which credential; 0 is the instance without keys.
+    pub credential: u64,
     /// The door.
     pub door: &'static str,
     /// Of what kind.
@@ -68,8 +81,10 @@ pub struct CallRecord {
     pub items: ItemCounts,
     /// What the answer cost.
     pub usage: Option<Usage>,
+    /// Bytes of the answer that were told.
+    pub bytes: u64,
     /// Where it failed and as what.
-    pub error: Option<(Stage, &'static str)>,
+    pub error: Option<Failure>,
     /// Keyed hashes of the canonical fields; on misses only, a hit has those of its entry's payer.
     pub fields: Option<Arc<Fields>>,
 }
@@ -103,6 +118,7 @@ impl Recorder {
         let record = CallRecord {
             id: call.id,
             workspace: call.workspace.clone(),
+            credential: call.credential,
             door: call.door,
             kind,
             model: Arc::clone(&call.model),
@@ -119,13 +135,15 @@ impl Recorder {
             attempts: 0,
             items: ItemCounts::default(),
             usage: None,
+            bytes: 0,
             error: None,
             fields: None,
         };
-        OpenRecord { recorder: Arc::clone(self), record: Some(record) }
+        let refused = self.ledger.reserve().err();
+        OpenRecord { recorder: Arc::clone(self), record: Some(record), refused }
     }
 
-    fn close(&self, mut record: CallRecord, told: Told, now: Tick) {
+    fn close(&self, mut record: CallRecord, in_books: bool, told: Told, now: Tick) {
         let took = now.since(record.opened);
         record.outcome = told.name();
         record.marks[Stage::Tell as usize] = nanos(took);
@@ -134,7 +152,9 @@ impl Recorder {
             let ItemCounts { hit, joined, miss } = record.items;
             self.metrics.items(hit.into(), joined.into(), miss.into());
         }
-        self.ledger.tell(&record);
+        if in_books {
+            self.ledger.tell(&record);
+        }
         let at = self.next.fetch_add(1, Ordering::Relaxed) as usize % self.ring.len();
         let old = self.ring[at].lock().replace(record);
         drop(old); // outside the lock
@@ -181,9 +201,19 @@ fn nanos(took: Duration) -> u64 {
 pub(crate) struct OpenRecord {
     recorder: Arc<Recorder>,
     record: Option<CallRecord>,
+    /// Why the books have no place for it; it is not told to them then.
+    refused: Option<Refusal>,
 }
 
 impl OpenRecord {
+    /// Says whether the books have a place for this call's row.
+    pub(crate) fn in_books(&self) -> Result<(), CallError> {
+        match &self.refused {
+            None => Ok(()),
+            Some(why) => Err(CallError::unrecorded(Stage::Admit, why.clone())),
+        }
+    }
+
     /// The stage ended now; says when that is.
     pub(crate) fn mark(&mut self, stage: Stage) -> Tick {
         let now = self.recorder.clock.now();
@@ -219,7 +249,7 @@ impl OpenRecord {
     /// The call ended at `now`.
     pub(crate) fn close_at(&mut self, told: Told, now: Tick) {
         if let Some(record) = self.record.take() {
-            self.recorder.close(record, told, now);
+            self.recorder.close(record, self.refused.is_none(), told, now);
         }
     }
 
@@ -227,7 +257,7 @@ impl OpenRecord {
     pub(crate) fn fail(&mut self, error: &CallError) {
         self.recorder.metrics.failed(error);
         self.note(|record| {
-            record.error = Some((error.stage, error.kind.name()));
+            record.error = Some(Failure { stage: error.stage, code: error.kind.name(), blame: error.blame });
             if let ErrorKind::Upstream { attempts, .. } = error.kind {
                 record.attempts = record.attempts.max(attempts);
             }

@@ -5,16 +5,38 @@
 use std::sync::Arc;
 
 use allocation_counter::measure;
+use crossbeam::queue::ArrayQueue;
 use futures_util::FutureExt;
 use prometheus_client::registry::Registry;
 use tidegate_actors::engine::{Placement, Ports};
+use tidegate_actors::ports::ledger::{AttemptEnd, AttemptRow, Ledger, Opening, Refusal};
+use tidegate_actors::record::CallRecord;
 use tidegate_actors::route::{Route, Target};
 use tidegate_actors::sim::{Ask, Script};
 use tidegate_actors::{Body, Engine, EngineConfig, Outcome, Upstream, UpstreamLimits};
 
+/// Copies rows out into a bounded queue, as the ledger of the server does.
+struct Queue(ArrayQueue<CallRecord>);
+
+impl Ledger for Queue {
+    fn reserve(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn open(&self, _: &AttemptRow) -> Result<Opening, Refusal> {
+        Ok(Opening { place: 0, durable: None })
+    }
+
+    fn close(&self, _: &AttemptRow, _: u32, _: AttemptEnd) {}
+
+    fn tell(&self, record: &CallRecord) {
+        assert!(self.0.push(record.clone()).is_ok(), "there is a place for each call");
+    }
+}
+
 /// An engine with the adapters of an instance that has nothing configured, and one scripted provider.
 fn engine() -> (Engine, Script, Arc<Route>) {
-    let ports = Ports::open(7);
+    let ports = Ports { ledger: Arc::new(Queue(ArrayQueue::new(256))), ..Ports::open(7) };
     let script = Script::new(Arc::clone(&ports.clock));
     let upstream = Upstream::new("up", Arc::new(script.clone()), UpstreamLimits::default());
     let config = EngineConfig { placement: Placement::Current, ..EngineConfig::default() };

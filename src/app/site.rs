@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use prometheus_client::registry::Registry;
 use tidegate_actors::engine::Placement;
+use tidegate_actors::ports::ledger::Ledger;
 
 use crate::cli::ServeError;
 use crate::cli::service::{AppService, Remember};
@@ -23,6 +24,7 @@ pub(super) struct Open {
 pub(super) fn open(
     config: &Config,
     app: Option<AppService>,
+    ledger: &Arc<dyn Ledger>,
 ) -> Result<(Registry, Option<Mounted>, Option<Open>), ServeError> {
     let Some(service) = app else { return Ok((Registry::default(), None, None)) };
     let AppService { name, app, identity, observing, token, folder, mut kept, remember } = service;
@@ -35,7 +37,7 @@ pub(super) fn open(
                 kept.store = Store::lasting(Arc::new(file));
             }
             let settings = config.performance.clone();
-            let asker = super::asker_in(config, &settings, &mut registry, Placement::Settled)?;
+            let asker = super::asker_in(config, &settings, &mut registry, (Placement::Settled, ledger))?;
             let queue_runs = config.lanes.queue_jobs;
             let fittings = Fittings { name, asker, settings, observing, identity, token, kept, queue_runs };
             Site::new(app.tree(), fittings)

@@ -4,17 +4,23 @@ use std::path::Path;
 use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
+use tidegate_actors::ports::books::Books;
 use tidegate_actors::ports::clock::{Clock, ClockRef, SystemClock};
+use tidegate_actors::ports::ledger::{Ledger, NoLedger};
 
+use super::ledger;
 use crate::cli::{ServeError, Told, Upkeep};
 use crate::config::Config;
 use crate::http::Backing;
+use crate::stores::ledger::BookKeeper;
 use crate::stores::{DataLock, Database, Io, Trouble, upkeep};
 use crate::telemetry::when::written;
 
 /// The data directory of a server.
 pub(super) struct Stored {
     pub(super) database: Database,
+    /// The ledger, if it is kept.
+    books: Option<BookKeeper>,
     /// Held until the process ends.
     _lock: DataLock,
 }
@@ -33,20 +39,62 @@ impl Stored {
         let lock = DataLock::take(dir, "tidegate serve")?;
         let database = Database::open(dir, &config.database, &Io::default(), clock, registry);
         let database = database.map_err(|trouble| unusable(dir, &trouble))?;
-        Ok(Some(Self { database, _lock: lock }))
+        let books = ledger::open(config, clock)?;
+        Ok(Some(Self { database, books, _lock: lock }))
     }
 
     /// What `/ready` looks at.
-    pub(super) fn backing(&self) -> Backing {
+    pub(super) fn backing(&self) -> Vec<Backing> {
         let database = self.database.clone();
         let trouble = move || database.ailment().map(|trouble| trouble.to_string());
-        Backing { part: "database", trouble: Box::new(trouble) }
+        let database = Backing { part: "database", trouble: Box::new(trouble) };
+        let ledger = self.books.clone().map(|books| {
+            let trouble = move || books.failure().map(|why| why.to_string());
+            Backing { part: "ledger", trouble: Box::new(trouble) }
+        });
+        std::iter::once(database).chain(ledger).collect()
     }
 
     /// Lets go of it, when nothing is under way any more.
     pub(super) async fn close(self) {
+        // Nobody is served any more: the thread may wait for the disk.
+        self.books.iter().for_each(BookKeeper::end);
         self.database.close().await;
     }
+}
+
+/// Ends the books of a server that does not come to be, so that whoever tries again finds them free.
+pub(super) struct EndBooks(Option<BookKeeper>);
+
+impl EndBooks {
+    pub(super) fn of(stored: Option<&Stored>) -> Self {
+        Self(stored.and_then(|stored| stored.books.clone()))
+    }
+
+    /// They are needed.
+    pub(super) fn forget(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for EndBooks {
+    fn drop(&mut self) {
+        self.0.iter().for_each(BookKeeper::end);
+    }
+}
+
+/// What engines write into.
+pub(super) fn ledger(stored: Option<&Stored>) -> Arc<dyn Ledger> {
+    match stored.and_then(|stored| stored.books.as_ref()) {
+        Some(books) => Arc::new(books.clone()),
+        None => Arc::new(NoLedger),
+    }
+}
+
+/// What doors read.
+pub(super) fn books(stored: Option<&Stored>) -> Option<Arc<dyn Books>> {
+    let books = stored?.books.as_ref()?;
+    Some(Arc::new(books.reader()))
 }
 
 fn unusable(dir: &Path, trouble: &Trouble) -> ServeError {

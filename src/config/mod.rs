@@ -12,6 +12,7 @@ mod engine;
 mod faults;
 mod layers;
 mod leaf;
+mod ledger;
 mod models;
 pub mod near;
 mod performance;
@@ -31,6 +32,7 @@ pub use engine::{
 };
 pub use faults::{Fault, Faults, KeyPath, Source};
 pub use layers::Flag;
+pub use ledger::{Ledger, LedgerSync};
 pub use models::{ANY_MODEL, EmbedTokens, MaxTokensField, Model, ModelKind, Quirks, Target};
 pub use performance::{APP_FILE, Performance, PerformanceFlags};
 pub use persistence::{PersistTarget, Persistence};
@@ -71,6 +73,8 @@ pub struct Config {
     pub batch: Batch,
     /// How each kind of call is kept and scheduled.
     pub kinds: Kinds,
+    /// A row for each call.
+    pub ledger: Ledger,
     /// Who answers, by name.
     pub providers: BTreeMap<String, Provider>,
     /// Public names and their targets; [`ANY_MODEL`] stands for the rest.
@@ -85,7 +89,7 @@ pub struct Config {
     pub persistence: Persistence,
 }
 
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 15] = [
     "listen",
     "limits",
     "data",
@@ -96,6 +100,7 @@ const SECTIONS: [&str; 14] = [
     "flight",
     "batch",
     "kinds",
+    "ledger",
     "providers",
     "models",
     "observability",
@@ -115,6 +120,7 @@ impl Default for Config {
             flight: Flight::default(),
             batch: Batch::default(),
             kinds: Kinds::default(),
+            ledger: Ledger::default(),
             providers: BTreeMap::from([("mock".to_owned(), Provider::default())]),
             models: mock_models(),
             observability: Observability::default(),
@@ -161,6 +167,7 @@ impl Config {
         let flight = reader.section("flight", default.flight);
         let batch = reader.section("batch", default.batch);
         let kinds = reader.section("kinds", default.kinds);
+        let ledger = reader.section("ledger", default.ledger);
         let providers = reader.named("providers", default.providers, Source::Default);
         let (models, why) = models_for(reader, &providers, default.models);
         let models = reader.named("models", models, why);
@@ -178,6 +185,7 @@ impl Config {
             flight,
             batch,
             kinds,
+            ledger,
             providers,
             models,
             observability,
@@ -202,6 +210,7 @@ impl Config {
         self.flight.ranges(&at("flight"), faults);
         self.batch.ranges(&at("batch"), faults);
         self.kinds.ranges(&at("kinds"), faults);
+        self.ledger.ranges(&at("ledger"), faults);
         for (name, provider) in &self.providers {
             let at = at("providers").key(name);
             provider_rules::name(name, &at, faults);
@@ -224,6 +233,10 @@ impl Config {
         let (operations, slots) = (self.gateway.max_operations, self.lanes.max_concurrency);
         let message = format!("must be at least lanes.max_concurrency = {slots}, got {operations}");
         faults.require(operations >= slots, &gateway.key("max_operations"), message);
+        let rows = self.ledger.queue_rows;
+        let message = format!("must be at least gateway.max_operations = {operations}, got {rows}");
+        let ledger = KeyPath::root().key("ledger");
+        faults.require(rows >= operations, &ledger.key("queue_rows"), message);
         if let Some(name) = &self.gateway.passthrough
             && !self.providers.contains_key(name)
         {

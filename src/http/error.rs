@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::http::{Method, StatusCode};
+use tidegate_actors::ports::books::Unreadable;
 use tidegate_actors::ports::provider::{Fault, FaultKind};
 use tidegate_actors::{Blame, CallError, CallId, ErrorKind, Retry, Stage};
 
@@ -142,9 +143,15 @@ impl DoorError {
 
     pub(crate) fn no_such_call(id: &str, remembered: usize) -> Self {
         let shown: String = id.chars().take(100).collect();
-        let message =
-            format!("call {shown:?} is not among the latest {remembered} calls (gateway.explain_calls)");
+        let message = format!(
+            "call {shown:?} is neither among the latest {remembered} calls (gateway.explain_calls) nor in the ledger"
+        );
         Self { param: Some("id".to_owned()), ..Self::refused(404, "call_not_found", message) }
+    }
+
+    pub(crate) fn no_ledger() -> Self {
+        let message = "no ledger is kept (ledger.enabled)".to_owned();
+        Self { blame: Blame::Us, ..Self::refused(503, "no_ledger", message) }
     }
 
     pub(crate) fn bad_field(param: &str, message: impl Into<String>) -> Self {
@@ -272,6 +279,13 @@ impl From<CallError> for DoorError {
     }
 }
 
+impl From<Unreadable> for DoorError {
+    fn from(unreadable: Unreadable) -> Self {
+        let refused = Self::refused(503, "ledger_unreadable", unreadable.to_string());
+        Self { blame: Blame::Us, retry: Retry::After(Duration::from_secs(1)), ..refused }
+    }
+}
+
 /// The embedding item that was rejected. Where the upstream's own words are passed on, they name it.
 fn blamed_item(kind: &ErrorKind) -> Option<String> {
     match kind {
@@ -286,7 +300,7 @@ fn status(kind: &ErrorKind) -> u16 {
     match kind {
         ErrorKind::Overloaded { .. } | ErrorKind::LaneFull { .. } | ErrorKind::RowsFull { .. } => 429,
         ErrorKind::ShuttingDown | ErrorKind::LaneLost { .. } | ErrorKind::LaneClosed { .. } => 503,
-        ErrorKind::BreakerOpen { .. } => 503,
+        ErrorKind::BreakerOpen { .. } | ErrorKind::Unrecorded { .. } => 503,
         ErrorKind::Denied { .. } => 403,
         ErrorKind::NotCached | ErrorKind::DeadlineExceeded { .. } => 504,
         ErrorKind::Unclean { .. } => 502,

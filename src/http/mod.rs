@@ -5,6 +5,7 @@
 
 mod answer;
 mod app;
+mod booked;
 mod budget;
 mod coding;
 mod error;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 
 use actix_web::guard::{Any, Get, Head};
 use actix_web::{Resource, Route, web};
+use tidegate_actors::ports::books::Books;
 use tidegate_actors::{Engine, WorkspaceId};
 
 use crate::config::Config;
@@ -63,6 +65,8 @@ pub struct Doors {
     pub app: Option<Mounted>,
     /// What stands behind the doors beside the engine.
     pub backing: Vec<Backing>,
+    /// The ledger, if one is kept.
+    pub books: Option<Arc<dyn Books>>,
 }
 
 /// A part without which a server is not ready.
@@ -109,6 +113,9 @@ pub fn routes(doors: &web::Data<Doors>) -> impl FnOnce(&mut web::ServiceConfig) 
             .service(giving("/v1/models", get().to(routes::models::list)))
             // Other methods of it pass through: a vendor's own models can be deleted.
             .route("/v1/models/{id:.+}", get().to(routes::models::one))
+            .service(giving("/api/v1/calls", get().to(routes::calls::list)))
+            .service(giving("/api/v1/attempts", get().to(routes::calls::attempts)))
+            .service(giving("/api/v1/calls/{id}", get().to(routes::calls::one)))
             .service(giving("/api/v1/calls/{id}/explain", get().to(routes::explain::explain)))
             .service(taking("/api/v1/cache/purge", post().to(routes::purge::purge)))
             .service(giving("/api/v1/engine", get().to(routes::engine::engine)))

@@ -8,7 +8,9 @@ pub(crate) mod vendors;
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
-use super::routes::{chat, docs, embeddings, engine, explain, forward, health, metrics, models, purge};
+use super::routes::{
+    calls, chat, docs, embeddings, engine, explain, forward, health, metrics, models, purge,
+};
 
 /// An error of a path under `/api/v1`.
 #[derive(Serialize, ToSchema)]
@@ -44,7 +46,7 @@ pub(crate) struct ApiProblemDetail {
     ),
     paths(
         chat::completions, embeddings::create, chat::messages, forward::count_tokens, models::list, models::one,
-        forward::forward, health::health, health::ready, metrics::text, metrics::json, explain::explain,
+        forward::forward, health::health, health::ready, metrics::text, metrics::json, calls::list, calls::attempts, calls::one, explain::explain,
         purge::purge, engine::engine, docs::openapi, docs::page,
     )
 )]

@@ -7,6 +7,8 @@
 
 mod database;
 mod io;
+mod journal;
+pub mod ledger;
 mod lock;
 mod metrics;
 mod pool;

@@ -10,3 +10,10 @@ pub fn written(unix_us: i64) -> String {
     // A clock outside the years 0 to 9999 has no date.
     at.ok().and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default()
 }
+
+/// The moment a text names, microseconds after 1970 UTC; nothing for a text that names none.
+#[must_use]
+pub fn read(text: &str) -> Option<i64> {
+    let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    i64::try_from(at.unix_timestamp_nanos() / 1_000).ok()
+}

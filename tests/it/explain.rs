@@ -71,7 +71,7 @@ fn each_call_is_told_with_its_key_its_way_and_the_reason() {
     assert_eq!(calls[0]["key_fields"]["system_prompt"], "Be <short>");
     assert!(calls.iter().all(|call| call["took_ms"].as_f64() >= call["waited_ms"].as_f64()), "{calls:?}");
     let stages: Vec<_> = calls[0]["stages"].as_array().unwrap().iter().map(|stage| &stage["stage"]).collect();
-    assert_eq!(stages, ["admit", "authorise", "key", "lookup", "join", "act", "tell"]);
+    assert_eq!(stages, ["admit", "authorise", "key", "lookup", "join", "lane", "act", "tell"]);
 }
 
 #[test]

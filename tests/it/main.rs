@@ -14,6 +14,7 @@ mod explain;
 mod faults;
 mod ingest;
 mod layers;
+mod ledger;
 mod n3;
 mod persistence;
 mod promtool;

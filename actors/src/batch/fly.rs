@@ -17,11 +17,12 @@ use crate::batch::{Flown, Landed, RowItem};
 use crate::cache::Entry;
 use crate::cache::entry::{EntryFacts, Kept};
 use crate::cache::orders::{Order, Publish, Then};
-use crate::call::CallKind;
+use crate::call::{Call, CallKind, EmbedWork};
 use crate::error::{CallError, ErrorKind, Stage};
 use crate::flight::Stamps;
 use crate::json::Document;
 use crate::ports::clock::Tick;
+use crate::ports::ledger::Account;
 use crate::ports::provider::{Answer, Fault, FaultKind, Rows, Task, Usage, Vector};
 use crate::sites::Site;
 use crate::upstream::act::{self, Asked, Question};
@@ -168,7 +169,7 @@ impl Batch {
         let call = &first.item.order.call;
         let items = self.in_air(asked).map(|row| row.item.item().clone()).collect();
         let question = Question {
-            call: call.id,
+            account: self.account(call, asked),
             task: Task::Embed { document: self.template(&call.work.document, asked), items },
             affecting: call.affecting.clone(),
             repeatable: true,
@@ -197,6 +198,14 @@ impl Batch {
                 Err(CallError::upstream(target, fault, attempts))
             }
         }
+    }
+
+    /// The first call's, without a workspace where several share the request.
+    fn account(&self, first: &Call<EmbedWork>, asked: &[usize]) -> Account {
+        let alone = self.in_air(asked).all(|row| row.item.order.call.workspace == first.workspace);
+        let account = Account::of(first, CallKind::Embed);
+        let workspace = account.workspace.filter(|_| alone);
+        Account { workspace, items: u32::try_from(asked.len()).unwrap_or(u32::MAX), ..account }
     }
 
     /// What the request says beside its items.

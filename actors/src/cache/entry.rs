@@ -79,6 +79,8 @@ pub struct Entry {
     pub facts: EntryFacts,
     /// What it says.
     pub kept: Kept,
+    /// Bytes of the answer alone.
+    body: u64,
     bytes: AtomicUsize,
     /// Read since the eviction hand last passed (SIEVE).
     visited: AtomicBool,
@@ -91,14 +93,24 @@ impl Entry {
     pub(crate) fn new(facts: EntryFacts, kept: Kept) -> Self {
         let tags: usize = facts.tags.iter().map(|tag| tag.len()).sum();
         let bytes = OVERHEAD_BYTES + kept.bytes() + tags;
+        let body = match &kept {
+            Kept::Events(events) => events.iter().map(Bytes::len).sum(),
+            Kept::Whole(_) | Kept::Row { .. } => kept.bytes(),
+        };
         Self {
             facts,
             kept,
+            body: body as u64,
             bytes: AtomicUsize::new(bytes),
             visited: AtomicBool::new(false),
             last_read: AtomicU64::new(0),
             variants: RwLock::new(Vec::new()),
         }
+    }
+
+    /// Bytes of the answer.
+    pub fn told_bytes(&self) -> u64 {
+        self.body
     }
 
     /// What it counts against the byte budget.

@@ -76,7 +76,7 @@ async fn answer(
     call: Call<EmbedWork>,
     record: &mut OpenRecord,
 ) -> Result<Embedded, CallError> {
-    let permit = stages::admit(engine)?;
+    let permit = stages::admit(engine, record)?;
     record.mark_admitted();
     let cleared = stages::authorise(engine, call, CallKind::Embed, permit)?;
     record.mark(Stage::Authorise);

@@ -17,6 +17,7 @@ use crate::error::{CallError, Stage};
 use crate::flight::{Flight, Origin, Pilot, Shape};
 use crate::key::Key;
 use crate::ports::clock::Tick;
+use crate::ports::ledger::Account;
 use crate::ports::provider::{Answer, Events, Fault, FaultKind, Finish, Piece, Task};
 use crate::route::{Route, Target};
 use crate::sites::Site;
@@ -30,6 +31,7 @@ pub(super) struct Trip {
     places: Vec<usize>,
     affecting: Affecting,
     workspace: WorkspaceId,
+    account: Account,
     /// What an entry will say, if the answer may be kept.
     keep: Option<Keeping>,
 }
@@ -53,6 +55,7 @@ impl Trip {
             places: keyed.places(),
             affecting: call.affecting.clone(),
             workspace: call.workspace.clone(),
+            account: Account::of(call, kind),
             keep,
         }
     }
@@ -66,6 +69,7 @@ impl Trip {
             places: (0..call.route.targets.len()).collect(),
             affecting: call.affecting.clone(),
             workspace: call.workspace.clone(),
+            account: Account::of(call, kind),
             keep: None,
         }
     }
@@ -122,7 +126,7 @@ async fn aloft(
     engine.sites.pass(Site::FlightBeforeAct);
     let targets: Vec<&Target> = trip.places.iter().map(|&place| &trip.route.targets[place]).collect();
     let question = Question {
-        call: flight.plan.call,
+        account: trip.account.clone(),
         task: trip.task.clone(),
         affecting: trip.affecting.clone(),
         repeatable: trip.kind != CallKind::Forward,

@@ -29,7 +29,7 @@ async fn pass(
     call: Call<ForwardWork>,
     record: &mut OpenRecord,
 ) -> Result<Found, CallError> {
-    let permit = stages::admit(engine)?;
+    let permit = stages::admit(engine, record)?;
     record.mark_admitted();
     let cleared = stages::authorise(engine, call, CallKind::Forward, permit)?;
     record.mark(Stage::Authorise);

@@ -50,7 +50,7 @@ async fn answer(
     call: Call<ChatWork>,
     record: &mut OpenRecord,
 ) -> Result<Found, CallError> {
-    let permit = stages::admit(engine)?;
+    let permit = stages::admit(engine, record)?;
     record.mark_admitted();
     let cleared = stages::authorise(engine, call, CallKind::Chat, permit)?;
     record.mark(Stage::Authorise);

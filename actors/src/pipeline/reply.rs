@@ -114,7 +114,7 @@ impl Telling {
     pub fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         let step = std::task::ready!(self.follower.poll_step(cx));
         match &step {
-            Step::Piece(_) => {}
+            Step::Piece(piece) => self.record.note(|record| record.bytes += piece.len() as u64),
             Step::End(Ok(ending)) => {
                 self.record.note(|record| record.usage = ending.finish.usage);
                 self.record.close(self.told);
@@ -152,6 +152,10 @@ impl Source {
         let (Self::Live(_, origin) | Self::Done(origin, ..)) = self else { return };
         record.target = Some(Arc::clone(&origin.target));
         record.attempts = origin.attempts;
+        if origin.asked > record.opened {
+            // Who joined a request that was out already waited for no lane.
+            record.marks[Stage::Lane as usize] = origin.asked.nanos_since(record.opened);
+        }
     }
 }
 
@@ -174,12 +178,18 @@ impl Found {
         };
         let body = match self.source {
             Source::Kept(entry, _) => {
-                record.note(|record| record.usage = entry.facts.usage);
+                record.note(|record| {
+                    record.usage = entry.facts.usage;
+                    record.bytes = entry.told_bytes();
+                });
                 record.close_at(told, now);
                 Body::Kept(entry)
             }
             Source::Done(origin, pieces, ending) => {
-                record.note(|record| record.usage = ending.finish.usage);
+                record.note(|record| {
+                    record.usage = ending.finish.usage;
+                    record.bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
+                });
                 record.close_at(told, now);
                 Body::Done { shape: origin.shape, pieces, ending }
             }

@@ -16,6 +16,7 @@ use crate::key::{BodyDigest, Key, Prefix, rendezvous};
 use crate::ports::clock::{Clock, Tick};
 use crate::ports::egress::Context;
 use crate::ports::policy::Question;
+use crate::record::OpenRecord;
 use crate::route::{Route, Target};
 
 /// Targets whose kept answers are looked for.
@@ -33,8 +34,9 @@ impl Drop for Permit {
     }
 }
 
-/// Takes a permit, or says that there is none. Never waits.
-pub(crate) fn admit(engine: &Shared) -> Result<Permit, CallError> {
+/// Takes a permit, or says that there is none. Never waits. What cannot be written down is not begun.
+pub(crate) fn admit(engine: &Shared, record: &OpenRecord) -> Result<Permit, CallError> {
+    record.in_books()?;
     engine.gate.enter()?;
     Ok(Permit(Arc::clone(&engine.gate)))
 }

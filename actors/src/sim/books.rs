@@ -7,14 +7,19 @@ use std::collections::HashMap;
 use parking_lot::Mutex;
 
 use crate::call::CallId;
-use crate::ports::ledger::{AttemptEnd, AttemptRow, Ledger};
+use crate::ports::ledger::{AttemptEnd, AttemptId, AttemptRow, Ledger, Opening, Refusal};
 use crate::record::CallRecord;
 
 #[derive(Debug, Default)]
 struct Pages {
-    open: HashMap<(CallId, u32), usize>,
+    open: HashMap<AttemptId, usize>,
     closed: Vec<(AttemptRow, AttemptEnd)>,
     told: Vec<CallRecord>,
+    /// Calls that have a place and were not told yet.
+    reserved: usize,
+    /// Calls that got none.
+    refused: usize,
+    refusal: Option<Refusal>,
 }
 
 /// The books of one world.
@@ -37,6 +42,21 @@ impl Books {
         self.0.lock().told.iter().find(|record| record.id == call).cloned()
     }
 
+    /// Takes nothing any more, or everything again.
+    pub fn refuse(&self, why: Option<Refusal>) {
+        self.0.lock().refusal = why;
+    }
+
+    /// Calls that have a place in the books and were not told yet.
+    pub fn reserved(&self) -> usize {
+        self.0.lock().reserved
+    }
+
+    /// Calls that got no place.
+    pub fn refused(&self) -> usize {
+        self.0.lock().refused
+    }
+
     /// Attempts dispatched and not yet closed.
     pub fn open_attempts(&self) -> usize {
         self.0.lock().open.values().sum()
@@ -54,19 +74,36 @@ impl Books {
 }
 
 impl Ledger for Books {
-    fn open(&self, row: &AttemptRow) {
-        *self.0.lock().open.entry((row.call, row.attempt)).or_insert(0) += 1;
+    fn reserve(&self) -> Result<(), Refusal> {
+        let mut pages = self.0.lock();
+        if let Some(refusal) = pages.refusal.clone() {
+            pages.refused += 1;
+            return Err(refusal);
+        }
+        pages.reserved += 1;
+        Ok(())
     }
 
-    fn close(&self, row: &AttemptRow, end: AttemptEnd) {
+    fn open(&self, row: &AttemptRow) -> Result<Opening, Refusal> {
         let mut pages = self.0.lock();
-        if let Some(open) = pages.open.get_mut(&(row.call, row.attempt)) {
+        if let Some(refusal) = &pages.refusal {
+            return Err(refusal.clone());
+        }
+        *pages.open.entry(row.id).or_insert(0) += 1;
+        Ok(Opening { place: 0, durable: None })
+    }
+
+    fn close(&self, row: &AttemptRow, _: u32, end: AttemptEnd) {
+        let mut pages = self.0.lock();
+        if let Some(open) = pages.open.get_mut(&row.id) {
             *open = open.saturating_sub(1);
         }
         pages.closed.push((row.clone(), end));
     }
 
     fn tell(&self, record: &CallRecord) {
-        self.0.lock().told.push(record.clone());
+        let mut pages = self.0.lock();
+        pages.reserved = pages.reserved.saturating_sub(1);
+        pages.told.push(record.clone());
     }
 }

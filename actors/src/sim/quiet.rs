@@ -53,11 +53,12 @@ impl World {
             at_rest("requests upstream", script.live(), 0);
             asks += script.asks();
         }
+        at_rest("places in the books taken and not used", self.books.reserved(), 0);
         at_rest("attempts open", self.books.open_attempts(), 0);
         at_rest("attempts in the books", self.books.attempts().len(), asks);
         let asked = self.asked.load(Ordering::Relaxed);
         let (completed, failed, _) = reading.operations;
-        at_rest("calls told", self.books.told().len(), asked);
+        at_rest("calls told or refused a place", self.books.told().len() + self.books.refused(), asked);
         at_rest("answered + refused + abandoned", (completed + failed) as usize, asked);
         at_rest("calls told twice", self.books.told_twice().len(), 0);
         unrest

@@ -9,11 +9,11 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::call::{Affecting, CallId};
-use crate::error::CallError;
+use crate::call::Affecting;
+use crate::error::{CallError, Stage};
 use crate::metrics::UpstreamMetrics;
 use crate::ports::clock::ClockRef;
-use crate::ports::ledger::{AttemptEnd, AttemptRow, Ledger};
+use crate::ports::ledger::{Account, AttemptEnd, AttemptId, AttemptRow, Ledger, Refusal};
 use crate::ports::provider::{Answer, Events, Fault, FaultKind, Order, Piece, Task, Usage};
 use crate::route::Target;
 
@@ -29,7 +29,7 @@ pub(crate) struct Acting {
 /// What is asked, of whom it may be asked is said beside it.
 #[derive(Clone)]
 pub(crate) struct Question {
-    pub(crate) call: CallId,
+    pub(crate) account: Account,
     pub(crate) task: Task,
     pub(crate) affecting: Affecting,
     /// False for work that may have an effect: it is asked once, of one target.
@@ -51,6 +51,8 @@ pub(crate) struct Attempt {
     acting: Arc<Acting>,
     upstream: Arc<Upstream>,
     row: AttemptRow,
+    /// Its place in the books.
+    place: u32,
     open: bool,
     _permit: OwnedSemaphorePermit,
 }
@@ -84,7 +86,7 @@ impl Attempt {
         }
         let closed = self.acting.clock.now();
         self.upstream.metrics(&self.acting.metrics).attempt(status, closed.since(self.row.opened));
-        self.acting.ledger.close(&self.row, AttemptEnd { status, usage, closed });
+        self.acting.ledger.close(&self.row, self.place, AttemptEnd { status, usage, closed });
     }
 }
 
@@ -101,12 +103,27 @@ enum Failed {
     Elsewhere(Fault),
     /// Not asked: its breaker is open.
     Open(Duration),
+    /// Not asked: it cannot be written down, and no other target's request could.
+    Unrecorded(Refusal),
+}
+
+/// Why one attempt has no answer.
+enum Lost {
+    Fault(Fault),
+    Unrecorded(Refusal),
+}
+
+impl From<Fault> for Lost {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
 }
 
 /// Asks until one target answers.
 ///
 /// # Errors
-/// The last target's fault when all are spent, `breaker_open` when none may be asked.
+/// The last target's fault when all are spent, `breaker_open` when none may be asked, `ledger_full` or
+/// `ledger_failing` when the request could not be written down.
 ///
 /// # Cancellation
 /// Dropping the future drops the request; its row is closed as interrupted.
@@ -120,6 +137,7 @@ pub(crate) async fn ask(
     for target in targets {
         let error = match ask_target(acting, target, question, &mut attempts).await {
             Ok(asked) => return Ok(asked),
+            Err(Failed::Unrecorded(why)) => return Err(CallError::unrecorded(Stage::Act, why)),
             Err(Failed::Here(fault)) => {
                 return Err(CallError::upstream(target.name.clone(), fault, attempts));
             }
@@ -154,12 +172,13 @@ async fn ask_target(
         }
         let fault = match attempt(acting, target, question, *attempts).await {
             Ok(asked) => return Ok(asked),
-            Err(fault) => fault,
+            Err(Lost::Fault(fault)) => fault,
+            Err(Lost::Unrecorded(why)) => return Err(Failed::Unrecorded(why)),
         };
         if fault.kind.is_final() {
             return Err(Failed::Here(fault));
         }
-        let pause = upstream.limits.retry.pause(question.call, here + 1, &fault);
+        let pause = upstream.limits.retry.pause(question.account.call, here + 1, &fault);
         let Some(pause) = pause.filter(|_| question.repeatable) else { return Err(Failed::Elsewhere(fault)) };
         if !upstream.budget.lock().spend(acting.clock.now()) {
             return Err(Failed::Elsewhere(fault));
@@ -174,7 +193,7 @@ async fn attempt(
     target: &Target,
     question: &Question,
     number: u32,
-) -> Result<Asked, Fault> {
+) -> Result<Asked, Lost> {
     let upstream = Arc::clone(&target.upstream);
     let permits = Arc::clone(&upstream.permits);
     let permit = match Arc::clone(&permits).try_acquire_owned() {
@@ -184,15 +203,23 @@ async fn attempt(
         }
     };
     let row = AttemptRow {
-        call: question.call,
+        id: AttemptId::fresh(),
+        account: question.account.clone(),
         target: Arc::clone(&target.name),
         attempt: number,
+        unix_us: acting.clock.unix_us(),
         opened: acting.clock.now(),
     };
-    acting.ledger.open(&row);
-    let attempt = Attempt { acting: Arc::clone(acting), upstream, row, open: true, _permit: permit };
+    let opening = acting.ledger.open(&row).map_err(Lost::Unrecorded)?;
+    let place = opening.place;
+    let attempt = Attempt { acting: Arc::clone(acting), upstream, row, place, open: true, _permit: permit };
+    if let Some(durable) = opening.durable
+        && durable.await.is_err()
+    {
+        return Err(Lost::Unrecorded(Refusal::Failing { why: "its disk could not be synced".into() }));
+    }
     let order = Order {
-        call: question.call,
+        call: question.account.call,
         model: Arc::clone(&target.model),
         task: question.task.clone(),
         affecting: question.affecting.clone(),
@@ -205,7 +232,7 @@ async fn attempt(
         }
         Err(fault) => {
             attempt.failed(&fault);
-            Err(fault)
+            Err(fault.into())
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Every buffer is filled to the brim, and its own reading is held against its configured bound.
 
+use tidegate_actors::ports::ledger::Refusal;
+use tidegate_actors::ports::provider::FaultKind;
 use tidegate_actors::sim::{Ask, Play, World};
 use tidegate_actors::{Body, CacheLimits, Capacity};
 
@@ -34,6 +36,30 @@ async fn the_gate_admits_its_limit_and_refuses_the_next() {
     for caller in callers {
         caller.await.expect("not aborted").expect("answered");
     }
+    world.assert_quiet().await;
+}
+
+/// What cannot be written down is not begun: neither a call nor a request of a call that is under way.
+#[actix_rt::test(system = "tidegate_actors::sim::SimSystem")]
+async fn a_ledger_that_takes_no_more_rows_refuses_calls_and_requests_and_says_why() {
+    let world = World::new().start();
+    world.chat("kept").await.expect("answered");
+    let full = Refusal::Full { rows: 7 };
+    world.books().refuse(Some(full));
+    let refused = world.chat("kept").await.expect_err("not even a hit goes unrecorded");
+    assert_eq!((refused.kind.name(), refused.stage.name()), ("ledger_full", "admit"));
+    assert_eq!(refused.retry.name(), "after");
+    assert!(refused.to_string().contains("7 rows"), "{refused}");
+    world.books().refuse(None);
+
+    world.script().always(Play::fail(FaultKind::Broken { status: Some(503) }));
+    let caller = world.caller("another");
+    world.script().asked_times(2).await;
+    world.books().refuse(Some(Refusal::Failing { why: "the disk is full".into() }));
+    let refused = caller.await.expect("not aborted").expect_err("its second request cannot be written down");
+    assert_eq!((refused.kind.name(), refused.stage.name()), ("ledger_failing", "act"));
+    assert_eq!(world.script().asks(), 2, "the first of each call");
+    world.books().refuse(None);
     world.assert_quiet().await;
 }
 

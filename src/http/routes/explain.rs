@@ -2,11 +2,13 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
-use tidegate_actors::ports::provider::Usage;
+use tidegate_actors::ports::books::BookedCall;
 use tidegate_actors::record::CallRecord;
 use tidegate_actors::{CallId, Form, Stage};
 use utoipa::ToSchema;
 
+use super::calls;
+use crate::http::booked::{ErrorShown, ItemsShown, UsageShown, hex, some, split};
 use crate::http::error::{DoorError, Shape};
 use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, guard};
@@ -18,21 +20,21 @@ pub(crate) struct CallShown {
     id: String,
     workspace: String,
     #[schema(example = "openai.chat")]
-    door: &'static str,
+    door: String,
     /// `chat`, `embed` or `forward`.
-    kind: &'static str,
+    kind: String,
     /// The name that was asked for.
     model: String,
     /// `whole` or `stream`.
-    form: &'static str,
+    form: String,
     tags: Vec<String>,
     /// Admission, RFC 3339 UTC.
     #[schema(example = "2026-01-31T12:00:00.000001Z")]
     at: String,
     /// `hit`, `joined`, `miss`, `mixed`, `bypass`, `failed` or `abandoned`.
-    outcome: &'static str,
+    outcome: String,
     /// Why it was not a hit; empty for one.
-    reason: &'static str,
+    reason: String,
     key: Option<String>,
     /// Who answered, as `provider/model`.
     target: Option<String>,
@@ -49,31 +51,6 @@ pub(crate) struct CallShown {
     fields: Vec<String>,
     /// For a miss: the recent call it differs least from.
     nearest: Option<Nearest>,
-}
-
-/// Embedding items by how they were answered.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct ItemsShown {
-    hit: u32,
-    joined: u32,
-    miss: u32,
-}
-
-/// Tokens.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct UsageShown {
-    input: u64,
-    cached_read: u64,
-    cached_write: u64,
-    output: u64,
-    reasoning: u64,
-}
-
-/// Where it failed and as what.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct ErrorShown {
-    stage: &'static str,
-    code: &'static str,
 }
 
 /// One stage: when it ended, counted from admission, and how long it took, microseconds.
@@ -112,9 +89,16 @@ pub(crate) async fn explain(
     }
     let of_app = doors.site().map(|site| site.host().asker().engine());
     let explained = |id| doors.engine.explain(id).or_else(|| of_app.and_then(|engine| engine.explain(id)));
-    match CallId::parse(&id).and_then(explained) {
-        Some((record, nearest)) => HttpResponse::Ok().json(shown(&record, nearest.as_ref())),
-        None => DoorError::no_such_call(&id, doors.config.gateway.explain_calls).respond(Shape::Api, own),
+    let unknown =
+        || DoorError::no_such_call(&id, doors.config.gateway.explain_calls).respond(Shape::Api, own);
+    let Some(asked) = CallId::parse(&id) else { return unknown() };
+    if let Some((record, nearest)) = explained(asked) {
+        return HttpResponse::Ok().json(shown(&record, nearest.as_ref()));
+    }
+    match calls::booked(&doors, asked).await {
+        Ok(Some(row)) => HttpResponse::Ok().json(shown_from_ledger(row)),
+        Ok(None) => unknown(),
+        Err(unreadable) => DoorError::from(unreadable).respond(Shape::Api, own),
     }
 }
 
@@ -122,45 +106,65 @@ fn shown(record: &CallRecord, nearest: Option<&CallRecord>) -> CallShown {
     CallShown {
         id: record.id.to_string(),
         workspace: record.workspace.as_str().to_owned(),
-        door: record.door,
-        kind: record.kind.name(),
+        door: record.door.to_owned(),
+        kind: record.kind.name().to_owned(),
         model: record.model.to_string(),
         form: match record.form {
-            Form::Whole => "whole",
-            Form::Stream => "stream",
+            Form::Whole => "whole".to_owned(),
+            Form::Stream => "stream".to_owned(),
         },
         tags: record.tags.iter().map(|tag| tag.to_string()).collect(),
         at: written(record.unix_us),
-        outcome: record.outcome,
-        reason: record.reason,
+        outcome: record.outcome.to_owned(),
+        reason: record.reason.to_owned(),
         key: record.key.map(|key| key.hex()),
         target: record.target.as_deref().map(str::to_owned),
         payer: record.payer.map(|payer| payer.to_string()),
         attempts: record.attempts,
-        items: ItemsShown { hit: record.items.hit, joined: record.items.joined, miss: record.items.miss },
+        items: record.items.into(),
         usage: record.usage.map(UsageShown::from),
-        error: record.error.map(|(stage, code)| ErrorShown { stage: stage.name(), code }),
-        stages: stages(record),
+        error: record.error.map(|error| ErrorShown {
+            stage: error.stage.name().to_owned(),
+            code: error.code.to_owned(),
+            blame: error.blame.name().to_owned(),
+        }),
+        stages: stages(|stage| record.mark(stage)),
         fields: fields(record, nearest),
         nearest: nearest.filter(|_| record.fields.is_some()).map(|other| near(record, other)),
     }
 }
 
-impl From<Usage> for UsageShown {
-    fn from(usage: Usage) -> Self {
-        Self {
-            input: usage.input,
-            cached_read: usage.cached_read,
-            cached_write: usage.cached_write,
-            output: usage.output,
-            reasoning: usage.reasoning,
-        }
+/// What the ledger knows of a call that is remembered no more: everything but its fields and its neighbours.
+fn shown_from_ledger(row: BookedCall<'static>) -> CallShown {
+    let stages = stages(|stage| row.mark(stage));
+    let [stage, code, blame] = row.failure.map(String::from);
+    CallShown {
+        id: row.id.to_string(),
+        workspace: row.workspace.into(),
+        door: row.door.into(),
+        kind: row.kind.into(),
+        model: row.model.into(),
+        form: row.form.into(),
+        tags: split(&row.tags),
+        at: written(row.at_us),
+        outcome: row.outcome.into(),
+        reason: row.reason.into(),
+        key: row.key.map(|sha| hex(&sha)),
+        target: some(row.target.into()),
+        payer: row.payer.map(|payer| payer.to_string()),
+        attempts: row.attempts,
+        items: row.items.into(),
+        usage: row.usage.map(UsageShown::from),
+        error: some(code).map(|code| ErrorShown { stage, code, blame }),
+        stages,
+        fields: Vec::new(),
+        nearest: None,
     }
 }
 
-fn stages(record: &CallRecord) -> Vec<StageShown> {
+fn stages(mark: impl Fn(Stage) -> Option<u64>) -> Vec<StageShown> {
     let mut before = 0;
-    let reached = Stage::ALL.into_iter().filter_map(|stage| Some((stage, record.mark(stage)?)));
+    let reached = Stage::ALL.into_iter().filter_map(|stage| Some((stage, mark(stage)?)));
     reached
         .map(|(stage, at)| {
             let took = at.saturating_sub(before);

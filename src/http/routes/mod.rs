@@ -1,5 +1,6 @@
 //! One file per door. Each reads its request, calls the engine and words the answer.
 
+pub(crate) mod calls;
 pub(crate) mod chat;
 pub(crate) mod docs;
 pub(crate) mod embeddings;

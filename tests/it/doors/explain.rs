@@ -88,14 +88,14 @@ async fn a_bypass_and_a_failure_say_why() {
     let told = explain(&gateway, &failed).await;
     assert_eq!(
         (&told["outcome"], &told["error"]),
-        (&"failed".into(), &json!({ "stage": "act", "code": "upstream_rejected" }))
+        (&"failed".into(), &json!({ "stage": "act", "code": "upstream_rejected", "blame": "caller" }))
     );
 }
 
 #[tokio::test]
 async fn a_call_nobody_remembers_is_a_404() {
     let upstream = Upstream::answering(said).await;
-    let gateway = Gateway::before(&upstream, "gateway.explain_calls = 1");
+    let gateway = Gateway::before(&upstream, "gateway.explain_calls = 1\nledger.enabled = false");
     let first = gateway.post(CHAT, ask("one")).await;
     explain(&gateway, &first).await;
     gateway.post(CHAT, ask("two")).await;

@@ -30,6 +30,7 @@ fn serve(world: &World) -> String {
         config,
         app: None,
         backing: Vec::new(),
+        books: None,
     });
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");
@@ -99,6 +100,7 @@ async fn a_fresh_server_is_ready_in_all_its_parts() {
         ("lane heavy", true),
         ("admission", true),
         ("database", true),
+        ("ledger", true),
         ("cache", true),
         ("provider up", true),
     ];
@@ -120,7 +122,7 @@ async fn the_only_provider_is_named_when_its_breaker_opens() {
     assert_eq!((ready.status, &json["ready"]), (503, &false.into()));
     let closed: Vec<_> = parts(&json).into_iter().filter(|(_, fine)| !fine).collect();
     assert_eq!(closed, [("provider up", false)]);
-    assert_eq!(json["parts"][5]["why"], "open");
+    assert_eq!(json["parts"][6]["why"], "open");
     assert_eq!(gateway.get("/health").await.status, 200);
     let refused = gateway.post(CHAT, ask("later")).await;
     assert_eq!((refused.status, upstream.seen().len()), (503, 2), "nothing is sent while it is open");

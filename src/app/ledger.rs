@@ -1,0 +1,42 @@
+//! Owns where the ledger of a server lies and what it is told of its configuration.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use tidegate_actors::ports::clock::ClockRef;
+
+use crate::cli::ServeError;
+use crate::config::Config;
+use crate::stores::ledger::{BookKeeper, Fittings};
+
+/// Its folder in the data directory.
+const FOLDER: &str = "ledger";
+/// Openings beyond those that lanes can hold: of attempts whose end waits to be written.
+const SPARE_OPENINGS: usize = 1_024;
+
+/// The books, if they are kept.
+pub(super) fn open(config: &Config, clock: &ClockRef) -> Result<Option<BookKeeper>, ServeError> {
+    if !config.ledger.enabled {
+        return Ok(None);
+    }
+    let folder = Path::new(&config.data.dir).join(FOLDER);
+    // The lanes of the gateway, and those of an app.
+    let attempts = config.lanes.max_concurrency.saturating_mul(2).saturating_add(SPARE_OPENINGS);
+    let (settings, clock) = (&config.ledger, Arc::clone(clock));
+    let fittings = Fittings { settings, attempts, clock, config: version(config) };
+    let books = BookKeeper::open(&folder, fittings);
+    let unusable = |error| {
+        format!(
+            "the ledger in {} cannot be kept: {error}; name another directory with --data, or set ledger.enabled = false",
+            folder.display()
+        )
+    };
+    Ok(Some(books.map_err(unusable)?))
+}
+
+/// Tells one configuration from another, on the rows of the ledger. Secrets do not show in what it is made of.
+fn version(config: &Config) -> String {
+    let digest = Sha256::digest(format!("{config:?}"));
+    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}

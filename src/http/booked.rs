@@ -1,0 +1,224 @@
+//! Rows of the ledger as `/api/v1` shows them.
+//!
+//! Owns their JSON form: times in RFC 3339, durations in milliseconds, money in decimal USD. Must not read the ledger.
+
+use serde::Serialize;
+use tidegate_actors::ports::books::{BookedAttempt, BookedCall};
+use tidegate_actors::ports::provider::Usage;
+use tidegate_actors::record::ItemCounts;
+use utoipa::ToSchema;
+
+use crate::telemetry::when::written;
+
+/// A call as the ledger has it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CallRow {
+    pub(crate) id: String,
+    /// Admission, RFC 3339 UTC.
+    #[schema(example = "2026-01-31T12:00:00.000001Z")]
+    pub(crate) at: String,
+    pub(crate) workspace: String,
+    /// The credential it came with; null on an instance without keys.
+    pub(crate) credential: Option<String>,
+    pub(crate) tags: Vec<String>,
+    #[schema(example = "openai.chat")]
+    pub(crate) door: String,
+    /// `chat`, `embed` or `forward`.
+    pub(crate) kind: String,
+    /// `whole` or `stream`.
+    pub(crate) form: String,
+    /// The name that was asked for.
+    pub(crate) model: String,
+    /// Who answered, as `provider/model`.
+    pub(crate) target: Option<String>,
+    /// `hit`, `joined`, `miss`, `mixed`, `bypass`, `failed` or `abandoned`.
+    pub(crate) outcome: String,
+    /// Why it was not a hit; empty for one.
+    pub(crate) reason: String,
+    /// The call that paid, if another did.
+    pub(crate) payer: Option<String>,
+    /// As `x-tidegate-key` gave it.
+    pub(crate) key: Option<String>,
+    /// Requests sent upstream for it.
+    pub(crate) attempts: u32,
+    pub(crate) items: ItemsShown,
+    pub(crate) lane_wait_ms: f64,
+    /// Until the answer began.
+    pub(crate) first_ms: f64,
+    pub(crate) total_ms: f64,
+    /// Bytes of the answer that were told.
+    pub(crate) bytes: u64,
+    pub(crate) usage: Option<UsageShown>,
+    /// What it cost this caller, USD; null where no price is known.
+    #[schema(example = "0.000012500")]
+    pub(crate) cost: Option<String>,
+    /// What it would have cost, had nobody else paid.
+    pub(crate) saved: Option<String>,
+    pub(crate) error: Option<ErrorShown>,
+    /// The configuration in force.
+    pub(crate) config: String,
+}
+
+/// A request to an upstream as the ledger has it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AttemptRow {
+    pub(crate) id: String,
+    /// The call, or the first of a batch, it served.
+    pub(crate) call: String,
+    /// When it was opened, RFC 3339 UTC.
+    pub(crate) at: String,
+    pub(crate) kind: String,
+    pub(crate) model: String,
+    /// Who was asked, as `provider/model`.
+    pub(crate) target: String,
+    /// 1 for the first.
+    pub(crate) attempt: u32,
+    /// Embedding items it carried.
+    pub(crate) items: u32,
+    /// `ok`, the fault's name, or `interrupted`: its callers left, or the server ended before it did.
+    pub(crate) status: String,
+    /// Null if nobody saw its end.
+    pub(crate) total_ms: Option<f64>,
+    pub(crate) usage: Option<UsageShown>,
+    /// USD; null where no price is known.
+    pub(crate) cost: Option<String>,
+    pub(crate) config: String,
+}
+
+/// Embedding items by how they were answered.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ItemsShown {
+    hit: u32,
+    joined: u32,
+    miss: u32,
+}
+
+/// Tokens.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct UsageShown {
+    input: u64,
+    cached_read: u64,
+    cached_write: u64,
+    output: u64,
+    reasoning: u64,
+}
+
+/// Where it failed, as what, and whose doing it was.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ErrorShown {
+    pub(crate) stage: String,
+    pub(crate) code: String,
+    /// `caller`, `us` or `upstream`.
+    pub(crate) blame: String,
+}
+
+impl From<BookedCall<'static>> for CallRow {
+    fn from(row: BookedCall<'static>) -> Self {
+        let (lane_wait, first, total) = (row.lane_wait_ns(), row.first_ns(), row.took_ns());
+        let [stage, code, blame] = row.failure.map(String::from);
+        Self {
+            id: row.id.to_string(),
+            at: written(row.at_us),
+            workspace: row.workspace.into(),
+            credential: (row.credential != 0).then(|| format!("{:016x}", row.credential)),
+            tags: split(&row.tags),
+            door: row.door.into(),
+            kind: row.kind.into(),
+            form: row.form.into(),
+            model: row.model.into(),
+            target: some(row.target.into()),
+            outcome: row.outcome.into(),
+            reason: row.reason.into(),
+            payer: row.payer.map(|payer| payer.to_string()),
+            key: row.key.map(|sha| hex(&sha)),
+            attempts: row.attempts,
+            items: row.items.into(),
+            lane_wait_ms: ms(lane_wait),
+            first_ms: ms(first),
+            total_ms: ms(total),
+            bytes: row.bytes,
+            usage: row.usage.map(UsageShown::from),
+            cost: row.cost.map(usd),
+            saved: row.saved.map(usd),
+            error: some(code).map(|code| ErrorShown { stage, code, blame }),
+            config: row.config.into(),
+        }
+    }
+}
+
+impl From<BookedAttempt<'static>> for AttemptRow {
+    fn from(row: BookedAttempt<'static>) -> Self {
+        Self {
+            id: row.id.to_string(),
+            call: row.call.to_string(),
+            at: written(row.at_us),
+            kind: row.kind.into(),
+            model: row.model.into(),
+            target: row.target.into(),
+            attempt: row.attempt,
+            items: row.items,
+            status: row.status.into(),
+            total_ms: (row.took_ns > 0).then(|| ms(row.took_ns)),
+            usage: row.usage.map(UsageShown::from),
+            cost: row.cost.map(usd),
+            config: row.config.into(),
+        }
+    }
+}
+
+impl From<Usage> for UsageShown {
+    fn from(usage: Usage) -> Self {
+        let Usage { input, cached_read, cached_write, output, reasoning } = usage;
+        Self { input, cached_read, cached_write, output, reasoning }
+    }
+}
+
+impl From<ItemCounts> for ItemsShown {
+    fn from(items: ItemCounts) -> Self {
+        let ItemCounts { hit, joined, miss } = items;
+        Self { hit, joined, miss }
+    }
+}
+
+/// Labels of a row.
+pub(crate) fn split(tags: &str) -> Vec<String> {
+    tags.split(',').filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
+}
+
+/// Bytes in hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Nothing for an empty text.
+pub(crate) fn some(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn ms(nanos: u64) -> f64 {
+    nanos as f64 / 1e6
+}
+
+/// Nano-USD as decimal USD with all nine digits.
+pub(crate) fn usd(nano: i64) -> String {
+    const NANO: i64 = 1_000_000_000;
+    format!("{}{}.{:09}", if nano < 0 { "-" } else { "" }, (nano / NANO).abs(), (nano % NANO).abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_keeps_every_nano_dollar() {
+        for (nano, text) in [
+            (0, "0.000000000"),
+            (12_500, "0.000012500"),
+            (1_000_000_001, "1.000000001"),
+            (-1, "-0.000000001"),
+            (i64::MAX, "9223372036.854775807"),
+        ] {
+            assert_eq!(usd(nano), text);
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! `GET /api/v1/calls`, `/api/v1/attempts`, `/api/v1/calls/{id}`: what the ledger has.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::{Deserialize, Serialize};
+use tidegate_actors::CallId;
+use tidegate_actors::ports::books::{BookedAttempt, BookedCall, Books, Cursor, Unreadable, Wanted};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::http::booked::{AttemptRow, CallRow};
+use crate::http::error::{DoorError, Shape};
+use crate::http::openapi::ApiProblem;
+use crate::http::{Doors, guard};
+use crate::telemetry::when;
+
+/// A call and the requests made for it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CallFound {
+    call: CallRow,
+    /// Of the call that paid, if another did.
+    attempts: Vec<AttemptRow>,
+}
+
+/// A call as it was written down.
+#[utoipa::path(get, path = "/api/v1/calls/{id}", tag = "Tidegate",
+    params(("id" = String, Path, description = "As x-request-id gave it")),
+    responses(
+        (status = 200, description = "What was written down", body = CallFound),
+        (status = 404, description = "It is not in the ledger", body = ApiProblem),
+        (status = 503, description = "The ledger cannot be read", body = ApiProblem),
+    ),
+)]
+pub(crate) async fn one(
+    request: HttpRequest,
+    id: web::Path<String>,
+    doors: web::Data<Doors>,
+) -> HttpResponse {
+    let own = CallId::fresh();
+    let found = async {
+        guard::admit(&request)?;
+        let unknown = || DoorError::no_such_call(&id, doors.config.gateway.explain_calls);
+        let asked = CallId::parse(&id).ok_or_else(unknown)?;
+        let (call, attempts) = find(&doors, asked).await?.ok_or_else(unknown)?;
+        let attempts = attempts.into_iter().map(AttemptRow::from).collect();
+        Ok::<_, DoorError>(HttpResponse::Ok().json(CallFound { call: call.into(), attempts }))
+    };
+    found.await.unwrap_or_else(|error| error.respond(Shape::Api, own))
+}
+
+/// Calls of a workspace.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CallList {
+    calls: Vec<CallRow>,
+    /// Where the next page begins; null if this is the last.
+    next_cursor: Option<String>,
+    /// Rows that were looked at.
+    scanned: u64,
+}
+
+/// Requests to upstreams of a workspace.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AttemptList {
+    attempts: Vec<AttemptRow>,
+    /// Where the next page begins; null if this is the last.
+    next_cursor: Option<String>,
+    /// Rows that were looked at.
+    scanned: u64,
+}
+
+/// Calls as they were written down, the latest first.
+#[utoipa::path(get, path = "/api/v1/calls", tag = "Tidegate", params(ListAsked), responses(
+    (status = 200, description = "A page of calls", body = CallList),
+    (status = "4XX", description = "What was asked cannot be understood", body = ApiProblem),
+    (status = 503, description = "No ledger is kept, or it cannot be read", body = ApiProblem),
+))]
+pub(crate) async fn list(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
+    let listed = async {
+        guard::admit(&request)?;
+        let page = books(&doors)?.calls(wanted(&request, &doors)?).await?;
+        let next_cursor = page.next.map(|cursor| cursor.to_string());
+        let calls = page.rows.into_iter().map(CallRow::from).collect();
+        Ok::<_, DoorError>(HttpResponse::Ok().json(CallList { calls, next_cursor, scanned: page.scanned }))
+    };
+    listed.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))
+}
+
+/// Requests to upstreams as they were written down, the latest first.
+#[utoipa::path(get, path = "/api/v1/attempts", tag = "Tidegate", params(ListAsked), responses(
+    (status = 200, description = "A page of requests", body = AttemptList),
+    (status = "4XX", description = "What was asked cannot be understood", body = ApiProblem),
+    (status = 503, description = "No ledger is kept, or it cannot be read", body = ApiProblem),
+))]
+pub(crate) async fn attempts(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
+    let listed = async {
+        guard::admit(&request)?;
+        let page = books(&doors)?.attempts(wanted(&request, &doors)?).await?;
+        let next_cursor = page.next.map(|cursor| cursor.to_string());
+        let attempts = page.rows.into_iter().map(AttemptRow::from).collect();
+        let list = AttemptList { attempts, next_cursor, scanned: page.scanned };
+        Ok::<_, DoorError>(HttpResponse::Ok().json(list))
+    };
+    listed.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))
+}
+
+/// Which rows, and how many.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListAsked {
+    /// Rows of a page, 1 to 1000; 50 if it does not say.
+    limit: Option<usize>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// From this moment on, RFC 3339; a week before `until` if it does not say.
+    since: Option<String>,
+    /// Before this moment, RFC 3339; now if it does not say.
+    until: Option<String>,
+    /// As a row's `credential` shows it.
+    key: Option<String>,
+    model: Option<String>,
+    provider: Option<String>,
+    /// Of a call `ok`, `failed` or `abandoned`; of a request as it ended.
+    status: Option<String>,
+    /// Of a call.
+    outcome: Option<String>,
+    /// One label of a call.
+    tag: Option<String>,
+}
+
+const DEFAULT_ROWS: usize = 50;
+const MOST_ROWS: usize = 1_000;
+const WEEK_US: i64 = 7 * 86_400 * 1_000_000;
+
+fn books(doors: &Doors) -> Result<&Arc<dyn Books>, DoorError> {
+    doors.books.as_ref().ok_or_else(DoorError::no_ledger)
+}
+
+fn wanted(request: &HttpRequest, doors: &Doors) -> Result<Wanted, DoorError> {
+    let asked = web::Query::<ListAsked>::from_query(request.query_string());
+    let asked = asked.map_err(|error| DoorError::bad_field("query", error.to_string()))?.into_inner();
+    let limit = asked.limit.unwrap_or(DEFAULT_ROWS);
+    if !(1..=MOST_ROWS).contains(&limit) {
+        return Err(DoorError::bad_field("limit", format!("limit must be 1 to {MOST_ROWS}, got {limit}")));
+    }
+    let until_us =
+        moment("until", asked.until)?.unwrap_or_else(|| doors.engine.clock().unix_us().saturating_add(1));
+    let since_us = moment("since", asked.since)?.unwrap_or_else(|| until_us.saturating_sub(WEEK_US));
+    let cursor = |text: String| {
+        let message = || format!("cursor must be the next_cursor of a page, got {text:?}");
+        Cursor::parse(&text).ok_or_else(|| DoorError::bad_field("cursor", message()))
+    };
+    let key = |text: String| {
+        let message = || format!("key must be a row's credential, got {text:?}");
+        u64::from_str_radix(&text, 16).map_err(|_| DoorError::bad_field("key", message()))
+    };
+    let boxed = |text: Option<String>| text.map(String::into_boxed_str);
+    Ok(Wanted {
+        workspace: doors.workspace.clone(),
+        since_us,
+        until_us,
+        credential: asked.key.map(key).transpose()?,
+        model: boxed(asked.model),
+        provider: boxed(asked.provider),
+        status: boxed(asked.status),
+        outcome: boxed(asked.outcome),
+        tag: boxed(asked.tag),
+        after: asked.cursor.map(cursor).transpose()?,
+        limit,
+    })
+}
+
+fn moment(name: &str, text: Option<String>) -> Result<Option<i64>, DoorError> {
+    let Some(text) = text else { return Ok(None) };
+    let message = || format!("{name} must be a time like 2026-01-31T12:00:00Z, got {text:?}");
+    when::read(&text).map(Some).ok_or_else(|| DoorError::bad_field(name, message()))
+}
+
+type Found = (BookedCall<'static>, Vec<BookedAttempt<'static>>);
+
+/// The call and the attempts that brought its answer, if it is in this instance's workspace.
+async fn find(doors: &Doors, id: CallId) -> Result<Option<Found>, Unreadable> {
+    let Some(books) = &doors.books else { return Ok(None) };
+    let own = |call: &BookedCall<'_>| call.workspace == doors.workspace.as_str();
+    let Some(call) = books.call(id).await?.filter(own) else { return Ok(None) };
+    let mut attempts = books.attempts_of(call.payer.unwrap_or(id)).await?;
+    attempts.retain(|attempt| attempt.workspace == call.workspace);
+    Ok(Some((call, attempts)))
+}
+
+/// The call as the ledger has it.
+pub(super) async fn booked(doors: &Doors, id: CallId) -> Result<Option<BookedCall<'static>>, Unreadable> {
+    Ok(find(doors, id).await?.map(|(call, _)| call))
+}

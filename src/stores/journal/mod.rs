@@ -1,0 +1,241 @@
+//! The journal: what is many and small goes through here to storage, in the order it came, group by group.
+//!
+//! Owns the one thread that writes, the places in its queue, and the berths of what must survive before it goes on. Must not
+//! know what a row means.
+//!
+//! What survives what:
+//! - a row that was pushed survives the end of this process once its group is written, [`GATHER`] later at most, and a power
+//!   cut once its group is synced, `sync_ms` later;
+//! - what lies in a berth survives the end of this process when [`Journal::moor`] returns, and a power cut after the next sync,
+//!   which [`Journal::synced`] waits for.
+//!
+//! A row has a place in the queue from the moment it was reserved until its group is written, so pushing cannot fail: when the
+//! storage cannot keep up it is [`Journal::reserve`] that refuses.
+
+mod bell;
+mod berths;
+mod storage;
+mod tree;
+mod writer;
+
+#[cfg(test)]
+pub(super) mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, Sender, bounded};
+use crossbeam::utils::CachePadded;
+use parking_lot::Mutex;
+use tidegate_actors::ports::clock::ClockRef;
+use tidegate_actors::ports::ledger::Refusal;
+use tokio::sync::oneshot;
+
+use bell::Bell;
+pub(super) use berths::{BERTH_BYTES, Berths};
+#[cfg(test)]
+use storage::Group;
+pub(super) use storage::Storage;
+pub(super) use tree::Tree;
+use writer::Writer;
+
+/// How long a row waits for company.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// What is written: how many bytes it becomes is its own affair.
+pub(super) trait Row: Send + 'static {
+    /// The berth that is free again once this row is written.
+    fn berth(&self) -> Option<u32>;
+}
+
+/// How a journal is kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    /// Rows that are reserved or wait.
+    pub(super) queue_rows: usize,
+    /// How long what was written may wait for the disk.
+    pub(super) sync: Duration,
+}
+
+/// What somebody waits for.
+enum Ask {
+    /// Everything pushed before is written.
+    Written(oneshot::Sender<()>),
+    /// Everything pushed or moored before is synced.
+    Synced(oneshot::Sender<()>),
+    /// Groups before this one are needed no more.
+    Forget(u64),
+    /// The journal ends.
+    End,
+}
+
+/// What the journal's thread shares with those who use it.
+struct Shared<R> {
+    sender: Sender<R>,
+    rows: Receiver<R>,
+    /// Rows reserved or not written yet.
+    taken: CachePadded<AtomicUsize>,
+    queue_rows: usize,
+    is_failing: AtomicBool,
+    failure: Mutex<Arc<str>>,
+    /// Nothing once nobody hears them any more.
+    asks: Mutex<Option<Vec<Ask>>>,
+    bell: Bell,
+    storage: Arc<dyn Storage>,
+    berths: Berths,
+}
+
+/// A journal. Clones are one; it is ended with [`Journal::end`].
+pub(super) struct Journal<R> {
+    shared: Arc<Shared<R>>,
+    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl<R> Clone for Journal<R> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), thread: Arc::clone(&self.thread) }
+    }
+}
+
+impl<R: Row> Journal<R> {
+    /// Starts the thread, which writes behind what the storage holds already. `write` turns a row into bytes.
+    ///
+    /// # Errors
+    /// The storage cannot be read, or the system gives no thread.
+    pub(super) fn start(
+        storage: Arc<dyn Storage>,
+        berths: Berths,
+        rules: Rules,
+        clock: ClockRef,
+        write: impl Fn(&R, &mut Vec<u8>) + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let next = storage.last()?.map_or(0, |last| last + 1);
+        // A row may be pushed while its group's last rows give their places back.
+        let (sender, rows) = bounded(rules.queue_rows);
+        let shared = Arc::new(Shared {
+            sender,
+            rows,
+            taken: CachePadded::new(AtomicUsize::new(0)),
+            queue_rows: rules.queue_rows,
+            is_failing: AtomicBool::new(false),
+            failure: Mutex::new("".into()),
+            asks: Mutex::new(Some(Vec::new())),
+            bell: Bell::default(),
+            storage,
+            berths,
+        });
+        let writer = Writer::new(Arc::clone(&shared), rules.sync, clock, next, write);
+        let thread = thread::Builder::new().name("tidegate-journal".into()).spawn(move || writer.run())?;
+        shared.bell.is_answered_by(thread.thread().clone());
+        Ok(Self { shared, thread: Arc::new(Mutex::new(Some(thread))) })
+    }
+
+    /// Reserves a place for one row. Never waits; allocates nothing.
+    ///
+    /// # Errors
+    /// Every place is taken, or nothing can be written.
+    pub(super) fn reserve(&self) -> Result<(), Refusal> {
+        let shared = &*self.shared;
+        if shared.is_failing.load(Ordering::Relaxed) {
+            return Err(Refusal::Failing { why: Arc::clone(&shared.failure.lock()) });
+        }
+        if shared.taken.fetch_add(1, Ordering::Relaxed) >= shared.queue_rows {
+            shared.taken.fetch_sub(1, Ordering::Relaxed);
+            return Err(Refusal::Full { rows: shared.queue_rows });
+        }
+        Ok(())
+    }
+
+    /// Gives a reserved place back unused.
+    pub(super) fn give_back(&self) {
+        self.shared.taken.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Uses a reserved place. Never waits; allocates nothing.
+    pub(super) fn push(&self, row: R) {
+        // There is a place in the queue for each reservation.
+        let _ = self.shared.sender.try_send(row);
+        self.shared.bell.ring();
+    }
+
+    /// Writes `bytes` where they survive the end of this process, and gives their berth, which is free again when a row that
+    /// names it is written.
+    ///
+    /// # Errors
+    /// Every berth is taken, or it cannot be written.
+    ///
+    /// # Cost
+    /// One write to the page cache, in the caller's thread.
+    pub(super) fn moor(&self, bytes: &[u8]) -> Result<u32, Refusal> {
+        self.shared.berths.moor(bytes)
+    }
+
+    /// Told when everything pushed or moored until now survives a power cut; dropped if that cannot be.
+    pub(super) fn synced(&self) -> oneshot::Receiver<()> {
+        let (done, told) = oneshot::channel();
+        self.shared.ask(Ask::Synced(done));
+        told
+    }
+
+    /// Told when everything pushed until now is written; dropped if that cannot be.
+    pub(super) fn written(&self) -> oneshot::Receiver<()> {
+        let (done, told) = oneshot::channel();
+        self.shared.ask(Ask::Written(done));
+        told
+    }
+
+    /// Groups before this one are needed no more.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for whoever folds groups into tables"))]
+    pub(super) fn forget(&self, before: u64) {
+        self.shared.ask(Ask::Forget(before));
+    }
+
+    /// The groups, to read them.
+    pub(super) fn storage(&self) -> &Arc<dyn Storage> {
+        &self.shared.storage
+    }
+
+    /// Rows that are reserved or wait, and how many may.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        (self.shared.taken.load(Ordering::Relaxed), self.shared.queue_rows)
+    }
+
+    /// Why nothing can be written, if that is so.
+    pub(super) fn failure(&self) -> Option<Arc<str>> {
+        self.shared.is_failing.load(Ordering::Relaxed).then(|| Arc::clone(&self.shared.failure.lock()))
+    }
+
+    /// Writes and syncs everything and ends the thread. Blocks until that is done or has failed.
+    pub(super) fn end(&self) {
+        self.shared.ask(Ask::End);
+        if let Some(thread) = self.thread.lock().take() {
+            // A writer that panicked has said so.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl<R> Shared<R> {
+    fn ask(&self, ask: Ask) {
+        if let Some(asks) = &mut *self.asks.lock() {
+            asks.push(ask);
+        }
+        self.bell.ring_loudly();
+    }
+
+    fn fails(&self, why: &str) {
+        if !self.is_failing.load(Ordering::Relaxed) {
+            tracing::error!("the journal cannot be written: {why}");
+        }
+        *self.failure.lock() = why.into();
+        self.is_failing.store(true, Ordering::Relaxed);
+    }
+
+    fn recovers(&self) {
+        if self.is_failing.swap(false, Ordering::Relaxed) {
+            tracing::info!("the journal is written again");
+        }
+    }
+}

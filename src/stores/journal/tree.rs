@@ -1,0 +1,138 @@
+//! Groups in a fjall tree: the number is the key, the group the value.
+//!
+//! Owns what fjall does not promise by itself. Must not know what a group holds.
+//!
+//! What fjall 3 does, read in its source: a batch is written to its journal with a checksum behind it and is flushed to the operating
+//! system before `commit` returns (`PersistMode::Buffer`, its default), so it survives a killed process; `persist(SyncData)` is one
+//! fdatasync of that journal, during which nobody else commits; after a failed write or sync the database is poisoned and takes
+//! nothing more, and opening it again cuts off a torn last batch. So a failed database is opened anew, and the group comes again.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use parking_lot::{RwLock, RwLockReadGuard};
+
+use super::storage::{Group, Storage};
+
+/// Bytes in memory before a table is written. Groups mostly leave again before that.
+const MEMTABLE_BYTES: u64 = 8 << 20;
+/// Bytes of tables kept in memory: they are read once, in order.
+const CACHE_BYTES: u64 = 1 << 20;
+
+/// A tree in a folder of its own.
+pub(in crate::stores) struct Tree {
+    folder: PathBuf,
+    /// Nothing after a failure, until it is needed again.
+    open: RwLock<Option<Open>>,
+}
+
+struct Open {
+    database: Database,
+    groups: Keyspace,
+}
+
+impl Tree {
+    /// Opens the folder, made if it is not there.
+    ///
+    /// # Errors
+    /// It cannot be read or written, or another process has it open.
+    pub(in crate::stores) fn open(folder: &Path) -> io::Result<Self> {
+        let open = RwLock::new(Some(open(folder)?));
+        Ok(Self { folder: folder.to_owned(), open })
+    }
+
+    /// Does something with the database, which is opened anew if it failed before and given up if it fails now.
+    fn with<T>(&self, work: impl FnOnce(&Open) -> fjall::Result<T>) -> io::Result<T> {
+        let opened = self.opened()?;
+        let done = opened.as_ref().map(work);
+        drop(opened);
+        match done {
+            Some(Ok(done)) => Ok(done),
+            Some(Err(error)) => {
+                *self.open.write() = None;
+                Err(of(error))
+            }
+            None => Err(io::Error::other("the journal was closed by a failure")),
+        }
+    }
+
+    fn opened(&self) -> io::Result<RwLockReadGuard<'_, Option<Open>>> {
+        let opened = self.open.read();
+        if opened.is_some() {
+            return Ok(opened);
+        }
+        drop(opened);
+        let mut closed = self.open.write();
+        if closed.is_none() {
+            *closed = Some(open(&self.folder)?);
+        }
+        drop(closed);
+        Ok(self.open.read())
+    }
+}
+
+impl Storage for Tree {
+    fn append(&self, number: u64, bytes: &[u8]) -> io::Result<()> {
+        self.with(|open| {
+            let mut batch = open.database.batch().durability(Some(PersistMode::Buffer));
+            batch.insert(&open.groups, number.to_be_bytes(), bytes);
+            batch.commit()
+        })
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.with(|open| open.database.persist(PersistMode::SyncData))
+    }
+
+    fn read(&self, from: u64, max_bytes: usize) -> io::Result<Vec<Group>> {
+        self.with(|open| {
+            let mut groups = Vec::new();
+            let mut bytes = 0;
+            for group in open.groups.range(from.to_be_bytes()..) {
+                let (key, value) = group.into_inner()?;
+                bytes += value.len();
+                if bytes > max_bytes && !groups.is_empty() {
+                    break;
+                }
+                groups.push(Group { number: number(&key), bytes: value.to_vec() });
+            }
+            Ok(groups)
+        })
+    }
+
+    fn last(&self) -> io::Result<Option<u64>> {
+        self.with(|open| {
+            open.groups.last_key_value().map(|last| last.key().map(|key| number(&key))).transpose()
+        })
+    }
+
+    fn forget(&self, before: u64) -> io::Result<()> {
+        self.with(|open| {
+            let mut batch = open.database.batch();
+            for group in open.groups.range(..before.to_be_bytes()) {
+                batch.remove(&open.groups, group.key()?);
+            }
+            batch.commit()
+        })
+    }
+}
+
+fn open(folder: &Path) -> io::Result<Open> {
+    let database = Database::builder(folder).worker_threads(1).cache_size(CACHE_BYTES).open().map_err(of)?;
+    let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
+    let groups = database.keyspace("groups", options).map_err(of)?;
+    Ok(Open { database, groups })
+}
+
+/// Keys of other lengths were never written.
+fn number(key: &[u8]) -> u64 {
+    key.try_into().map_or(0, u64::from_be_bytes)
+}
+
+fn of(error: fjall::Error) -> io::Error {
+    match error {
+        fjall::Error::Io(error) => error,
+        other => io::Error::other(other),
+    }
+}

@@ -1,0 +1,220 @@
+//! The ledger: a row for each caller, a row for each request to an upstream, and none is lost from the books.
+//!
+//! Owns when a row is written and what a start makes of rows that were left open. Must not know how the journal writes.
+//!
+//! - An attempt's opening lies in a berth of the journal before the request leaves: it survives a killed process. With `sync =
+//!   "always"` it has been synced by then and survives a power cut too; else it is up to `sync_ms` behind.
+//! - Its end, and every call's row, are pushed when they are known; a kill loses what is younger than the journal's gathering. An
+//!   attempt whose end was lost like that is closed as interrupted by the next start.
+
+mod codec;
+mod prices;
+mod read;
+mod rows;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_actors::ports::clock::ClockRef;
+use tidegate_actors::ports::ledger::{AttemptEnd, AttemptId, AttemptRow, Ledger, Opening, Refusal};
+use tidegate_actors::record::CallRecord;
+
+use crate::config;
+use crate::stores::journal::{BERTH_BYTES, Berths, Journal, Row, Rules, Storage, Tree};
+use prices::Prices;
+pub use read::Reader;
+use rows::{Booked, Scribe};
+
+/// Bytes of the journal looked at in one go.
+const READ_BYTES: usize = 4 << 20;
+
+/// What goes through the journal.
+#[expect(clippy::large_enum_variant, reason = "moved into the queue once; a box would allocate on every hit")]
+enum Entry {
+    Told(CallRecord),
+    Ended(AttemptRow, u32, AttemptEnd),
+}
+
+impl Row for Entry {
+    fn berth(&self) -> Option<u32> {
+        match self {
+            Self::Told(_) => None,
+            Self::Ended(_, berth, _) => Some(*berth),
+        }
+    }
+}
+
+/// Keeps the books in a journal. Clones are one.
+#[derive(Clone)]
+pub struct BookKeeper {
+    journal: Journal<Entry>,
+    scribe: Arc<Scribe>,
+    /// An opening waits until it is synced.
+    waits: bool,
+}
+
+/// What books are kept with.
+pub struct Fittings<'a> {
+    /// The settings of the ledger.
+    pub settings: &'a config::Ledger,
+    /// Attempts that can be open at once, with those whose end waits to be written.
+    pub attempts: usize,
+    /// Time.
+    pub clock: ClockRef,
+    /// The version of the configuration in force.
+    pub config: String,
+}
+
+impl BookKeeper {
+    /// Opens the books in `folder`, made if it is not there, and closes as interrupted what was left open.
+    ///
+    /// # Errors
+    /// The folder or what lies in it cannot be read or written.
+    ///
+    /// # Cost
+    /// Reads what has not been folded; blocks.
+    pub fn open(folder: &Path, fittings: Fittings<'_>) -> io::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let tree = Arc::new(Tree::open(&folder.join("rows"))?);
+        Self::on(tree, &folder.join("open"), fittings)
+    }
+
+    /// Keeps the books in this storage and this file of openings.
+    fn on(storage: Arc<dyn Storage>, openings: &Path, fittings: Fittings<'_>) -> io::Result<Self> {
+        let Fittings { settings, attempts, clock, config } = fittings;
+        let prices =
+            Prices::built_in().map_err(|error| io::Error::other(format!("config/prices.toml: {error}")))?;
+        let scribe = Arc::new(Scribe { prices, config: config.into_boxed_str() });
+        let (berths, left) = Berths::open(openings, attempts)?;
+        let interrupted = close_open(&*storage, &left, &scribe)?;
+        berths.clear()?;
+        if interrupted > 0 {
+            tracing::warn!(attempts = interrupted, "closed as interrupted: nobody saw their end");
+        }
+        let rules = Rules { queue_rows: settings.queue_rows, sync: Duration::from_millis(settings.sync_ms) };
+        let writer = Arc::clone(&scribe);
+        let journal = Journal::start(storage, berths, rules, clock, move |entry, out| match entry {
+            Entry::Told(record) => writer.call(record, out),
+            Entry::Ended(row, _, end) => writer.ended(row, *end, out),
+        })?;
+        Ok(Self { journal, scribe, waits: settings.sync == config::LedgerSync::Always })
+    }
+
+    /// Reads these books.
+    pub fn reader(&self) -> Reader {
+        Reader::new(self.journal.clone())
+    }
+
+    /// Why no row can be written, if that is so.
+    pub fn failure(&self) -> Option<Arc<str>> {
+        self.journal.failure()
+    }
+
+    /// Writes and syncs everything. Nothing is kept after that. Blocks.
+    pub fn end(&self) {
+        self.journal.end();
+    }
+}
+
+impl Ledger for BookKeeper {
+    fn reserve(&self) -> Result<(), Refusal> {
+        self.journal.reserve()
+    }
+
+    fn open(&self, row: &AttemptRow) -> Result<Opening, Refusal> {
+        self.journal.reserve()?;
+        let place = self.moor(row).inspect_err(|_| self.journal.give_back())?;
+        let durable = self.waits.then(|| self.journal.synced());
+        Ok(Opening { place, durable })
+    }
+
+    fn close(&self, row: &AttemptRow, place: u32, end: AttemptEnd) {
+        self.journal.push(Entry::Ended(row.clone(), place, end));
+    }
+
+    fn tell(&self, record: &CallRecord) {
+        self.journal.push(Entry::Told(record.clone()));
+    }
+}
+
+thread_local! {
+    /// Where openings are written before they are moored: no allocation for each.
+    static OPENING: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+impl BookKeeper {
+    fn moor(&self, row: &AttemptRow) -> Result<u32, Refusal> {
+        OPENING.with_borrow_mut(|bytes| {
+            bytes.clear();
+            let mut opened = self.scribe.opened(row);
+            self.scribe.attempt(&opened, bytes);
+            if bytes.len() > BERTH_BYTES {
+                // Only an attempt that is interrupted is ever read from here: better with short names than not at all.
+                for text in [&mut opened.model, &mut opened.target, &mut opened.workspace] {
+                    *text = shortened(text).into();
+                }
+                bytes.clear();
+                self.scribe.attempt(&opened, bytes);
+            }
+            self.journal.moor(bytes)
+        })
+    }
+}
+
+/// The beginning of a name too long for a berth.
+fn shortened(name: &str) -> String {
+    const LETTERS: usize = 50;
+    match name.char_indices().nth(LETTERS) {
+        Some((end, _)) => format!("{}..", &name[..end]),
+        None => name.to_owned(),
+    }
+}
+
+/// Writes an end for every opening that has none; says for how many.
+fn close_open(storage: &dyn Storage, left: &[Vec<u8>], scribe: &Scribe) -> io::Result<usize> {
+    if left.is_empty() {
+        return Ok(0);
+    }
+    let ended = ended(storage)?;
+    let mut group = Vec::new();
+    let mut count = 0;
+    for opening in left {
+        for row in rows::rows(opening) {
+            if let Booked::Attempt(attempt) = row
+                && !ended.contains(&attempt.id)
+            {
+                scribe.attempt(&attempt, &mut group);
+                count += 1;
+            }
+        }
+    }
+    if count > 0 {
+        let next = storage.last()?.map_or(0, |last| last + 1);
+        storage.append(next, &group)?;
+        storage.sync()?;
+    }
+    Ok(count)
+}
+
+/// Every attempt whose end is in the journal.
+fn ended(storage: &dyn Storage) -> io::Result<HashSet<AttemptId>> {
+    let mut ended = HashSet::new();
+    let mut from = 0;
+    loop {
+        let groups = storage.read(from, READ_BYTES)?;
+        let Some(last) = groups.last() else { return Ok(ended) };
+        from = last.number + 1;
+        for group in &groups {
+            ended.extend(rows::rows(&group.bytes).filter_map(|row| match row {
+                Booked::Attempt(attempt) => Some(attempt.id),
+                Booked::Call(_) => None,
+            }));
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What `/api/v1/calls` and its neighbours say.
+
+use super::*;
+
+async fn gateway() -> (Upstream, Gateway) {
+    let upstream = Upstream::answering(|seen| completion(&model(seen))).await;
+    let gateway = Gateway::start(&any_model_at(&upstream));
+    (upstream, gateway)
+}
+
+fn id(answer: &Answer) -> &str {
+    answer.field("x-request-id").expect("an id")
+}
+
+#[tokio::test]
+async fn a_call_and_its_request_are_in_the_books_as_soon_as_it_was_answered() {
+    let (_upstream, gateway) = gateway().await;
+    let request = gateway.posting(CHAT, ask("gpt-4o", "one")).header("x-tidegate-tags", "team-a,b");
+    let miss = send(request).await;
+    let found = gateway.get(&format!("/api/v1/calls/{}", id(&miss))).await.json();
+    let call = &found["call"];
+    assert_eq!(
+        (&call["outcome"], &call["model"], &call["target"]),
+        (&json!("miss"), &json!("gpt-4o"), &json!("openai/gpt-4o"))
+    );
+    assert_eq!(
+        (&call["tags"], &call["door"], &call["workspace"]),
+        (&json!(["team-a", "b"]), &json!("openai.chat"), &json!("default"))
+    );
+    assert_eq!((&call["cost"], &call["saved"]), (&json!("0.003500000"), &json!("0.000000000")));
+    assert_eq!(call["bytes"].as_u64(), Some(miss.body.len() as u64));
+    assert_eq!(call["key"].as_str(), miss.field("x-tidegate-key"));
+    assert!(call["lane_wait_ms"].as_f64() < call["total_ms"].as_f64(), "{call}");
+    let [attempt] = found["attempts"].as_array().expect("a list").as_slice() else { panic!("{found}") };
+    assert_eq!(
+        (&attempt["status"], &attempt["call"], &attempt["cost"]),
+        (&json!("ok"), &call["id"], &json!("0.003500000"))
+    );
+
+    let hit = gateway.post(CHAT, ask("gpt-4o", "one")).await;
+    let found = gateway.get(&format!("/api/v1/calls/{}", id(&hit))).await.json();
+    let call = &found["call"];
+    assert_eq!((&call["outcome"], &call["payer"]), (&json!("hit"), &json!(id(&miss))));
+    assert_eq!((&call["cost"], &call["saved"]), (&json!("0.000000000"), &json!("0.003500000")));
+    assert_eq!(found["attempts"][0]["id"], attempt["id"], "of the call that paid");
+}
+
+#[tokio::test]
+async fn pages_are_walked_to_their_end_and_filters_agree_with_the_rows() {
+    let (_upstream, gateway) = gateway().await;
+    for n in 0..7 {
+        gateway.post(CHAT, ask(&format!("m{}", n % 2), &format!("question {n}"))).await;
+    }
+    let mut path = "/api/v1/calls?limit=3".to_owned();
+    let mut ids = Vec::new();
+    let mut pages = 0;
+    loop {
+        let page = gateway.get(&path).await.json();
+        let rows = page["calls"].as_array().expect("a list");
+        assert!(rows.len() <= 3 && page["scanned"].as_u64() >= Some(rows.len() as u64), "{page}");
+        ids.extend(rows.iter().map(|row| row["id"].as_str().expect("an id").to_owned()));
+        pages += 1;
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        path = format!("/api/v1/calls?limit=3&cursor={next}");
+    }
+    assert_eq!((ids.len(), pages), (7, 3));
+    assert!(ids.is_sorted_by(|one, other| one > other), "the latest first: {ids:?}");
+
+    let count = async |query: &str| {
+        let page = gateway.get(&format!("/api/v1/calls?{query}")).await.json();
+        page["calls"].as_array().unwrap_or_else(|| panic!("{page}")).len()
+    };
+    assert_eq!(count("model=m1").await, 3);
+    assert_eq!(count("model=m1&outcome=hit").await, 0);
+    assert_eq!(count("provider=openai&status=ok").await, 7);
+    assert_eq!(count("until=2026-01-01T00:00:00Z&since=2025-01-01T00:00:00Z").await, 0);
+    let attempts = gateway.get("/api/v1/attempts?model=m0").await.json();
+    assert_eq!(attempts["attempts"].as_array().map(Vec::len), Some(4), "{attempts}");
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_understood_is_refused_with_the_parameter() {
+    let gateway = Gateway::start("");
+    for (query, param) in [
+        ("limit=0", "limit"),
+        ("limit=1001", "limit"),
+        ("cursor=x", "cursor"),
+        ("since=yesterday", "since"),
+        ("key=zz", "key"),
+        ("colour=red", "query"),
+    ] {
+        let refused = gateway.get(&format!("/api/v1/calls?{query}")).await;
+        assert_eq!((refused.status, &refused.json()["error"]["param"]), (400, &json!(param)), "{query}");
+    }
+    let unknown = gateway.get("/api/v1/calls/call_00000000-0000-7000-8000-000000000000").await;
+    assert_eq!(unknown.status, 404);
+}
+
+#[tokio::test]
+async fn a_server_that_keeps_no_ledger_says_so_and_answers_all_the_same() {
+    let gateway = Gateway::start("ledger.enabled = false\n");
+    assert_eq!(gateway.post(CHAT, ask("mock-chat", "one")).await.status, 200);
+    let refused = gateway.get("/api/v1/calls").await;
+    assert_eq!((refused.status, &refused.json()["error"]["code"]), (503, &json!("no_ledger")));
+}
+
+#[tokio::test]
+async fn what_was_told_outlives_the_server_and_explain_answers_from_it() {
+    let data = tempfile::tempdir().expect("a folder");
+    let gateway = Gateway::start_in(data.path(), "");
+    let answered = gateway.post(CHAT, ask("mock-chat", "one")).await;
+    gateway.end();
+
+    let gateway = Gateway::start_in(data.path(), "");
+    let found = gateway.get(&format!("/api/v1/calls/{}", id(&answered))).await;
+    assert_eq!((found.status, &found.json()["call"]["outcome"]), (200, &json!("miss")));
+    let explained = gateway.get(&format!("/api/v1/calls/{}/explain", id(&answered))).await.json();
+    assert_eq!((&explained["id"], &explained["nearest"]), (&json!(id(&answered)), &Json::Null));
+    let stages: Vec<&str> = explained["stages"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|stage| stage["stage"].as_str())
+        .collect();
+    assert!(
+        stages.starts_with(&["admit", "authorise", "key", "lookup"]) && stages.ends_with(&["tell"]),
+        "{stages:?}"
+    );
+}
