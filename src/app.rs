@@ -17,13 +17,14 @@ use tidegate_actors::ports::clock::{ClockRef, SystemClock};
 use tidegate_actors::ports::ledger::{Ledger, NoLedger};
 use tidegate_actors::{
     BatchLimits, BreakerRules, CacheLimits, Capacity, Engine, EngineConfig, LaneId, Ports, RetryRules,
-    SuperviseLimits, Upstream, UpstreamLimits, WorkspaceId,
+    SuperviseLimits, Upstream, UpstreamLimits,
 };
 
 use crate::cli::service::{AppService, Service};
-use crate::cli::{Parts, ServeError};
+use crate::cli::{Parts, ServeError, Up};
 use crate::config::{self, Config, LaneName, PersistTarget, Persistence};
 use crate::http::{ByteBudget, Doors, Exposition, HttpMetrics, ModelTable, Served};
+use crate::identity::Roster;
 use crate::lang::records::Store;
 use crate::providers;
 use crate::run::{self, Asker, Speaker, Speech};
@@ -34,13 +35,15 @@ use crate::telemetry::log;
 
 mod ledger;
 mod listen;
+mod people;
 mod site;
 mod stored;
 
+use people::Identity;
 use stored::Stored;
 
 /// What the command line is given.
-pub const PARTS: Parts = Parts { serve, asker, records, upkeep: stored::upkeep };
+pub const PARTS: Parts = Parts { serve, asker, records, upkeep: stored::upkeep, office: people::books };
 
 /// Runs a server until it is told to stop.
 ///
@@ -56,7 +59,8 @@ pub fn serve(service: Service) -> Result<(), ServeError> {
     actix_web::rt::System::new().block_on(async {
         let running = start_with(&loaded.config, app, spare_ports)?;
         running.ready().await; // the first two equal calls after the banner are a miss and a hit
-        announce(&banner(&loaded, &format!("http://{}", running.address())))?;
+        let url = format!("http://{}", running.address());
+        announce(&banner(&loaded, Up { url: &url, guarded: running.roster.is_guarded() }))?;
         running.until(stop_signal()).await
     })
 }
@@ -68,7 +72,9 @@ pub struct Running {
     serving: JoinHandle<std::io::Result<()>>,
     engine: Engine,
     app: Option<site::Open>,
-    stored: Option<Stored>,
+    /// What outlives the process, and who follows it.
+    kept: Option<(Stored, JoinHandle<()>)>,
+    roster: Arc<Roster>,
     patience: Duration,
 }
 
@@ -90,19 +96,33 @@ pub fn start_with(config: &Config, app: Option<AppService>, spare_ports: u16) ->
     let clock: ClockRef = Arc::new(SystemClock::new());
     let stored = Stored::open(config, &clock, &mut registry)?;
     let mut unless_started = stored::EndBooks::of(stored.as_ref());
+    let identity = Identity::open(config, stored.as_ref(), &clock)?;
     let ledger = stored::ledger(stored.as_ref());
     let (of_app, mounted, app) = site::open(config, app, &ledger)?;
     let (backing, books) =
         (stored.iter().flat_map(Stored::backing).collect(), stored::books(stored.as_ref()));
-    let ports = Ports { clock, ledger, ..Ports::open(fastrand::u64(..)) };
-    let doors = Doors { app: mounted, backing, books, ..doors(config, ports, registry, of_app)? };
+    let ports = Ports { clock: Arc::clone(&clock), ledger, ..Ports::open(fastrand::u64(..)) };
+    let Identity { roster, office } = identity.clone();
+    let shared = doors(config, ports, registry, of_app)?;
+    let doors = Doors { app: mounted, backing, books, roster, office, ..shared };
     let doors = web::Data::new(doors);
     let (servers, address) = listen::bind(config, &doors, &lag, spare_ports)?;
+    let following = stored.as_ref().map(|stored| identity.follow(stored, &clock)).transpose()?;
     let patience = Duration::from_millis(config.listen.shutdown_ms);
     let handles = servers.iter().map(Server::handle).collect();
     let serving = actix_web::rt::spawn(async { try_join_all(servers).await.map(drop) });
     unless_started.forget();
-    Ok(Running { address, handles, serving, engine: doors.engine.clone(), app, stored, patience })
+    let kept = stored.zip(following);
+    Ok(Running {
+        address,
+        handles,
+        serving,
+        engine: doors.engine.clone(),
+        app,
+        kept,
+        roster: identity.roster,
+        patience,
+    })
 }
 
 impl Running {
@@ -124,7 +144,7 @@ impl Running {
     /// # Errors
     /// Those of the listening sockets.
     pub async fn until(self, stop: impl Future<Output = ()> + 'static) -> Result<(), ServeError> {
-        let Self { address: _, handles, serving, engine, app, stored, patience } = self;
+        let Self { address: _, roster: _, handles, serving, engine, app, kept, patience } = self;
         let settled = app.as_ref().map(|app| app.settled(patience));
         let stopping = actix_web::rt::spawn(async move {
             stop.await;
@@ -136,14 +156,16 @@ impl Running {
         });
         serving.await??;
         stopping.abort();
-        let kept = match app {
+        let closed = match app {
             Some(app) => app.close().await,
             None => Ok(()),
         };
-        if let Some(stored) = stored {
+        if let Some((stored, following)) = kept {
+            following.abort();
+            let _ = following.await;
             stored.close().await;
         }
-        kept
+        closed
     }
 }
 
@@ -208,6 +230,7 @@ fn record_file(settings: &Persistence, folder: &Path) -> Option<RecordFile> {
 const MOCK: &str = "mock";
 
 /// Builds the engine, the providers and everything the doors share.
+/// Without keys, an office and an app.
 fn doors(
     config: &Config,
     ports: Ports,
@@ -222,6 +245,7 @@ fn doors(
         let upstream = Upstream::new(name.as_str(), adapter, upstream_limits(provider));
         served.insert(name.clone(), Served { kind: provider.kind, upstream });
     }
+    let roster = Arc::new(Roster::open(clock));
     Ok(Doors {
         engine,
         models: ModelTable::new(config.models.clone(), served, config.gateway.passthrough.clone()),
@@ -229,7 +253,8 @@ fn doors(
         memos: ByteBudget::new(config.limits.memo_bytes),
         meter: HttpMetrics::register(&mut registry),
         exposition: Exposition::new(registry, of_app),
-        workspace: WorkspaceId::default_workspace(),
+        roster,
+        office: None,
         config: config.clone(),
         app: None,
         backing: Vec::new(),

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod dialect;
 pub mod http;
+pub mod identity;
 pub mod lang;
 pub mod providers;
 pub mod run;

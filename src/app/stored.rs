@@ -22,7 +22,7 @@ pub(super) struct Stored {
     /// The ledger, if it is kept.
     books: Option<BookKeeper>,
     /// Held until the process ends.
-    _lock: DataLock,
+    lock: Arc<DataLock>,
 }
 
 impl Stored {
@@ -40,7 +40,12 @@ impl Stored {
         let database = Database::open(dir, &config.database, &Io::default(), clock, registry);
         let database = database.map_err(|trouble| unusable(dir, &trouble))?;
         let books = ledger::open(config, clock)?;
-        Ok(Some(Self { database, books, _lock: lock }))
+        Ok(Some(Self { database, books, lock: Arc::new(lock) }))
+    }
+
+    /// What makes the directory ours.
+    pub(super) fn lock(&self) -> &Arc<DataLock> {
+        &self.lock
     }
 
     /// What `/ready` looks at.
@@ -97,7 +102,7 @@ pub(super) fn books(stored: Option<&Stored>) -> Option<Arc<dyn Books>> {
     Some(Arc::new(books.reader()))
 }
 
-fn unusable(dir: &Path, trouble: &Trouble) -> ServeError {
+pub(super) fn unusable(dir: &Path, trouble: &Trouble) -> ServeError {
     format!("the database in {}: {trouble}", dir.display()).into()
 }
 

@@ -19,8 +19,10 @@ mod explain;
 mod flags;
 mod health;
 mod ingest;
+mod key;
 mod listing;
 mod n3;
+mod office;
 pub mod program;
 mod progress;
 mod prove;
@@ -32,10 +34,12 @@ pub mod service;
 mod settings;
 mod table;
 mod timeline;
+mod workspace;
 
 use self::flags::{AddressArgs, AppArgs, DataArgs, ServerArgs};
 use self::service::Service;
-pub use serve::banner;
+pub use office::{Books, Settled};
+pub use serve::{Up, banner};
 
 /// What commands need from the composition, which they must not name.
 #[derive(Clone, Copy)]
@@ -48,6 +52,8 @@ pub struct Parts {
     pub records: fn(&Persistence, &Path) -> Store,
     /// Looks after the database; says what there is to say, name by name.
     pub upkeep: fn(&Config, Upkeep) -> Result<Told, ServeError>,
+    /// Opens where keys are given.
+    pub office: fn(&Config) -> Result<Books, ServeError>,
 }
 
 /// Names and what is to be said of them.
@@ -228,6 +234,22 @@ enum Command {
         #[command(flatten)]
         settings: ServerArgs,
     },
+    /// Make, list, rotate and revoke API keys
+    #[command(after_help = key::EXAMPLES)]
+    Key {
+        #[command(subcommand)]
+        command: key::KeyCommand,
+        #[command(flatten)]
+        settings: DataArgs,
+    },
+    /// Make and list workspaces
+    #[command(after_help = workspace::EXAMPLES)]
+    Workspace {
+        #[command(subcommand)]
+        command: workspace::WorkspaceCommand,
+        #[command(flatten)]
+        settings: DataArgs,
+    },
     /// Look after the database of the data directory
     #[command(after_help = db::EXAMPLES)]
     Db {
@@ -279,6 +301,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, parts: Parts) -> ExitCode {
         Command::Config { check, json, settings } => {
             settings::run(&settings, settings::View::new(check, json))
         }
+        Command::Key { command, settings } => key::run(command, &settings, parts),
+        Command::Workspace { command, settings } => workspace::run(command, &settings, parts),
         Command::Db { command, settings } => db::run(command, &settings, parts),
         Command::Health { url, settings } => health::run(url.as_deref(), &settings),
     };

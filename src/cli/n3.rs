@@ -11,7 +11,7 @@ use super::listing::listing;
 use super::program::{Program, Refused, print_faults};
 use super::run::{failed, go, input, not_begun, refuse, say};
 use super::service::Service;
-use super::{Parts, check};
+use super::{Parts, Up, check};
 use crate::config::{Flag, LoadArgs, Loaded};
 use crate::lang::fault::Fault;
 use crate::lang::machine::Outcome;
@@ -200,15 +200,16 @@ fn serve(args: RunArgs, parts: Parts) -> bool {
         }
     }
     if dry {
-        say(announced(&service.loaded, &format!("http://127.0.0.1:{port}")).trim_end());
+        let url = format!("http://127.0.0.1:{port}");
+        say(announced(&service.loaded, Up { url: &url, guarded: false }).trim_end());
         return true;
     }
     (parts.serve)(service).map_or_else(|error| failed(&error.to_string()), |()| true)
 }
 
 /// What is printed once the app is served.
-fn announced(_: &Loaded, url: &str) -> String {
-    format!("App: {url}/\n")
+fn announced(_: &Loaded, up: Up<'_>) -> String {
+    format!("App: {}/\n", up.url)
 }
 
 /// `APP.AI flow NAME [--json]` and `APP.AI ACTION [JSON] [--json]`

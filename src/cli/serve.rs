@@ -29,23 +29,41 @@ pub(super) fn run(
 }
 
 /// What a person should know when an app is served: as [`banner`], and where the app is.
-fn app_banner(loaded: &Loaded, url: &str) -> String {
+fn app_banner(loaded: &Loaded, up: Up<'_>) -> String {
+    let url = up.url;
     let app = format!("  {:<11}{url}/api/ui lists its pages, {url}/api/health says how it is\n", "app");
-    banner(loaded, url) + &app
+    banner(loaded, up) + &app
+}
+
+/// A server that answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Up<'a> {
+    /// Where.
+    pub url: &'a str,
+    /// Whether every request needs a key.
+    pub guarded: bool,
 }
 
 /// What a person should know when a server has started at `url`: where it is, who may use it, who answers, what is off.
 #[must_use]
-pub fn banner(loaded: &Loaded, url: &str) -> String {
+pub fn banner(loaded: &Loaded, up: Up<'_>) -> String {
+    let Up { url, guarded } = up;
     let config = &loaded.config;
     let mut text = format!("tidegate {} at {url}\n", env!("CARGO_PKG_VERSION"));
     let mut line = |name: &str, what: &str| {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "  {name:<11}{what}");
     };
-    line("openai", &format!("base URL {url}/v1, any API key"));
-    line("anthropic", &format!("base URL {url}, any API key"));
-    line("workspace", "default (no keys are configured, so only this machine may connect)");
+    let key = if guarded { "a key of `tidegate key create`" } else { "any API key" };
+    line("openai", &format!("base URL {url}/v1, {key}"));
+    line("anthropic", &format!("base URL {url}, {key}"));
+    line(
+        "workspace",
+        match guarded {
+            true => "that of the key; every request needs one",
+            false => "default (there are no keys, so only this machine may connect)",
+        },
+    );
     line("config", loaded.file.as_deref().unwrap_or("none, defaults; see `tidegate config`"));
     line("models", &models(config));
     if config.is_mock_only() {

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::Up;
 use super::program::{Program, Refused, print_faults, settings};
 use crate::config::{LoadArgs, Loaded};
 use crate::lang::App;
@@ -20,8 +21,8 @@ pub struct Service {
     pub app: Option<AppService>,
     /// How many ports above the configured one are tried while each is taken.
     pub spare_ports: u16,
-    /// What is printed once it answers, of the settings and its URL.
-    pub banner: fn(&Loaded, &str) -> String,
+    /// What is printed once it answers, of the settings and where it is.
+    pub banner: fn(&Loaded, Up<'_>) -> String,
 }
 
 /// An app to serve.
@@ -103,7 +104,7 @@ impl Service {
         path: &Path,
         args: LoadArgs,
         spare_ports: u16,
-        banner: fn(&Loaded, &str) -> String,
+        banner: fn(&Loaded, Up<'_>) -> String,
     ) -> Result<Self, Refused> {
         let (loaded, app) = match Program::open(path, args.clone()) {
             Ok(program) => {

@@ -243,6 +243,16 @@ impl Config {
             let hint = near::hint(name, self.providers.keys().map(String::as_str));
             faults.add(&gateway.key("passthrough"), format!("no [providers.{name}]{hint}"));
         }
+        let is_far = self.listen.ip().is_some_and(|ip| !ip.is_loopback());
+        faults.require(
+            self.data.keep || !is_far,
+            &KeyPath::root().key("listen").key("host"),
+            format!(
+                "{} can be reached from outside, and without data.keep = true there are no keys, so anybody could spend \
+                 your provider's money; use 127.0.0.1 or ::1",
+                self.listen.host
+            ),
+        );
         let models = KeyPath::root().key("models");
         let message =
             "several providers and no [models]: add [models.\"*\"] with targets = [{ provider = \"..\" }]";

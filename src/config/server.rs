@@ -91,15 +91,8 @@ impl Listen {
 
     pub(crate) fn agree(&self, at: &KeyPath, faults: &mut Faults) {
         let host = at.key("host");
-        match self.ip() {
-            None => faults.add(&host, format!("must be an IP address or \"localhost\", got {:?}", self.host)),
-            Some(ip) if !ip.is_loopback() => faults.add(
-                &host,
-                format!("{ip} can be reached from outside and no keys are configured, so anybody could spend your \
-                    provider's money; use 127.0.0.1 or ::1"),
-            ),
-            Some(_) => {}
-        }
+        let message = format!("must be an IP address or \"localhost\", got {:?}", self.host);
+        faults.require(self.ip().is_some(), &host, message);
         for (n, port) in self.compat.iter().enumerate() {
             let twice = *port == self.port || self.compat[..n].contains(port);
             faults.require(

@@ -106,10 +106,10 @@ pub fn api_v1(error: &ApiError<'_>) -> Vec<u8> {
 /// The `type` OpenAI uses for a status.
 pub fn openai_type(status: u16) -> &'static str {
     match status {
-        401 => "authentication_error",
         403 => "permission_error",
         404 => "not_found_error",
         429 => "rate_limit_error",
+        // 401 too, as OpenAI has it.
         400..500 => "invalid_request_error",
         _ => "server_error",
     }

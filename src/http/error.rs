@@ -14,6 +14,8 @@ use tidegate_actors::{Blame, CallError, CallId, ErrorKind, Retry, Stage};
 use crate::dialect::error::{self as bodies, ApiError, BadRequest, UpstreamError};
 use crate::run::routing::refused;
 
+mod denied;
+
 /// Longest pause ever asked of a client: SDKs give up on or sit out longer ones.
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
@@ -239,6 +241,9 @@ impl DoorError {
             .insert_header(("x-tidegate-blame", self.blame.name()))
             .insert_header(("request-id", id.as_str()))
             .insert_header(("x-request-id", id.as_str()));
+        if status == StatusCode::UNAUTHORIZED {
+            response.insert_header(("www-authenticate", "Bearer realm=\"tidegate\""));
+        }
         if let Retry::After(after) = self.retry {
             let after = after.min(LONGEST_RETRY);
             let ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);

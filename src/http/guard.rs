@@ -1,15 +1,57 @@
-//! Without keys only this machine may call, and no web page may make its browser do it.
+//! Who may come in: with keys, who has one; without, this machine alone, and no web page may make its browser do it.
 //!
-//! Owns the check of `Host` (DNS rebinding) and `Origin` (cross-site requests); the listener is bound to loopback
-//! by configuration.
+//! Owns where a credential stands in a request, and the check of `Host` (DNS rebinding) and `Origin` (cross-site
+//! requests); without keys the listener is bound to loopback. Must not know whose a credential is.
+
+use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+use super::Doors;
+use super::access::Access;
 use super::error::DoorError;
+use crate::identity::Principal;
 
-/// Refuses a request whose `Host` is not this machine or whose `Origin` is another site.
-pub(crate) fn admit(request: &HttpRequest) -> Result<(), DoorError> {
+static X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// Whose request this is, if it may do what `access` says.
+///
+/// # Cost
+/// Without keys a look at two headers; with keys one SHA-256 of 55 bytes and a look under a read lock. Allocates nothing.
+pub(crate) fn admit(
+    request: &HttpRequest,
+    doors: &Doors,
+    access: &Access,
+) -> Result<Arc<Principal>, DoorError> {
+    no_stranger(request, doors)?;
+    let principal = doors.roster.judge(credential(request.headers())).map_err(DoorError::unauthorised)?;
+    access.permit(&principal)?;
+    Ok(principal)
+}
+
+/// The credential a request carries: a key of ours where one stands, else what a vendor's SDK sends.
+fn credential(headers: &HeaderMap) -> Option<&[u8]> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
+    let own = headers.get(&X_API_KEY).map(HeaderValue::as_bytes);
+    match (bearer, own) {
+        (Some(bearer), Some(own)) if own.starts_with(b"tg_") && !bearer.starts_with(b"tg_") => Some(own),
+        (bearer, own) => bearer.or(own),
+    }
+}
+
+/// What stands behind the word, whatever its case.
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (word, credential) = value.split_at_checked(7)?;
+    word.eq_ignore_ascii_case(b"bearer ").then(|| credential.trim_ascii())
+}
+
+/// While there are no keys, refuses a request whose `Host` is not this machine or whose `Origin` is another site. A
+/// browser cannot be made to send a key.
+pub(crate) fn no_stranger(request: &HttpRequest, doors: &Doors) -> Result<(), DoorError> {
+    if doors.roster.is_guarded() {
+        return Ok(());
+    }
     let headers = request.headers();
     let host = match headers.get(header::HOST) {
         Some(value) => value.to_str().ok(),
@@ -45,7 +87,29 @@ fn is_loopback(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_loopback, strip_port};
+    use super::*;
+
+    #[test]
+    fn a_credential_is_found_where_each_vendors_sdk_puts_it() {
+        let found = |fields: &[(HeaderName, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in fields {
+                headers.insert(name.clone(), HeaderValue::from_static(value));
+            }
+            credential(&headers).map(|found| String::from_utf8_lossy(found).into_owned())
+        };
+        let (auth, own) = (header::AUTHORIZATION, X_API_KEY.clone());
+        let as_bearer = found(&[(auth.clone(), "Bearer tg_a")]);
+        assert_eq!(as_bearer.as_deref(), Some("tg_a"));
+        assert_eq!(found(&[(auth.clone(), "bearer  tg_a ")]).as_deref(), Some("tg_a"));
+        assert_eq!(found(&[(own.clone(), "tg_b")]).as_deref(), Some("tg_b"));
+        let both = [(auth.clone(), "Bearer sk-other"), (own.clone(), "tg_b")];
+        assert_eq!(found(&both).as_deref(), Some("tg_b"), "the one that is ours");
+        assert_eq!(found(&[(auth.clone(), "Bearer tg_a"), (own, "tg_b")]).as_deref(), Some("tg_a"));
+        assert_eq!(found(&[(auth.clone(), "Basic dGc6")]), None);
+        assert_eq!(found(&[(auth, "Bearer")]), None);
+        assert_eq!(found(&[]), None);
+    }
 
     #[test]
     fn only_names_of_this_machine_are_loopback() {

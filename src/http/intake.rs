@@ -9,6 +9,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderName};
 use actix_web::{HttpRequest, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
 use tidegate_actors::call::{Affecting, CacheWish, Deadline, Memory, Tags};
 use tidegate_actors::json::{Document, JsonLimits};
 
@@ -102,6 +103,17 @@ async fn next_chunk(doors: &Doors, payload: &mut web::Payload) -> Result<Option<
 pub(crate) fn document(doors: &Doors, bytes: Bytes) -> Result<Document, DoorError> {
     let limits = JsonLimits { max_depth: doors.config.limits.json_depth, max_nodes: MAX_NODES };
     Document::parse(bytes, limits).map_err(|fault| BadRequest::json(&fault).into())
+}
+
+/// A body of one of Tidegate's own paths; an empty one is an empty object.
+pub(crate) async fn fields<T: DeserializeOwned>(
+    doors: &Doors,
+    request: &HttpRequest,
+    payload: &mut web::Payload,
+) -> Result<T, DoorError> {
+    let taken = body(doors, request, payload).await?;
+    let text: &[u8] = if taken.bytes.is_empty() { b"{}" } else { &taken.bytes };
+    serde_json::from_slice(text).map_err(|fault| DoorError::bad_field("body", fault.to_string()))
 }
 
 /// Whether this call takes part in the cache.

@@ -1,16 +1,18 @@
 //! Requests a worker has read before: a body that comes again byte for byte is neither parsed nor hashed again.
 //!
 //! Owns a table per worker, so that no lock is taken, under one budget of bytes for all. What it gives is a function
-//! of the body's bytes alone: it must never know who asks or what is answered.
+//! of the body's bytes alone, and yet workspaces share none of it: how long an answer takes must not tell one of them
+//! what another asked. Must not know what is answered.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use tidegate_actors::WorkspaceId;
 use tidegate_actors::json::Document;
 use tidegate_actors::key::{BodyDigest, KeyHash, KnownKey};
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
 
 use super::budget::{ByteBudget, ByteShare};
 use super::vendor::{ChatView, Vendor};
@@ -65,8 +67,13 @@ impl RequestMemo {
         Self { table: RefCell::new(table), largest: budget.limit() / LARGEST_PART }
     }
 
-    /// What `body` was understood as, if it came before at a door of the same vendor.
-    pub(crate) fn recall(&self, vendor: Vendor, body: &[u8]) -> Option<Rc<Understood>> {
+    /// What `body` was understood as, if it came before from the same workspace at a door of the same vendor.
+    pub(crate) fn recall(
+        &self,
+        vendor: Vendor,
+        workspace: &WorkspaceId,
+        body: &[u8],
+    ) -> Option<Rc<Understood>> {
         if body.len() > self.largest {
             return None;
         }
@@ -74,7 +81,7 @@ impl RequestMemo {
         if table.slots.is_empty() {
             return None;
         }
-        let slot = table.slots.get(&xxh3_128(body))?;
+        let slot = table.slots.get(&place(workspace, body))?;
         let known = &slot.understood;
         if known.vendor != vendor || known.document.raw() != body {
             return None;
@@ -84,7 +91,7 @@ impl RequestMemo {
     }
 
     /// Remembers `understood`, over a copy of its text; the oldest that were not read again make place.
-    pub(crate) fn keep(&self, understood: &Understood) {
+    pub(crate) fn keep(&self, workspace: &WorkspaceId, understood: &Understood) {
         if understood.footprint() > self.largest {
             return;
         }
@@ -96,8 +103,13 @@ impl RequestMemo {
             view: view.clone(),
             known: Some(Arc::default()),
         });
-        self.table.borrow_mut().insert(xxh3_128(document.raw()), understood);
+        self.table.borrow_mut().insert(place(workspace, document.raw()), understood);
     }
+}
+
+/// Where a workspace's body lies. Two workspaces that fall together see what is the same for both.
+fn place(workspace: &WorkspaceId, body: &[u8]) -> u128 {
+    xxh3_128_with_seed(body, xxh3_64(workspace.as_str().as_bytes()))
 }
 
 impl Table {
@@ -145,17 +157,33 @@ mod tests {
         Understood { vendor, document: Arc::new(document), digest, view, known: None }
     }
 
+    fn own() -> WorkspaceId {
+        WorkspaceId::default_workspace()
+    }
+
+    #[test]
+    fn a_body_of_one_workspace_is_not_recalled_for_another() {
+        let memo = RequestMemo::new(&ByteBudget::new(1 << 20));
+        let one = understood(Vendor::OpenAi, "one");
+        memo.keep(&own(), &one);
+        assert!(memo.recall(Vendor::OpenAi, &WorkspaceId::new("other"), one.document.raw()).is_none());
+        assert!(memo.recall(Vendor::OpenAi, &own(), one.document.raw()).is_some());
+    }
+
     #[test]
     fn a_body_is_recalled_by_its_bytes_and_only_at_a_door_of_its_vendor() {
         let memo = RequestMemo::new(&ByteBudget::new(1 << 20));
         let one = understood(Vendor::OpenAi, "one");
-        memo.keep(&one);
+        memo.keep(&own(), &one);
 
-        let again = memo.recall(Vendor::OpenAi, one.document.raw()).expect("it was kept");
+        let again = memo.recall(Vendor::OpenAi, &own(), one.document.raw()).expect("it was kept");
         assert_eq!((again.digest, &again.view), (one.digest, &one.view));
-        assert!(memo.recall(Vendor::Anthropic, one.document.raw()).is_none(), "the deny-list differs");
+        assert!(
+            memo.recall(Vendor::Anthropic, &own(), one.document.raw()).is_none(),
+            "the deny-list differs"
+        );
         let other = understood(Vendor::OpenAi, "two");
-        assert!(memo.recall(Vendor::OpenAi, other.document.raw()).is_none());
+        assert!(memo.recall(Vendor::OpenAi, &own(), other.document.raw()).is_none());
     }
 
     #[test]
@@ -163,16 +191,25 @@ mod tests {
         let budget = ByteBudget::new(64 * understood(Vendor::OpenAi, "text 000").footprint());
         let memo = RequestMemo::new(&budget);
         let bodies: Vec<_> = (0..200).map(|n| understood(Vendor::OpenAi, &format!("text {n:03}"))).collect();
-        memo.keep(&bodies[0]);
+        memo.keep(&own(), &bodies[0]);
         let one = budget.held();
         for body in &bodies[1..] {
-            assert!(memo.recall(Vendor::OpenAi, bodies[0].document.raw()).is_some(), "what is read stays");
-            memo.keep(body);
+            assert!(
+                memo.recall(Vendor::OpenAi, &own(), bodies[0].document.raw()).is_some(),
+                "what is read stays"
+            );
+            memo.keep(&own(), body);
             assert!(budget.held() <= budget.limit(), "{} of {}", budget.held(), budget.limit());
         }
         assert!(budget.limit() - budget.held() < one, "all places are taken: {} held", budget.held());
-        assert!(memo.recall(Vendor::OpenAi, bodies[199].document.raw()).is_some(), "the newest is there");
-        assert!(memo.recall(Vendor::OpenAi, bodies[1].document.raw()).is_none(), "the oldest unread is not");
+        assert!(
+            memo.recall(Vendor::OpenAi, &own(), bodies[199].document.raw()).is_some(),
+            "the newest is there"
+        );
+        assert!(
+            memo.recall(Vendor::OpenAi, &own(), bodies[1].document.raw()).is_none(),
+            "the oldest unread is not"
+        );
         drop(memo);
         assert_eq!(budget.held(), 0);
     }
@@ -182,8 +219,8 @@ mod tests {
         let budget = ByteBudget::new(64 * 1_024);
         let memo = RequestMemo::new(&budget);
         let large = understood(Vendor::OpenAi, &"x".repeat(1_024));
-        memo.keep(&large);
+        memo.keep(&own(), &large);
         assert_eq!(budget.held(), 0);
-        assert!(memo.recall(Vendor::OpenAi, large.document.raw()).is_none());
+        assert!(memo.recall(Vendor::OpenAi, &own(), large.document.raw()).is_none());
     }
 }

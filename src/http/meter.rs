@@ -82,7 +82,7 @@ fn known(method: &Method) -> &'static str {
 
 /// The route a path belongs to: a label must not grow with what clients type.
 fn endpoint(path: &str) -> &'static str {
-    const FIXED: [&str; 20] = [
+    const FIXED: [&str; 22] = [
         "/v1/chat/completions",
         "/v1/embeddings",
         "/v1/messages",
@@ -94,6 +94,8 @@ fn endpoint(path: &str) -> &'static str {
         "/api/v1/calls",
         "/api/v1/attempts",
         "/api/v1/cache/purge",
+        "/api/v1/keys",
+        "/api/v1/workspaces",
         "/api/action",
         "/api/ui",
         "/api/ui/actions",
@@ -112,6 +114,7 @@ fn endpoint(path: &str) -> &'static str {
         _ if path.starts_with("/v1/") => "/v1/{tail}",
         _ if path.starts_with("/api/v1/calls/") && path.ends_with("/explain") => "/api/v1/calls/{id}/explain",
         _ if path.starts_with("/api/v1/calls/") => "/api/v1/calls/{id}",
+        _ if path.starts_with("/api/v1/keys/") => "/api/v1/keys/{id}",
         _ if path.starts_with("/api/v1/actions/") => "/api/v1/actions/{id}",
         _ if path.starts_with("/docs") => "/docs",
         _ => "other",

@@ -3,6 +3,7 @@
 //! Owns paths, headers, status codes and limits on what a client may send. Must not import providers, and must
 //! not decide what the engine decides.
 
+pub mod access;
 mod answer;
 mod app;
 mod booked;
@@ -28,10 +29,11 @@ use std::sync::Arc;
 
 use actix_web::guard::{Any, Get, Head};
 use actix_web::{Resource, Route, web};
+use tidegate_actors::Engine;
 use tidegate_actors::ports::books::Books;
-use tidegate_actors::{Engine, WorkspaceId};
 
 use crate::config::Config;
+use crate::identity::{Office, Roster};
 use crate::run::site::Site;
 
 use memo::RequestMemo;
@@ -59,8 +61,10 @@ pub struct Doors {
     pub exposition: Exposition,
     /// What the doors count.
     pub meter: HttpMetrics,
-    /// The workspace of an instance without keys.
-    pub workspace: WorkspaceId,
+    /// Whose credentials are taken.
+    pub roster: Arc<Roster>,
+    /// Where keys are given; nothing where nothing is kept.
+    pub office: Option<Arc<Office>>,
     /// The app served beside the gateway, if there is one.
     pub app: Option<Mounted>,
     /// What stands behind the doors beside the engine.
@@ -85,6 +89,11 @@ impl Doors {
             Some(Mounted::Broken(_)) | None => None,
         }
     }
+
+    /// Where keys are given.
+    pub(crate) fn office(&self) -> Result<&Office, error::DoorError> {
+        self.office.as_deref().ok_or_else(error::DoorError::nothing_kept)
+    }
 }
 
 /// What the doors of one worker need.
@@ -101,28 +110,36 @@ pub fn routes(doors: &web::Data<Doors>) -> impl FnOnce(&mut web::ServiceConfig) 
         let desk = Desk { doors: doors.clone(), memo: RequestMemo::new(&doors.memos) };
         app.app_data(doors.clone())
             .app_data(web::ThinData(Rc::new(desk)))
-            .service(taking("/v1/chat/completions", post().to(routes::chat::completions)))
-            .service(taking("/v1/embeddings", post().to(routes::embeddings::create)))
-            .service(taking("/v1/messages", post().to(routes::chat::messages)))
-            .service(taking("/v1/messages/count_tokens", post().to(routes::forward::count_tokens)));
+            .service(taking(access::CHAT.path, post().to(routes::chat::completions)))
+            .service(taking(access::EMBED.path, post().to(routes::embeddings::create)))
+            .service(taking(access::MESSAGES.path, post().to(routes::chat::messages)))
+            .service(taking(access::COUNT_TOKENS.path, post().to(routes::forward::count_tokens)));
         app::mount(app, &doors);
         app.service(giving("/health", get().to(routes::health::health)))
             .service(giving("/ready", get().to(routes::health::ready)))
-            .service(giving("/metrics", get().to(routes::metrics::text)))
+            .service(giving(access::METRICS.path, get().to(routes::metrics::text)))
             .service(giving(&metrics_endpoint, get().to(routes::metrics::json)))
-            .service(giving("/v1/models", get().to(routes::models::list)))
+            .service(giving(access::MODELS.path, get().to(routes::models::list)))
             // Other methods of it pass through: a vendor's own models can be deleted.
-            .route("/v1/models/{id:.+}", get().to(routes::models::one))
-            .service(giving("/api/v1/calls", get().to(routes::calls::list)))
-            .service(giving("/api/v1/attempts", get().to(routes::calls::attempts)))
-            .service(giving("/api/v1/calls/{id}", get().to(routes::calls::one)))
-            .service(giving("/api/v1/calls/{id}/explain", get().to(routes::explain::explain)))
-            .service(taking("/api/v1/cache/purge", post().to(routes::purge::purge)))
-            .service(giving("/api/v1/engine", get().to(routes::engine::engine)))
+            .route(access::MODEL.path, get().to(routes::models::one))
+            .service(giving(access::CALLS.path, get().to(routes::calls::list)))
+            .service(giving(access::ATTEMPTS.path, get().to(routes::calls::attempts)))
+            .service(giving(access::CALL.path, get().to(routes::calls::one)))
+            .service(giving(access::EXPLAIN.path, get().to(routes::explain::explain)))
+            .service(taking(access::PURGE.path, post().to(routes::purge::purge)))
+            .service(giving(access::ENGINE.path, get().to(routes::engine::engine)))
+            .service(both(
+                access::WORKSPACES.path,
+                get().to(routes::workspaces::list),
+                post().to(routes::workspaces::make),
+            ))
+            .service(both(access::KEYS.path, get().to(routes::keys::list), post().to(routes::keys::make)))
+            .service(taking(access::ROTATE_KEY.path, post().to(routes::keys::rotate)))
+            .service(taking(access::REVOKE_KEY.path, post().to(routes::keys::revoke)))
             .service(giving("/docs/openapi.json", get().to(routes::docs::openapi)))
             .service(giving("/docs", get().to(routes::docs::moved)))
             .service(giving("/docs/{file:.*}", get().to(routes::docs::page)))
-            .route("/v1/{tail:.*}", web::route().to(routes::forward::forward))
+            .route(access::FORWARD.path, web::route().to(routes::forward::forward))
             .default_service(web::route().to(nowhere::fallback));
     }
 }
@@ -145,7 +162,14 @@ fn taking(path: &str, route: Route) -> Resource {
     only(path, route, "POST, OPTIONS")
 }
 
+/// A path that is read and takes a body.
+fn both(path: &str, read: Route, take: Route) -> Resource {
+    only(path, read, "GET, HEAD, POST, OPTIONS").route(take)
+}
+
 fn only(path: &str, route: Route, allowed: &'static str) -> Resource {
-    let wrong = move |request| async move { nowhere::wrong_method(&request, allowed) };
+    let wrong = move |request, doors: web::Data<Doors>| async move {
+        nowhere::wrong_method(&request, &doors, allowed)
+    };
     web::resource(path).route(route).default_service(web::route().to(wrong))
 }

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use tidegate_actors::CallId;
 
 use super::error::{DoorError, Shape};
-use super::reply::{admit, respond};
+use super::reply::{refuse, respond};
 use super::{Doors, guard};
 use crate::run::routing::{is_reserved, refused};
 
@@ -22,7 +22,7 @@ fn shape(request: &HttpRequest) -> Shape {
 /// Nothing else claimed the path: 404 in the shape its prefix suggests, or in the app's words.
 pub(crate) async fn fallback(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
     match doors.app.is_some() && !is_reserved(request.path()) {
-        true => missing(&request),
+        true => missing(&request, &doors),
         false => not_found(&request),
     }
 }
@@ -33,8 +33,8 @@ pub(crate) fn not_found(request: &HttpRequest) -> HttpResponse {
 }
 
 /// A known path asked with a method it does not have: 405, or for OPTIONS which it has.
-pub(crate) fn wrong_method(request: &HttpRequest, allowed: &'static str) -> HttpResponse {
-    let mut response = match guard::admit(request) {
+pub(crate) fn wrong_method(request: &HttpRequest, doors: &Doors, allowed: &'static str) -> HttpResponse {
+    let mut response = match guard::no_stranger(request, doors) {
         Err(error) => return error.respond(shape(request), CallId::fresh()),
         Ok(()) if request.method() == Method::OPTIONS => HttpResponse::NoContent().finish(),
         Ok(()) => DoorError::wrong_method(request.method(), request.path(), allowed)
@@ -45,10 +45,10 @@ pub(crate) fn wrong_method(request: &HttpRequest, allowed: &'static str) -> Http
 }
 
 /// Nothing claimed the path, and there is an app: a page for people, as what they typed is mostly a path of an app.
-pub(crate) fn missing(request: &HttpRequest) -> HttpResponse {
+pub(crate) fn missing(request: &HttpRequest, doors: &Doors) -> HttpResponse {
     let path = request.path();
-    if let Err(refused) = admit(request) {
-        return refused;
+    if let Err(refused) = guard::no_stranger(request, doors) {
+        return refuse(&refused);
     }
     let version = path.strip_prefix("/api/v").map(|rest| rest.split('/').next().unwrap_or_default());
     match version {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 use super::routes::{
-    calls, chat, docs, embeddings, engine, explain, forward, health, metrics, models, purge,
+    calls, chat, docs, embeddings, engine, explain, forward, health, keys, metrics, models, purge, workspaces,
 };
 
 /// An error of a path under `/api/v1`.
@@ -46,8 +46,9 @@ pub(crate) struct ApiProblemDetail {
     ),
     paths(
         chat::completions, embeddings::create, chat::messages, forward::count_tokens, models::list, models::one,
-        forward::forward, health::health, health::ready, metrics::text, metrics::json, calls::list, calls::attempts, calls::one, explain::explain,
-        purge::purge, engine::engine, docs::openapi, docs::page,
+        forward::forward, health::health, health::ready, metrics::text, metrics::json, calls::list, calls::attempts,
+        calls::one, explain::explain, purge::purge, engine::engine, workspaces::list, workspaces::make, keys::list, keys::make, keys::rotate,
+        keys::revoke, docs::openapi, docs::page,
     )
 )]
 struct Described;

@@ -1,12 +1,11 @@
 //! Owns how answers of apps, and refusals to their callers, become responses. Must not decide what they say.
 
+use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
-use actix_web::{HttpRequest, HttpResponse};
 use tidegate_actors::CallId;
 
 use super::answer::name_calls;
 use super::error::{DoorError, Shape};
-use super::guard;
 use crate::run::routing::Reply;
 
 /// When to come back to an app that was too busy.
@@ -27,9 +26,4 @@ pub(super) fn respond(reply: &Reply) -> HttpResponse {
 /// An answer in the shape of apps to what any door may refuse.
 pub(super) fn refuse(error: &DoorError) -> HttpResponse {
     error.respond(Shape::App, CallId::fresh())
-}
-
-/// Refuses, in the shape of apps, whom nobody may serve.
-pub(super) fn admit(request: &HttpRequest) -> Result<(), HttpResponse> {
-    guard::admit(request).map_err(|error| refuse(&error))
 }

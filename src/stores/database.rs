@@ -4,6 +4,7 @@
 //! Work is handed over as a closure and done on the runtime of the stores; who waits for it may live on any arbiter, and
 //! may leave: what was begun is ended. On SQLite readers and the one writer do not hinder each other (write-ahead log).
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +44,13 @@ struct Inner {
     /// What keeps it from being used, until something was written again.
     ailing: Mutex<Option<Trouble>>,
 }
+
+/// What the write-ahead log was like when somebody looked: its bytes, and when it was written.
+#[derive(Debug, Default)]
+pub struct Stirred(Option<Option<(u64, i64, i64)>>);
+
+/// Age of a file's time, microseconds, below which it may be written again within it.
+const FRESH_US: i64 = 100_000;
 
 /// What is being done; dropped, it is done all the same.
 pub(super) type Doing<T> = BoxFuture<'static, Result<T, Trouble>>;
@@ -100,6 +108,22 @@ impl Database {
     #[must_use]
     pub fn io(&self) -> &Io {
         &self.0.io
+    }
+
+    /// Whether anything may have been written since `seen`, by whatever process. A look at a file, no query.
+    #[must_use]
+    pub fn stirred(&self, seen: &mut Stirred, now_us: i64) -> bool {
+        let mut log = self.0.sqlite.path.as_os_str().to_owned();
+        log.push("-wal");
+        let facts = std::fs::metadata(log).ok();
+        let changed = facts.map(|facts| (facts.len(), facts.mtime(), facts.mtime_nsec()));
+        // What was written a moment ago may be followed by more with the same time.
+        let is_fresh = changed.is_some_and(|(_, seconds, nanos)| {
+            now_us.saturating_sub(seconds.saturating_mul(1_000_000).saturating_add(nanos / 1_000)) < FRESH_US
+        });
+        let is_other = seen.0 != Some(changed);
+        seen.0 = Some(changed);
+        is_other || is_fresh
     }
 
     /// Why nothing can be stored just now, if that is so.

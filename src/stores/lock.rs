@@ -48,23 +48,37 @@ impl DataLock {
     /// # Errors
     /// Another process has it, or it cannot be written.
     pub fn take(dir: &Path, command: &str) -> Result<Self, Refused> {
-        let unusable = |error: std::io::Error| Refused::Unusable { dir: dir.into(), trouble: of(&error) };
-        fs::create_dir_all(dir).map_err(unusable)?;
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).open(dir.join(FILE));
-        let file = file.map_err(unusable)?;
+        let file = open(dir)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let holder = read(&file).0;
+                // Commands that change who may do what have it together.
+                let holder = match file.try_lock_shared() {
+                    Ok(()) => "a `tidegate` command".to_owned(),
+                    Err(_) => read(&file).0,
+                };
                 return Err(Refused::Taken { dir: dir.into(), holder });
             }
-            Err(TryLockError::Error(error)) => return Err(unusable(error)),
+            Err(TryLockError::Error(error)) => return Err(unusable(dir, &error)),
         }
         let holder = format!("process {} ({command})", std::process::id());
         let lock = Self { file, holder };
-        lock.note(0).map_err(unusable)?;
+        lock.note(0).map_err(|error| unusable(dir, &error))?;
         Ok(lock)
+    }
+
+    /// Keeps servers from starting on the directory, made if it is not there, until the file is dropped. Nothing if one
+    /// runs.
+    ///
+    /// # Errors
+    /// It cannot be made or opened.
+    pub fn beside(dir: &Path) -> Result<Option<File>, Refused> {
+        let file = open(dir)?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(unusable(dir, &error)),
+        }
     }
 
     /// Tells other processes that changes up to `epoch` are in force here.
@@ -79,6 +93,17 @@ impl DataLock {
         file.write_all(text.as_bytes())?;
         file.set_len(text.len() as u64)
     }
+}
+
+fn open(dir: &Path) -> Result<File, Refused> {
+    fs::create_dir_all(dir).map_err(|error| unusable(dir, &error))?;
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).create(true).truncate(false).open(dir.join(FILE));
+    file.map_err(|error| unusable(dir, &error))
+}
+
+fn unusable(dir: &Path, error: &std::io::Error) -> Refused {
+    Refused::Unusable { dir: dir.into(), trouble: of(error) }
 }
 
 /// How far the process that has the directory has followed the books; nothing if no process has it.

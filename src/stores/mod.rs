@@ -11,6 +11,7 @@ mod journal;
 pub mod ledger;
 mod lock;
 mod metrics;
+mod people;
 mod pool;
 pub mod records;
 mod retry;
@@ -18,7 +19,8 @@ mod sqlite;
 mod trouble;
 pub mod upkeep;
 
-pub use database::Database;
+pub use database::{Database, Stirred};
 pub use io::Io;
 pub use lock::{DataLock, Refused, followed};
+pub use people::People;
 pub use trouble::Trouble;

@@ -36,6 +36,13 @@ pub enum Trouble {
         /// Its version.
         version: i64,
     },
+    /// An earlier version made it, and a server of that version uses it.
+    Older {
+        /// Its version.
+        version: i64,
+        /// The version this program makes.
+        latest: i64,
+    },
     /// Something in it is not as it was written.
     Damaged(String),
     /// What should be written contradicts what is there.
@@ -49,7 +56,7 @@ impl Trouble {
     pub(super) const fn lasts(&self) -> bool {
         match self {
             Self::Closed(_) | Self::ReadOnly | Self::Full | Self::NoDatabase | Self::Foreign => true,
-            Self::Newer { .. } | Self::Damaged(_) => true,
+            Self::Newer { .. } | Self::Older { .. } | Self::Damaged(_) => true,
             Self::Busy { .. } | Self::Crowded { .. } | Self::Conflict(_) | Self::Other(_) => false,
         }
     }
@@ -61,8 +68,16 @@ impl Trouble {
 
     /// The fault of a run, in four parts. No `try` catches it: what the run did is undone already.
     pub(super) fn fault(self, path: &Path) -> Fault {
+        let (what, why, fix) = self.words(path);
+        let example = "[persistence]\ntarget = \"sqlite\"\ndb_path = \".namel3ss/data.db\"".to_owned();
+        let guide = Guide { what: what.to_owned(), why, fix: fix.to_owned(), example };
+        Fault::run_guided(guide, None).of_kind(FaultKind::Store).uncatchable()
+    }
+
+    /// What happened, why, and what to do.
+    fn words(self, path: &Path) -> (&'static str, String, &'static str) {
         let path = path.display();
-        let (what, why, fix) = match self {
+        match self {
             Self::Busy { patience_ms } => (
                 "The records are in use by another process.",
                 format!("{path} was locked for {patience_ms} ms: another run that may write has not ended."),
@@ -98,6 +113,11 @@ impl Trouble {
                 format!("{path} has layout {version}, which this version does not know."),
                 "Use the later version. The file was not changed.",
             ),
+            Self::Older { version, latest } => (
+                "The records are from an earlier version of Tidegate.",
+                format!("{path} has layout {version}, this version makes {latest}."),
+                "Stop the processes that use them, then run again.",
+            ),
             Self::Damaged(what) => (
                 "The records are damaged.",
                 format!("{path}: {what}."),
@@ -113,10 +133,7 @@ impl Trouble {
                 format!("{path}: {what}."),
                 "See what the database says, then run again. Nothing was stored.",
             ),
-        };
-        let example = "[persistence]\ntarget = \"sqlite\"\ndb_path = \".namel3ss/data.db\"".to_owned();
-        let guide = Guide { what: what.to_owned(), why, fix: fix.to_owned(), example };
-        Fault::run_guided(guide, None).of_kind(FaultKind::Store).uncatchable()
+        }
     }
 }
 
@@ -144,6 +161,10 @@ impl fmt::Display for Trouble {
                     "it has layout {version} of a later version of Tidegate; use that, it was not changed"
                 )
             }
+            Self::Older { version, latest } => write!(
+                f,
+                "it has layout {version} and this version makes {latest}; restart the server with this version"
+            ),
             Self::Damaged(what) => {
                 write!(f, "it is damaged: {what}; put a backup in its place (`tidegate db restore FILE`)")
             }

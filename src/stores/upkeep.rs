@@ -3,6 +3,7 @@
 //!
 //! Sources: <https://sqlite.org/lang_vacuum.html#vacuuminto>, <https://sqlite.org/pragma.html#pragma_optimize>.
 
+use std::cmp::Ordering;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -74,6 +75,22 @@ pub async fn look(dir: &Path) -> Result<Option<Condition>, Trouble> {
     close(&sqlite, on).await?;
     let (path, latest) = (sqlite.path.to_path_buf(), sqlite.schema.latest());
     Ok(Some(Condition { path, bytes: facts.len(), layout, latest, check, tables, optimized_us }))
+}
+
+/// Whether the database in `dir` is as this version makes it.
+///
+/// # Errors
+/// It is not, or cannot be read.
+pub async fn layout(dir: &Path) -> Result<(), Trouble> {
+    let sqlite = sqlite(dir);
+    let mut on = connect(&sqlite).await?;
+    let (version, latest) = (sqlite.version(&mut on).await?, sqlite.schema.latest());
+    close(&sqlite, on).await?;
+    match version.cmp(&latest) {
+        Ordering::Less => Err(Trouble::Older { version, latest }),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(Trouble::Newer { version }),
+    }
 }
 
 /// Makes the database in `dir`, or brings it up to date. Says its version.

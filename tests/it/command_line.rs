@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use std::thread::JoinHandle;
 
 use serde_json::Value as Json;
-use tidegate::cli::banner;
+use tidegate::cli::{Up, banner};
 use tidegate::config::{LoadArgs, load};
 
 /// Runs the program in an empty folder without any of our variables.
@@ -47,7 +47,7 @@ fn the_banner_says_where_who_and_what_is_off() {
             .unwrap()
     };
 
-    let plain = banner(&load(&[]), "http://127.0.0.1:8080");
+    let plain = banner(&load(&[]), Up { url: "http://127.0.0.1:8080", guarded: false });
     for wanted in [
         "at http://127.0.0.1:8080\n",
         "base URL http://127.0.0.1:8080/v1",
@@ -59,7 +59,7 @@ fn the_banner_says_where_who_and_what_is_off() {
         assert!(plain.contains(wanted), "{wanted:?} in {plain}");
     }
     let off = [("TIDEGATE_GATEWAY_CACHE", "off"), ("TIDEGATE_GATEWAY_BATCH", "false")];
-    assert!(banner(&load(&off), "").contains("off        cache, batching\n"));
+    assert!(banner(&load(&off), Up { url: "", guarded: true }).contains("off        cache, batching\n"));
 }
 
 #[test]
@@ -97,7 +97,10 @@ fn a_command_has_the_flags_it_uses_and_says_whose_the_others_are() {
             &["run", "app.ai", "--port", "9000"][..],
             "--port is a flag of `tidegate serve`, `tidegate config`, `tidegate health`",
         ),
-        (&["health", "--data=x"], "--data is a flag of `tidegate serve`, `tidegate config`, `tidegate db`"),
+        (
+            &["health", "--data=x"],
+            "--data is a flag of `tidegate serve`, `tidegate config`, `tidegate key`, `tidegate workspace`, `tidegate db`",
+        ),
         (&["fmt", "app.ai", "--nonsense"], "unexpected argument '--nonsense' found"),
     ] {
         let refused = tidegate(args);
@@ -162,7 +165,10 @@ fn serve_refuses_bad_settings_before_it_serves() {
         (&["--cache-size"], "--cache-size flag is missing a value."),
         (&["--cache-size", "--max-concurrency", "2"], "--cache-size flag is missing a value."),
         (&["--port", "-1"], "flag --port: listen.port: must be an integer from 0 to 65535, got \"-1\""),
-        (&["--host", "0.0.0.0"], "flag --host: listen.host: 0.0.0.0 can be reached from outside"),
+        (
+            &["--host", "0.0.0.0"],
+            "listen.host = 0.0.0.0 can be reached from other machines and there is no key",
+        ),
         (&["--config", "gone.toml"], "gone.toml: there is no such file"),
     ] {
         let refused = tidegate(&[&["serve"][..], args].concat());

@@ -23,12 +23,12 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "cli",
-        may_import: &["config", "telemetry", "http", "run", "agents", "sessions", "lang"],
+        may_import: &["config", "telemetry", "http", "run", "agents", "sessions", "identity", "lang"],
         rule: "a command is called by main and app; it never calls them, and names no adapter",
     },
     Layer {
         name: "http",
-        may_import: &["config", "telemetry", "dialect", "run", "agents", "sessions", "lang"],
+        may_import: &["config", "telemetry", "dialect", "run", "agents", "sessions", "identity", "lang"],
         rule: "a door translates into calls; it never imports providers or any other adapter",
     },
     Layer {
@@ -49,13 +49,18 @@ const LAYERS: &[Layer] = &[
     Layer { name: "providers", may_import: &["config", "dialect"], rule: ADAPTER },
     Layer {
         name: "stores",
-        may_import: &["config", "lang"],
-        rule: "a store keeps values of the language and the engine; it knows no run, no door and no other adapter",
+        may_import: &["config", "identity", "lang"],
+        rule: "a store keeps values of the language, of identity and the engine; it knows no run, no door and no other adapter",
     },
     Layer { name: "policy", may_import: &["config"], rule: ADAPTER },
     Layer { name: "egress", may_import: &["config"], rule: ADAPTER },
     Layer { name: "evidence", may_import: &["config"], rule: ADAPTER },
     Layer { name: "telemetry", may_import: &["config"], rule: "telemetry is told by others and asks nobody" },
+    Layer {
+        name: "identity",
+        may_import: &[],
+        rule: "identity judges from memory: it knows no door, no store and no settings",
+    },
     Layer { name: "dialect", may_import: &[], rule: "a wire format is pure: bytes in, values out" },
     Layer { name: "config", may_import: &[], rule: "settings are values: they know nobody who uses them" },
     Layer {

@@ -2,6 +2,7 @@
 //!
 //! Must not hold tests or helpers itself.
 
+mod access;
 mod apps;
 mod command_line;
 mod config;

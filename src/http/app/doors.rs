@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, web};
+use tidegate_actors::WorkspaceId;
 
 use super::course::Course;
 use super::{Fixed, Mounted, events, is_gateway};
-use crate::http::reply::{admit, refuse, respond};
-use crate::http::{Doors, intake, nowhere, routes};
+use crate::http::error::DoorError;
+use crate::http::reply::{refuse, respond};
+use crate::http::{Doors, access, guard, intake, nowhere, routes};
 use crate::lang::value::{Map, Value};
 use crate::run::Refusal;
 use crate::run::routing::{Reply, body, query, refused};
@@ -20,8 +22,8 @@ pub(crate) async fn answer(
     payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> HttpResponse {
-    if let Err(refused) = admit(&request) {
-        return refused;
+    if let Err(refused) = admit(&request, &doors) {
+        return refuse(&refused);
     }
     let done = match doors.app.as_ref() {
         Some(Mounted::Broken(reply)) => return respond(reply),
@@ -29,6 +31,17 @@ pub(crate) async fn answer(
         None => return nowhere::fallback(request, doors).await,
     };
     done.unwrap_or_else(|refused| refused)
+}
+
+/// The app and what it keeps are of the workspace `default`; operators may use it too.
+fn admit(request: &HttpRequest, doors: &Doors) -> Result<(), DoorError> {
+    let access = match request.method().is_safe() {
+        true => &access::APP_READ,
+        false => &access::APP_WRITE,
+    };
+    let principal = guard::admit(request, doors, access)?;
+    let own = WorkspaceId::default_workspace();
+    if principal.sees(&own) { Ok(()) } else { Err(DoorError::other_workspace(own.as_str())) }
 }
 
 async fn of_site(
@@ -44,7 +57,7 @@ async fn of_site(
     if let (None, Some(fixed)) = (&route, &fixed) {
         return self::fixed(&site, fixed, request, payload, doors).await;
     }
-    let Some(found) = route else { return Ok(nowhere::missing(request)) };
+    let Some(found) = route else { return Ok(nowhere::missing(request, doors)) };
     let taken = intake::body(doors, request, &mut payload).await.map_err(|error| refuse(&error))?;
     let fields = body(&taken.bytes).map_err(|fault| respond(&fault.reply()))?;
     let input = found.input(request.query_string(), fields);
@@ -65,7 +78,7 @@ async fn fixed(
     doors: &web::Data<Doors>,
 ) -> Result<HttpResponse, HttpResponse> {
     if !fixed.takes(request.method()) {
-        return Err(nowhere::wrong_method(request, fixed.allowed()));
+        return Err(nowhere::wrong_method(request, doors, fixed.allowed()));
     }
     if matches!(fixed, Fixed::VersionedUi | Fixed::VersionedAction(_))
         && !site.trusts(token(request.headers()))

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
-use tidegate_actors::CallId;
 use tidegate_actors::ports::books::{BookedAttempt, BookedCall, Books, Cursor, Unreadable, Wanted};
+use tidegate_actors::{CallId, WorkspaceId};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::http::booked::{AttemptRow, CallRow};
 use crate::http::error::{DoorError, Shape};
 use crate::http::openapi::ApiProblem;
-use crate::http::{Doors, guard};
+use crate::http::{Doors, access, guard};
+use crate::identity::Principal;
 use crate::telemetry::when;
 
 /// A call and the requests made for it.
@@ -38,10 +39,10 @@ pub(crate) async fn one(
 ) -> HttpResponse {
     let own = CallId::fresh();
     let found = async {
-        guard::admit(&request)?;
+        let principal = guard::admit(&request, &doors, &access::CALL)?;
         let unknown = || DoorError::no_such_call(&id, doors.config.gateway.explain_calls);
         let asked = CallId::parse(&id).ok_or_else(unknown)?;
-        let (call, attempts) = find(&doors, asked).await?.ok_or_else(unknown)?;
+        let (call, attempts) = find(&doors, &principal, asked).await?.ok_or_else(unknown)?;
         let attempts = attempts.into_iter().map(AttemptRow::from).collect();
         Ok::<_, DoorError>(HttpResponse::Ok().json(CallFound { call: call.into(), attempts }))
     };
@@ -76,8 +77,8 @@ pub(crate) struct AttemptList {
 ))]
 pub(crate) async fn list(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
     let listed = async {
-        guard::admit(&request)?;
-        let page = books(&doors)?.calls(wanted(&request, &doors)?).await?;
+        let principal = guard::admit(&request, &doors, &access::CALLS)?;
+        let page = books(&doors)?.calls(wanted(&request, &doors, &principal)?).await?;
         let next_cursor = page.next.map(|cursor| cursor.to_string());
         let calls = page.rows.into_iter().map(CallRow::from).collect();
         Ok::<_, DoorError>(HttpResponse::Ok().json(CallList { calls, next_cursor, scanned: page.scanned }))
@@ -93,8 +94,8 @@ pub(crate) async fn list(request: HttpRequest, doors: web::Data<Doors>) -> HttpR
 ))]
 pub(crate) async fn attempts(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
     let listed = async {
-        guard::admit(&request)?;
-        let page = books(&doors)?.attempts(wanted(&request, &doors)?).await?;
+        let principal = guard::admit(&request, &doors, &access::ATTEMPTS)?;
+        let page = books(&doors)?.attempts(wanted(&request, &doors, &principal)?).await?;
         let next_cursor = page.next.map(|cursor| cursor.to_string());
         let attempts = page.rows.into_iter().map(AttemptRow::from).collect();
         let list = AttemptList { attempts, next_cursor, scanned: page.scanned };
@@ -116,6 +117,8 @@ pub(crate) struct ListAsked {
     since: Option<String>,
     /// Before this moment, RFC 3339; now if it does not say.
     until: Option<String>,
+    /// The id of a workspace; one's own if it does not say. Another for operators alone.
+    workspace: Option<String>,
     /// As a row's `credential` shows it.
     key: Option<String>,
     model: Option<String>,
@@ -136,7 +139,7 @@ fn books(doors: &Doors) -> Result<&Arc<dyn Books>, DoorError> {
     doors.books.as_ref().ok_or_else(DoorError::no_ledger)
 }
 
-fn wanted(request: &HttpRequest, doors: &Doors) -> Result<Wanted, DoorError> {
+fn wanted(request: &HttpRequest, doors: &Doors, principal: &Principal) -> Result<Wanted, DoorError> {
     let asked = web::Query::<ListAsked>::from_query(request.query_string());
     let asked = asked.map_err(|error| DoorError::bad_field("query", error.to_string()))?.into_inner();
     let limit = asked.limit.unwrap_or(DEFAULT_ROWS);
@@ -156,7 +159,7 @@ fn wanted(request: &HttpRequest, doors: &Doors) -> Result<Wanted, DoorError> {
     };
     let boxed = |text: Option<String>| text.map(String::into_boxed_str);
     Ok(Wanted {
-        workspace: doors.workspace.clone(),
+        workspace: workspace(asked.workspace, principal)?,
         since_us,
         until_us,
         credential: asked.key.map(key).transpose()?,
@@ -170,6 +173,14 @@ fn wanted(request: &HttpRequest, doors: &Doors) -> Result<Wanted, DoorError> {
     })
 }
 
+fn workspace(asked: Option<String>, principal: &Principal) -> Result<WorkspaceId, DoorError> {
+    let workspace = asked.map_or_else(|| principal.workspace.clone(), WorkspaceId::new);
+    match principal.sees(&workspace) {
+        true => Ok(workspace),
+        false => Err(DoorError::other_workspace(workspace.as_str())),
+    }
+}
+
 fn moment(name: &str, text: Option<String>) -> Result<Option<i64>, DoorError> {
     let Some(text) = text else { return Ok(None) };
     let message = || format!("{name} must be a time like 2026-01-31T12:00:00Z, got {text:?}");
@@ -178,10 +189,10 @@ fn moment(name: &str, text: Option<String>) -> Result<Option<i64>, DoorError> {
 
 type Found = (BookedCall<'static>, Vec<BookedAttempt<'static>>);
 
-/// The call and the attempts that brought its answer, if it is in this instance's workspace.
-async fn find(doors: &Doors, id: CallId) -> Result<Option<Found>, Unreadable> {
+/// The call and the attempts that brought its answer, if the asker may know of it.
+async fn find(doors: &Doors, principal: &Principal, id: CallId) -> Result<Option<Found>, Unreadable> {
     let Some(books) = &doors.books else { return Ok(None) };
-    let own = |call: &BookedCall<'_>| call.workspace == doors.workspace.as_str();
+    let own = |call: &BookedCall<'_>| principal.sees(&WorkspaceId::new(&*call.workspace));
     let Some(call) = books.call(id).await?.filter(own) else { return Ok(None) };
     let mut attempts = books.attempts_of(call.payer.unwrap_or(id)).await?;
     attempts.retain(|attempt| attempt.workspace == call.workspace);
@@ -189,6 +200,10 @@ async fn find(doors: &Doors, id: CallId) -> Result<Option<Found>, Unreadable> {
 }
 
 /// The call as the ledger has it.
-pub(super) async fn booked(doors: &Doors, id: CallId) -> Result<Option<BookedCall<'static>>, Unreadable> {
-    Ok(find(doors, id).await?.map(|(call, _)| call))
+pub(super) async fn booked(
+    doors: &Doors,
+    principal: &Principal,
+    id: CallId,
+) -> Result<Option<BookedCall<'static>>, Unreadable> {
+    Ok(find(doors, principal, id).await?.map(|(call, _)| call))
 }

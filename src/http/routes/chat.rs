@@ -20,7 +20,8 @@ use crate::http::names::Need;
 use crate::http::openapi::vendors;
 use crate::http::stream::{EventBody, Reader};
 use crate::http::vendor::{ChatView, Vendor};
-use crate::http::{Desk, Doors, guard, intake};
+use crate::http::{Desk, Doors, access, guard, intake};
+use crate::identity::Principal;
 
 /// The form a kept stream was assembled into, kept beside it.
 const ASSEMBLED: &str = "assembled";
@@ -104,6 +105,7 @@ struct Asked {
     recalled: bool,
     call: Call<ChatWork>,
     share: ByteShare,
+    principal: Arc<Principal>,
 }
 
 async fn take(
@@ -114,9 +116,13 @@ async fn take(
     desk: &Desk,
 ) -> Result<Asked, DoorError> {
     let Desk { doors, memo } = desk;
-    guard::admit(request)?;
+    let access = match vendor {
+        Vendor::OpenAi => &access::CHAT,
+        Vendor::Anthropic => &access::MESSAGES,
+    };
+    let principal = guard::admit(request, doors, access)?;
     let taken = intake::body(doors, request, payload).await?;
-    let recalled = memo.recall(vendor, &taken.bytes);
+    let recalled = memo.recall(vendor, &principal.workspace, &taken.bytes);
     let (understood, recalled) = match recalled {
         Some(known) => (known, true),
         None => (Rc::new(understand(vendor, doors, taken.bytes)?), false),
@@ -126,12 +132,13 @@ async fn take(
         Vendor::OpenAi => Need::OpenAiChat,
         Vendor::Anthropic => Need::AnthropicMessages,
     };
+    access::permit_model(&principal, &view.model)?;
     let route = doors.models.route(&view.model, need)?;
     let headers = request.headers();
     let call = Call {
         id,
-        workspace: doors.workspace.clone(),
-        credential: 0,
+        workspace: principal.workspace.clone(),
+        credential: principal.credential,
         door: vendor.chat_door(),
         model: Arc::clone(&route.model),
         route,
@@ -148,7 +155,7 @@ async fn take(
         deadline: intake::deadline(doors, headers),
         client_attempt: intake::client_attempt(headers),
     };
-    Ok(Asked { understood, recalled, call, share: taken.share })
+    Ok(Asked { understood, recalled, call, share: taken.share, principal })
 }
 
 fn understand(vendor: Vendor, doors: &Doors, bytes: Bytes) -> Result<Understood, DoorError> {
@@ -161,11 +168,11 @@ fn understand(vendor: Vendor, doors: &Doors, bytes: Bytes) -> Result<Understood,
 impl Asked {
     async fn tell(self, request: &HttpRequest, desk: &Desk) -> Result<HttpResponse, DoorError> {
         let Desk { doors, memo } = desk;
-        let Self { understood, recalled, call, share } = self;
+        let Self { understood, recalled, call, share, principal } = self;
         let answered = doors.engine.chat(call).await?;
         // What was answered from memory is asked often: only that is worth a place.
         if !recalled && answered.outcome == Outcome::Hit {
-            memo.keep(&understood);
+            memo.keep(&principal.workspace, &understood);
         }
         let (about, body) = About::of(answered);
         let told = Told { vendor: understood.vendor, view: &understood.view, request, doors };

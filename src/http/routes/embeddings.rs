@@ -18,7 +18,7 @@ use crate::http::names::Need;
 use crate::http::openapi::vendors;
 use crate::http::routes::chat::coded;
 use crate::http::vendor::Vendor;
-use crate::http::{Doors, guard, intake, tokens};
+use crate::http::{Doors, access, guard, intake, tokens};
 
 /// Vectors of texts or token lists.
 #[utoipa::path(post, path = "/v1/embeddings", tag = "OpenAI",
@@ -63,20 +63,21 @@ async fn take(
     payload: &mut web::Payload,
     doors: &Doors,
 ) -> Result<Asked, DoorError> {
-    guard::admit(request)?;
+    let principal = guard::admit(request, doors, &access::EMBED)?;
     let taken = intake::body(doors, request, payload).await?;
     let document = Arc::new(intake::document(doors, taken.bytes)?);
     let (model, encoding) = {
         let view = EmbedRequest::read(&document, &limits(doors, None))?;
         (view.model.into_owned(), view.encoding)
     };
+    access::permit_model(&principal, &model)?;
     let route = doors.models.route(&model, Need::Embeddings)?;
     let work = work(doors, &document, doors.models.model(&model)).await?;
     let headers = request.headers();
     let call = Call {
         id,
-        workspace: doors.workspace.clone(),
-        credential: 0,
+        workspace: principal.workspace.clone(),
+        credential: principal.credential,
         door: "openai.embeddings",
         model: Arc::clone(&route.model),
         route,

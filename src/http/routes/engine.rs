@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::http::error::Shape;
 use crate::http::openapi::ApiProblem;
-use crate::http::{Doors, guard};
+use crate::http::{Doors, access, guard};
 use crate::run::site::Site;
 
 /// The engine at one moment.
@@ -165,7 +165,7 @@ pub(crate) struct ProviderState {
     (status = "4XX", description = "Refused", body = ApiProblem),
 ))]
 pub(crate) async fn engine(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
-    if let Err(error) = guard::admit(&request) {
+    if let Err(error) = guard::admit(&request, &doors, &access::ENGINE) {
         return error.respond(Shape::Api, CallId::fresh());
     }
     HttpResponse::Ok().json(state(&doors))

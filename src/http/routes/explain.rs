@@ -11,7 +11,7 @@ use super::calls;
 use crate::http::booked::{ErrorShown, ItemsShown, UsageShown, hex, some, split};
 use crate::http::error::{DoorError, Shape};
 use crate::http::openapi::ApiProblem;
-use crate::http::{Doors, guard};
+use crate::http::{Doors, access, guard};
 use crate::telemetry::when::written;
 
 /// One call, from admission to its end.
@@ -84,18 +84,21 @@ pub(crate) async fn explain(
     doors: web::Data<Doors>,
 ) -> HttpResponse {
     let own = CallId::fresh();
-    if let Err(error) = guard::admit(&request) {
-        return error.respond(Shape::Api, own);
-    }
+    let principal = match guard::admit(&request, &doors, &access::EXPLAIN) {
+        Ok(principal) => principal,
+        Err(error) => return error.respond(Shape::Api, own),
+    };
     let of_app = doors.site().map(|site| site.host().asker().engine());
     let explained = |id| doors.engine.explain(id).or_else(|| of_app.and_then(|engine| engine.explain(id)));
     let unknown =
         || DoorError::no_such_call(&id, doors.config.gateway.explain_calls).respond(Shape::Api, own);
     let Some(asked) = CallId::parse(&id) else { return unknown() };
-    if let Some((record, nearest)) = explained(asked) {
+    // Whose call it is must not be learned by asking for it.
+    let own_record = |(record, _): &(CallRecord, _)| principal.sees(&record.workspace);
+    if let Some((record, nearest)) = explained(asked).filter(own_record) {
         return HttpResponse::Ok().json(shown(&record, nearest.as_ref()));
     }
-    match calls::booked(&doors, asked).await {
+    match calls::booked(&doors, &principal, asked).await {
         Ok(Some(row)) => HttpResponse::Ok().json(shown_from_ledger(row)),
         Ok(None) => unknown(),
         Err(unreadable) => DoorError::from(unreadable).respond(Shape::Api, own),

@@ -13,12 +13,14 @@ use tidegate_actors::route::Route;
 use tidegate_actors::{Answered, Body, Call, CallId, Form, Step, Telling};
 
 use crate::config::ProviderKind;
+use crate::http::access::{self, Access, permit_model};
 use crate::http::answer::About;
 use crate::http::error::{DoorError, Shape};
 use crate::http::intake::Taken;
 use crate::http::names::Need;
 use crate::http::openapi::vendors;
 use crate::http::{Doors, guard, intake};
+use crate::identity::{Door, Principal};
 
 /// Request headers that travel on; everything else, credentials first of all, stays here.
 const TRAVELS: [&str; 7] = [
@@ -49,10 +51,20 @@ pub(crate) async fn forward(
     doors: web::Data<Doors>,
 ) -> HttpResponse {
     let id = CallId::fresh();
-    match pass(id, &request, &mut payload, &doors).await {
+    passed(id, &access::FORWARD, &request, &mut payload, &doors).await
+}
+
+async fn passed(
+    id: CallId,
+    access: &Access,
+    request: &HttpRequest,
+    payload: &mut web::Payload,
+    doors: &Doors,
+) -> HttpResponse {
+    match pass(id, access, request, payload, doors).await {
         Ok(response) => response,
         Err(error) => {
-            error.respond(Shape::of(request.path(), vendor(&request) == ProviderKind::Anthropic), id)
+            error.respond(Shape::of(request.path(), vendor(request) == ProviderKind::Anthropic), id)
         }
     }
 }
@@ -67,10 +79,10 @@ pub(crate) async fn forward(
 )]
 pub(crate) async fn count_tokens(
     request: HttpRequest,
-    payload: web::Payload,
+    mut payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> HttpResponse {
-    forward(request, payload, doors).await
+    passed(CallId::fresh(), &access::COUNT_TOKENS, &request, &mut payload, &doors).await
 }
 
 /// In whose form a path is, by what its SDK always sends.
@@ -82,18 +94,19 @@ fn vendor(request: &HttpRequest) -> ProviderKind {
 
 async fn pass(
     id: CallId,
+    access: &Access,
     request: &HttpRequest,
     payload: &mut web::Payload,
     doors: &Doors,
 ) -> Result<HttpResponse, DoorError> {
-    guard::admit(request)?;
+    let principal = guard::admit(request, doors, access)?;
     let mut taken = intake::body(doors, request, payload).await?;
-    let route = route(doors, request, &mut taken)?;
+    let route = route(doors, &principal, request, &mut taken)?;
     let headers = request.headers();
     let call = Call {
         id,
-        workspace: doors.workspace.clone(),
-        credential: 0,
+        workspace: principal.workspace.clone(),
+        credential: principal.credential,
         door: "forward",
         model: Arc::clone(&route.model),
         route,
@@ -124,7 +137,12 @@ fn work(request: &HttpRequest, taken: &Taken) -> ForwardWork {
 }
 
 /// By the model a JSON body names, which is then sent under its name there; else by the kind of path.
-fn route(doors: &Doors, request: &HttpRequest, taken: &mut Taken) -> Result<Arc<Route>, DoorError> {
+fn route(
+    doors: &Doors,
+    principal: &Principal,
+    request: &HttpRequest,
+    taken: &mut Taken,
+) -> Result<Arc<Route>, DoorError> {
     let wanted = vendor(request);
     let limits = JsonLimits { max_depth: doors.config.limits.json_depth, ..JsonLimits::default() };
     let json = request.headers().get("content-type").and_then(|value| value.to_str().ok());
@@ -135,11 +153,12 @@ fn route(doors: &Doors, request: &HttpRequest, taken: &mut Taken) -> Result<Arc<
         _ => None,
     };
     let Some(document) = document.filter(|document| document.root().kind() == Kind::Object) else {
-        return doors.models.pass(wanted);
+        return account(doors, principal, wanted);
     };
     let Some(name) = document.root().get("model").and_then(|model| model.as_str()) else {
-        return doors.models.pass(wanted);
+        return account(doors, principal, wanted);
     };
+    permit_model(principal, &name)?;
     let route = doors.models.route(&name, Need::Passed(wanted))?;
     if let [target] = route.targets.as_slice()
         && *target.model != *name
@@ -147,6 +166,14 @@ fn route(doors: &Doors, request: &HttpRequest, taken: &mut Taken) -> Result<Arc<
         taken.bytes = Edit::new().set_str("model", &target.model).apply(document.root()).into();
     }
     Ok(route)
+}
+
+/// The only provider that fits. What lies there, files and batches, is of no workspace, so it has to be in the scope by name.
+fn account(doors: &Doors, principal: &Principal, wanted: ProviderKind) -> Result<Arc<Route>, DoorError> {
+    match principal.scopes.opens(Door::Account) {
+        true => doors.models.pass(wanted),
+        false => Err(DoorError::out_of_scope("door", Door::Account.name())),
+    }
 }
 
 fn tell(answered: Answered, request: &HttpRequest) -> Result<HttpResponse, DoorError> {

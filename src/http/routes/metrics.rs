@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::http::metrics::{Shown, performance};
 use crate::http::openapi::ApiProblem;
-use crate::http::{Doors, guard};
+use crate::http::{Doors, access, guard};
 
 const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPEN: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -47,7 +47,7 @@ pub(crate) struct NamedCounter {
         content_type = "text/plain"),
 ))]
 pub(crate) async fn text(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
-    if let Err(error) = guard::admit(&request) {
+    if let Err(error) = guard::admit(&request, &doors, &access::METRICS) {
         return error.respond(crate::http::error::Shape::Api, tidegate_actors::CallId::fresh());
     }
     if !doors.config.observability.enabled {
@@ -73,7 +73,7 @@ pub(crate) async fn json(request: HttpRequest, doors: web::Data<Doors>) -> HttpR
     if wants_text(request.headers()) {
         return text(request, doors).await;
     }
-    if let Err(error) = guard::admit(&request) {
+    if let Err(error) = guard::admit(&request, &doors, &access::COUNTERS) {
         return error.respond(crate::http::error::Shape::Api, tidegate_actors::CallId::fresh());
     }
     let counter = |(name, value): &(&'static str, u64)| NamedCounter {

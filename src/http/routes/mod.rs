@@ -8,6 +8,8 @@ pub(crate) mod engine;
 pub(crate) mod explain;
 pub(crate) mod forward;
 pub(crate) mod health;
+pub(crate) mod keys;
 pub(crate) mod metrics;
 pub(crate) mod models;
 pub(crate) mod purge;
+pub(crate) mod workspaces;

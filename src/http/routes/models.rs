@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::config::near;
 use crate::http::error::{DoorError, Shape};
 use crate::http::openapi::vendors;
-use crate::http::{Doors, guard};
+use crate::http::{Doors, access, guard};
 
 fn is_anthropic(request: &HttpRequest) -> bool {
     request.headers().contains_key("anthropic-version")
@@ -69,10 +69,11 @@ pub(crate) enum ModelList {
     responses((status = 200, description = "The configured names", body = ModelList)),
 )]
 pub(crate) async fn list(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
-    if let Err(error) = guard::admit(&request) {
-        return error.respond(shape(&request), CallId::fresh());
-    }
-    let names = doors.models.listed();
+    let principal = match guard::admit(&request, &doors, &access::MODELS) {
+        Ok(principal) => principal,
+        Err(error) => return error.respond(shape(&request), CallId::fresh()),
+    };
+    let names = doors.models.listed().filter(|(name, _)| principal.scopes.names(name));
     if !is_anthropic(&request) {
         let data = names.map(|(name, owner)| openai(name, owner)).collect();
         return HttpResponse::Ok().json(ModelList::OpenAi { object: "list", data });
@@ -96,11 +97,13 @@ pub(crate) async fn one(
     id: web::Path<String>,
     doors: web::Data<Doors>,
 ) -> HttpResponse {
-    if let Err(error) = guard::admit(&request) {
-        return error.respond(shape(&request), CallId::fresh());
-    }
-    if !doors.models.knows(&id) {
-        let near = near::names(&id, doors.models.listed().map(|(name, _)| name));
+    let principal = match guard::admit(&request, &doors, &access::MODEL) {
+        Ok(principal) => principal,
+        Err(error) => return error.respond(shape(&request), CallId::fresh()),
+    };
+    if !doors.models.knows(&id) || !principal.scopes.names(&id) {
+        let listed = doors.models.listed().map(|(name, _)| name);
+        let near = near::names(&id, listed.filter(|name| principal.scopes.names(name)));
         return DoorError::unknown_model(&id, &near).respond(shape(&request), CallId::fresh());
     }
     let owner = doors.models.model(&id).and_then(|model| model.targets.first());

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::http::error::{DoorError, Shape};
 use crate::http::openapi::ApiProblem;
-use crate::http::{Doors, guard, intake};
+use crate::http::{Doors, access, guard, intake};
 
 const FIELDS: &str = "key, tag, model, workspace, dry_run";
 
@@ -45,10 +45,13 @@ pub(crate) async fn purge(
 ) -> HttpResponse {
     let id = CallId::fresh();
     let done = async {
-        guard::admit(&request)?;
+        let principal = guard::admit(&request, &doors, &access::PURGE)?;
         let taken = intake::body(&doors, &request, &mut payload).await?;
         let document = intake::document(&doors, taken.bytes)?;
-        let (filter, dry_run) = read(&document, &doors.workspace)?;
+        let (filter, dry_run) = read(&document, &principal.workspace)?;
+        if let Some(other) = filter.workspace.as_ref().filter(|workspace| !principal.sees(workspace)) {
+            return Err(DoorError::other_workspace(other.as_str()));
+        }
         let purged = doors.engine.purge(&filter, dry_run).await?;
         Ok::<_, DoorError>(HttpResponse::Ok().json(Purged { purged, dry_run }))
     };

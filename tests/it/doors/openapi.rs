@@ -155,6 +155,16 @@ fn questions(call: &str) -> Vec<(Method, &'static str, String, Option<String>)> 
         post("/api/v1/cache/purge", json!({})),
         get("/docs/openapi.json", "/docs/openapi.json"),
         get("/docs/{file}", "/docs/index.html"),
+        get("/api/v1/workspaces", "/api/v1/workspaces"),
+        post("/api/v1/workspaces", json!({ "name": "one" })),
+        post("/api/v1/workspaces", json!({ "name": "one" })),
+        get("/api/v1/keys", "/api/v1/keys"),
+        post("/api/v1/keys", json!({ "name": "k", "role": "king" })),
+        (Method::POST, "/api/v1/keys/{id}/rotate", "/api/v1/keys/none/rotate".to_owned(), None),
+        (Method::POST, "/api/v1/keys/{id}/revoke", "/api/v1/keys/none/revoke".to_owned(), None),
+        // From here on a key is needed.
+        post("/api/v1/keys", json!({ "name": "k", "doors": ["chat"], "models": ["m"], "lifetime_s": 9 })),
+        post("/api/v1/keys", json!({ "name": "k" })),
     ]
 }
 

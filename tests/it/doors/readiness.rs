@@ -6,8 +6,9 @@ use actix_web::{App, HttpServer, web};
 use prometheus_client::registry::Registry;
 use tidegate::config::{Config, ProviderKind};
 use tidegate::http::{self, ByteBudget, Doors, Exposition, HttpMetrics, Metered, ModelTable, Served};
+use tidegate::identity::Roster;
 use tidegate_actors::sim::{Fault, ManualClock, World};
-use tidegate_actors::{Site, SuperviseLimits, WorkspaceId};
+use tidegate_actors::{Site, SuperviseLimits};
 
 use super::*;
 use crate::upstream::Gate;
@@ -26,7 +27,8 @@ fn serve(world: &World) -> String {
         memos: ByteBudget::new(1 << 20),
         meter: HttpMetrics::register(&mut registry),
         exposition: Exposition::new(registry, Registry::default()),
-        workspace: WorkspaceId::default_workspace(),
+        roster: Arc::new(Roster::open(Arc::clone(world.engine().clock()))),
+        office: None,
         config,
         app: None,
         backing: Vec::new(),

@@ -1,0 +1,153 @@
+//! Owns how it is known who may do what: the roster of a server, how it follows what is stored, and the office of a command.
+
+use std::path::Path;
+use std::sync::{Arc, Weak};
+
+use prometheus_client::registry::Registry;
+use tidegate_actors::ports::clock::{ClockRef, SystemClock};
+use tokio::task::JoinHandle;
+
+use super::stored::{Stored, unusable};
+use crate::cli::{Books, ServeError, Settled};
+use crate::config::Config;
+use crate::identity::{Office, Roster};
+use crate::stores::{DataLock, Database, Io, People, Stirred, followed, upkeep};
+
+/// How often a server looks whether commands changed what is stored, milliseconds. One look is one `stat` of a file.
+const LOOK_MS: u64 = 50;
+/// Looks between two tries of a database that could not be used.
+const LOOKS_PER_PROBE: u32 = 20;
+/// How often, and how many times, a command looks whether the server has followed.
+const SETTLE_MS: u64 = 10;
+const SETTLE_LOOKS: u32 = 500;
+
+/// Who judges the requests of a server, and where keys are given if anything is kept.
+#[derive(Clone)]
+pub(super) struct Identity {
+    pub(super) roster: Arc<Roster>,
+    pub(super) office: Option<Arc<Office>>,
+}
+
+impl Identity {
+    /// Reads who may do what.
+    ///
+    /// # Errors
+    /// It cannot be read, or others can reach the server and nobody has a key.
+    pub(super) fn open(
+        config: &Config,
+        stored: Option<&Stored>,
+        clock: &ClockRef,
+    ) -> Result<Self, ServeError> {
+        let roster = Arc::new(Roster::open(Arc::clone(clock)));
+        let office = stored.map(|stored| {
+            let registry = Arc::new(People::of(&stored.database));
+            Arc::new(Office::new(registry, Arc::clone(&roster), Arc::clone(clock)))
+        });
+        if let (Some(stored), Some(office)) = (stored, &office) {
+            let office = Arc::clone(office);
+            let read = stored.database.io().wait(async move { office.refresh().await })?;
+            read.ok_or("the work was broken off")?.map_err(|fault| fault.to_string())?;
+        }
+        let listen = &config.listen;
+        if listen.ip().is_some_and(|ip| !ip.is_loopback()) {
+            roster.guard();
+            if !roster.has_live_key() {
+                return Err(nobody_may(&listen.host, &config.data.dir).into());
+            }
+        }
+        Ok(Self { roster, office })
+    }
+
+    /// Follows what is stored until the lock is let go of.
+    pub(super) fn follow(&self, stored: &Stored, clock: &ClockRef) -> Result<JoinHandle<()>, ServeError> {
+        let Some(office) = self.office.clone() else { return Err("nothing is kept".into()) };
+        let following = Following {
+            office,
+            database: stored.database.clone(),
+            lock: Arc::downgrade(stored.lock()),
+            clock: Arc::clone(clock),
+        };
+        Ok(stored.database.io().handle()?.spawn(following.run()))
+    }
+}
+
+fn nobody_may(host: &str, dir: &str) -> String {
+    format!(
+        "listen.host = {host} can be reached from other machines and there is no key, so nobody could call; make one with\n  \
+         tidegate key create --name ops --role operator --data {dir}\nor listen on 127.0.0.1"
+    )
+}
+
+struct Following {
+    office: Arc<Office>,
+    database: Database,
+    lock: Weak<DataLock>,
+    clock: ClockRef,
+}
+
+impl Following {
+    async fn run(self) {
+        let Self { office, database, lock, clock } = self;
+        let (mut seen, mut noted, mut looks) = (Stirred::default(), 0, 0_u32);
+        loop {
+            if database.stirred(&mut seen, clock.unix_us())
+                && let Err(fault) = office.refresh().await
+            {
+                tracing::warn!(
+                    "who may do what cannot be read, what was read before stays in force: {fault}"
+                );
+            }
+            let epoch = office.roster().contents().epoch;
+            let Some(lock) = lock.upgrade() else { return };
+            if noted != epoch {
+                match lock.note(epoch) {
+                    Ok(()) => noted = epoch,
+                    Err(error) => tracing::debug!(%error, "the lock file cannot be written"),
+                }
+            }
+            drop(lock);
+            looks = looks.wrapping_add(1);
+            if looks.is_multiple_of(LOOKS_PER_PROBE) {
+                database.probe().await;
+            }
+            clock.sleep_until(clock.now().plus_ms(LOOK_MS)).await;
+        }
+    }
+}
+
+/// The office of a command, beside a server or alone.
+pub(super) fn books(config: &Config) -> Result<Books, ServeError> {
+    if !config.data.keep {
+        return Err("nothing is kept (data.keep = false), so there are no keys".into());
+    }
+    let dir: Arc<Path> = Arc::from(Path::new(&config.data.dir));
+    let (clock, io): (ClockRef, Io) = (Arc::new(SystemClock::new()), Io::default());
+    // While it is held no server starts; there is none to hold if one runs.
+    let alone = DataLock::beside(&dir)?;
+    if alone.is_none() {
+        let own = Arc::clone(&dir);
+        let layout = io.wait(async move { upkeep::layout(&own).await })?.ok_or("the work was broken off")?;
+        layout.map_err(|trouble| unusable(&dir, &trouble))?;
+    }
+    let database = Database::open(&dir, &config.database, &io, &clock, &mut Registry::default());
+    let database = database.map_err(|trouble| unusable(&dir, &trouble))?;
+    let roster = Arc::new(Roster::open(Arc::clone(&clock)));
+    let office = Office::new(Arc::new(People::of(&database)), roster, clock);
+    let settle = Box::new(move |office: &Office| {
+        if alone.is_some() {
+            return Settled::Yes;
+        }
+        let (epoch, dir) = (office.roster().contents().epoch, Arc::clone(&dir));
+        let settled = io.wait(async move {
+            for _ in 0..SETTLE_LOOKS {
+                if followed(&dir).is_none_or(|followed| followed >= epoch) {
+                    return Settled::Yes;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(SETTLE_MS)).await;
+            }
+            Settled::NotYet
+        });
+        settled.ok().flatten().unwrap_or(Settled::NotYet)
+    });
+    Ok(Books { office, settle })
+}

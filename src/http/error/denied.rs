@@ -1,0 +1,71 @@
+//! Refusals of who may not, and of orders that cannot be carried out. Must not decide who may.
+
+use std::time::Duration;
+
+use tidegate_actors::{Blame, Retry};
+
+use super::DoorError;
+use crate::identity::{Denial, OfficeError, RegistryFault, Role};
+
+impl DoorError {
+    /// Nobody is known by the credential, or there is none.
+    pub(crate) fn unauthorised(denial: Denial) -> Self {
+        let message = match denial {
+            Denial::Missing => {
+                "no API key came with the request; send one as `Authorization: Bearer KEY` or `x-api-key: KEY`"
+            }
+            Denial::Unknown => {
+                "the API key is not one of this instance; `tidegate key list` shows those there are"
+            }
+            Denial::Expired => "the API key has expired; ask for a new one",
+            Denial::Revoked => "the API key was revoked; ask for a new one",
+        };
+        Self::refused(401, "invalid_api_key", message.to_owned())
+    }
+
+    pub(crate) fn role_too_low(has: Role, needed: Role) -> Self {
+        let message = format!("this needs the role {needed}, the credential has {has}");
+        Self::refused(403, "role_too_low", message)
+    }
+
+    /// The credential is not for this door or model.
+    pub(crate) fn out_of_scope(what: &'static str, name: &str) -> Self {
+        let shown: String = name.chars().take(200).collect();
+        Self::refused(403, "out_of_scope", format!("the credential is not for the {what} {shown:?}"))
+    }
+
+    pub(crate) fn other_workspace(name: &str) -> Self {
+        let shown: String = name.chars().take(200).collect();
+        Self::refused(403, "other_workspace", format!("only operators may act on the workspace {shown:?}"))
+    }
+
+    /// Nothing of this name that the asker may know of.
+    pub(crate) fn no_such(what: &'static str, name: &str) -> Self {
+        let shown: String = name.chars().take(100).collect();
+        Self::refused(404, "not_found", format!("there is no {what} {shown:?}"))
+    }
+
+    /// The instance keeps nothing, so there is nobody to know.
+    pub(crate) fn nothing_kept() -> Self {
+        Self::refused(404, "nothing_kept", "this server keeps nothing (data.keep = false)".to_owned())
+    }
+
+    pub(crate) fn store(fault: &RegistryFault) -> Self {
+        let retry = Retry::After(Duration::from_secs(1));
+        Self { blame: Blame::Us, retry, ..Self::refused(503, "store_unavailable", fault.to_string()) }
+    }
+}
+
+impl From<OfficeError> for DoorError {
+    fn from(error: OfficeError) -> Self {
+        let (status, code) = match &error {
+            OfficeError::Store(fault) => return Self::store(fault),
+            OfficeError::NoKey(_) => (500, "no_randomness"),
+            OfficeError::BadName { .. } => (400, "invalid_value"),
+            OfficeError::Taken { .. } => (400, "name_taken"),
+            OfficeError::Missing { .. } => (404, "not_found"),
+            OfficeError::Ended { .. } => (400, "key_ended"),
+        };
+        Self::refused(status, code, error.to_string())
+    }
+}
