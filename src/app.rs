@@ -101,7 +101,8 @@ pub fn start_with(config: &Config, app: Option<AppService>, spare_ports: u16) ->
     let (of_app, mounted, app) = site::open(config, app, &ledger)?;
     let (backing, books) =
         (stored.iter().flat_map(Stored::backing).collect(), stored::books(stored.as_ref()));
-    let ports = Ports { clock: Arc::clone(&clock), ledger, ..Ports::open(fastrand::u64(..)) };
+    let tier = stored.as_ref().and_then(Stored::tier);
+    let ports = Ports { clock: Arc::clone(&clock), ledger, tier, ..Ports::open(fastrand::u64(..)) };
     let Identity { roster, office } = identity.clone();
     let shared = doors(config, ports, registry, of_app)?;
     let doors = Doors { app: mounted, backing, books, roster, office, ..shared };

@@ -34,6 +34,7 @@ use crate::pipeline::{self, Answered, Embedded};
 use crate::ports::clock::ClockRef;
 use crate::ports::egress::Egress;
 use crate::ports::policy::Policy;
+use crate::ports::tier::TierStore;
 use crate::record::{CallRecord, Recorder};
 use crate::sites::Sites;
 use crate::supervise::actor::{Dismiss, Settle, Supervise, Supervisor};
@@ -102,7 +103,7 @@ impl Engine {
     ) -> Self {
         let metrics = EngineMetrics::register(registry);
         let clock = Arc::clone(&ports.clock);
-        let cache = new_cache(&config, &clock, &metrics, &sites);
+        let cache = new_cache(&config, &ports, &metrics, &sites);
         let lane = |id: LaneId| {
             let limits = config.lane_limits(id);
             let (clock, metrics) = (Arc::clone(&clock), metrics.lane(id));
@@ -206,7 +207,8 @@ impl Engine {
         pipeline::forward(&self.0, call).await
     }
 
-    /// Forgets kept answers, and what is in the air will not be kept. Gives how many entries went.
+    /// Forgets kept answers, in memory and behind it, and what is in the air will not be kept. Gives how many answers
+    /// went; where memory and the store behind it count differently, the larger number.
     ///
     /// With `dry_run` nothing is forgotten and the count is what would go. Walks the whole index: call it on
     /// a thread that may block for a millisecond per ten thousand entries.
@@ -218,13 +220,34 @@ impl Engine {
         if !dry_run {
             cache.epochs.bump(filter);
         }
+        let behind = match &cache.tier {
+            Some(tier) => self.purge_behind(&**tier, filter, dry_run).await,
+            None => 0,
+        };
         let hashes = cache.index.select(|entry| filter.matches(entry));
         if dry_run || hashes.is_empty() {
-            return Ok(hashes.len());
+            return Ok(hashes.len().max(behind));
         }
+        Ok(self.forget(hashes).await?.max(behind))
+    }
+
+    /// Purges the store behind memory. Answers that were published before the epoch moved have been handed to it when the
+    /// writer answers; those read from it before it forgot them are too old once the epoch has moved again.
+    async fn purge_behind(&self, tier: &dyn TierStore, filter: &PurgeFilter, dry_run: bool) -> usize {
+        if dry_run {
+            return tier.forget(filter, true).await;
+        }
+        // A writer that is lost publishes nothing any more.
+        let _ = self.forget(Vec::new()).await;
+        let gone = tier.forget(filter, false).await;
+        self.0.cache.epochs.bump(filter);
+        gone
+    }
+
+    async fn forget(&self, hashes: Vec<u128>) -> Result<usize, CallError> {
         let lost = || CallError::lane_lost(Stage::Keep, "cache");
         let (to, from) = reply();
-        cache.door.tell(Order::Forget(Forget { hashes, reply: to })).map_err(|_| lost())?;
+        self.0.cache.door.tell(Order::Forget(Forget { hashes, reply: to })).map_err(|_| lost())?;
         from.await.map_err(|_| lost())
     }
 
@@ -287,7 +310,7 @@ impl Engine {
 
 fn new_cache(
     config: &EngineConfig,
-    clock: &ClockRef,
+    ports: &Ports,
     metrics: &EngineMetrics,
     sites: &Sites,
 ) -> Arc<CacheShared> {
@@ -298,7 +321,8 @@ fn new_cache(
         door: Arc::new(CacheDoor::new(orders)),
         epochs: PurgeEpochs::default(),
         limits: config.cache,
-        clock: Arc::clone(clock),
+        tier: ports.tier.clone(),
+        clock: Arc::clone(&ports.clock),
         metrics: metrics.cache.clone(),
         sites: sites.clone(),
     })

@@ -25,7 +25,7 @@ mod supervise;
 mod upstream;
 
 pub use batch::{BatchLimits, BatcherReading};
-pub use cache::{CacheLimits, Capacity, Entry, Kept, PurgeFilter, Tier};
+pub use cache::{CacheLimits, Capacity, Entry, EntryFacts, Kept, PurgeFilter, Tier};
 pub use call::{Call, CallId, CallKind, Form, WorkspaceId};
 pub use engine::{Engine, EngineConfig, Ports};
 pub use error::{Blame, CallError, ErrorKind, Retry, Stage};

@@ -7,13 +7,14 @@ use prometheus_client::registry::Registry;
 use tidegate_actors::ports::books::Books;
 use tidegate_actors::ports::clock::{Clock, ClockRef, SystemClock};
 use tidegate_actors::ports::ledger::{Ledger, NoLedger};
+use tidegate_actors::ports::tier::TierStore;
 
 use super::ledger;
 use crate::cli::{ServeError, Told, Upkeep};
 use crate::config::Config;
 use crate::http::Backing;
 use crate::stores::ledger::BookKeeper;
-use crate::stores::{DataLock, Database, Io, Trouble, upkeep};
+use crate::stores::{DataLock, Database, Io, Trouble, Warm, upkeep};
 use crate::telemetry::when::written;
 
 /// The data directory of a server.
@@ -21,6 +22,8 @@ pub(super) struct Stored {
     pub(super) database: Database,
     /// The ledger, if it is kept.
     books: Option<BookKeeper>,
+    /// Answers behind memory, where they are kept.
+    warm: Option<Warmed>,
     /// Held until the process ends.
     lock: Arc<DataLock>,
 }
@@ -40,12 +43,18 @@ impl Stored {
         let database = Database::open(dir, &config.database, &Io::default(), clock, registry);
         let database = database.map_err(|trouble| unusable(dir, &trouble))?;
         let books = ledger::open(config, clock)?;
-        Ok(Some(Self { database, books, lock: Arc::new(lock) }))
+        let warm = if config.cache.warm { warm(dir, config, clock, registry) } else { None };
+        Ok(Some(Self { database, books, warm, lock: Arc::new(lock) }))
     }
 
     /// What makes the directory ours.
     pub(super) fn lock(&self) -> &Arc<DataLock> {
         &self.lock
+    }
+
+    /// What keeps answers behind memory.
+    pub(super) fn tier(&self) -> Option<Arc<dyn TierStore>> {
+        self.warm.as_ref().map(|Warmed(warm)| Arc::new(warm.clone()) as _)
     }
 
     /// What `/ready` looks at.
@@ -100,6 +109,24 @@ pub(super) fn ledger(stored: Option<&Stored>) -> Arc<dyn Ledger> {
 pub(super) fn books(stored: Option<&Stored>) -> Option<Arc<dyn Books>> {
     let books = stored?.books.as_ref()?;
     Some(Arc::new(books.reader()))
+}
+
+/// Answers behind memory, closed when the server is, or when it does not come to be.
+struct Warmed(Warm);
+
+impl Drop for Warmed {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// Answers can be asked for again: that they cannot be kept stops no server.
+fn warm(dir: &Path, config: &Config, clock: &ClockRef, registry: &mut Registry) -> Option<Warmed> {
+    let opened = Warm::open(dir, config.cache.warm_max_bytes as u64, clock, registry);
+    let refused = |error: &std::io::Error| {
+        tracing::warn!(dir = %dir.display(), %error, "answers are kept in memory alone (cache.warm)");
+    };
+    opened.inspect_err(refused).ok().map(Warmed)
 }
 
 pub(super) fn unusable(dir: &Path, trouble: &Trouble) -> ServeError {

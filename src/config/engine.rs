@@ -93,6 +93,10 @@ settings! {
         max_entry_bytes: usize = 8_388_608, in 1_024..=MOST_BYTES;
         /// Whether answers that ended by length or by a content filter are kept.
         keep_cut_answers: bool = false;
+        /// Whether answers outlive the process, in the data directory.
+        warm: bool = true;
+        /// Bytes of answers there; the oldest leaves first.
+        warm_max_bytes: usize = 1_073_741_824, in 1_048_576..=MOST_BYTES;
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use tidegate_actors::key::Key;
-use tidegate_actors::{Answered, Body, CallId, Outcome};
+use tidegate_actors::{Answered, Body, CallId, Outcome, Tier};
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
@@ -49,6 +49,8 @@ pub(crate) fn name_calls(headers: &mut HeaderMap, calls: &[CallId]) {
 pub(crate) struct About {
     pub(crate) id: CallId,
     pub(crate) outcome: Outcome,
+    /// Where it was read from, if it was kept.
+    pub(crate) tier: Tier,
     pub(crate) key: Option<Key>,
     pub(crate) target: Arc<str>,
     pub(crate) age_s: Option<u64>,
@@ -59,17 +61,21 @@ impl About {
     /// What is said of an answer, and what is answered.
     pub(crate) fn of(answered: Answered) -> (Self, Body) {
         let Answered { id, outcome, key, target, age_s, ours, body } = answered;
-        (Self { id, outcome, key, target, age_s, ours }, body)
+        let tier = match &body {
+            Body::Kept(entry) => entry.tier(),
+            _ => Tier::Hot,
+        };
+        (Self { id, outcome, tier, key, target, age_s, ours }, body)
     }
 
     /// Writes it into the head of the answer.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
-        let Self { id, outcome, key, target, age_s, ours } = self;
+        let Self { id, outcome, tier, key, target, age_s, ours } = self;
         tracing::debug!(call = %id, target = &**target, ?outcome, ?ours, "answered");
         let id = value(&id.text());
         headers.append(X_REQUEST_ID.clone(), id.clone());
         headers.append(REQUEST_ID.clone(), id);
-        headers.append(X_CACHE.clone(), said(*outcome));
+        headers.append(X_CACHE.clone(), said(*outcome, *tier));
         if let Some(key) = key {
             headers.append(X_KEY.clone(), value(&key.text()));
         }
@@ -111,8 +117,9 @@ fn timing(ours: Duration) -> HeaderValue {
 
 const TIMING: &[u8] = b"tidegate;dur=";
 
-fn said(outcome: Outcome) -> HeaderValue {
+fn said(outcome: Outcome, tier: Tier) -> HeaderValue {
     match outcome {
+        Outcome::Hit if tier == Tier::Warm => HeaderValue::from_static("hit; tier=warm"),
         Outcome::Hit => HeaderValue::from_static("hit"),
         Outcome::Joined => HeaderValue::from_static("joined"),
         Outcome::Mixed => HeaderValue::from_static("mixed"),

@@ -18,9 +18,11 @@ mod retry;
 mod sqlite;
 mod trouble;
 pub mod upkeep;
+mod warm;
 
 pub use database::{Database, Stirred};
 pub use io::Io;
 pub use lock::{DataLock, Refused, followed};
 pub use people::People;
 pub use trouble::Trouble;
+pub use warm::Warm;

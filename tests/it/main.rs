@@ -26,3 +26,4 @@ mod sources;
 mod stored;
 mod streamed;
 mod upstream;
+mod warm;

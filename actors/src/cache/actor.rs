@@ -20,6 +20,7 @@ use crate::flight::{Flight, Pilot, Stamps};
 use crate::key::KeyHash;
 use crate::metrics::CacheMetrics;
 use crate::ports::clock::ClockRef;
+use crate::ports::tier::TierStore;
 use crate::sites::{Site, Sites};
 use crate::supervise::{Birth, Child, Deathwatch, Pulse};
 
@@ -35,6 +36,8 @@ pub(crate) struct CacheShared {
     pub(crate) door: Arc<CacheDoor>,
     pub(crate) epochs: PurgeEpochs,
     pub(crate) limits: CacheLimits,
+    /// What is kept behind memory.
+    pub(crate) tier: Option<Arc<dyn TierStore>>,
     pub(crate) clock: ClockRef,
     pub(crate) metrics: CacheMetrics,
     pub(crate) sites: Sites,
@@ -116,6 +119,9 @@ impl CacheActor {
         if self.shared.index.publish(self.generation, Arc::clone(&entry)).is_err() {
             self.shared.metrics.not_kept.inc();
             return false;
+        }
+        if let Some(tier) = self.shared.tier.as_ref().filter(|_| !entry.is_stored()) {
+            tier.keep(&entry);
         }
         self.eviction.admit(entry);
         self.shared.metrics.kept.inc();

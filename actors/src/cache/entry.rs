@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::RwLock;
@@ -45,6 +46,8 @@ impl Kept {
 pub enum Tier {
     /// This process's memory.
     Hot,
+    /// The store behind it, which outlives the process.
+    Warm,
 }
 
 /// What is known of an entry when it is made.
@@ -81,6 +84,11 @@ pub struct Entry {
     pub kept: Kept,
     /// Bytes of the answer alone.
     body: u64,
+    /// Its age when its clock began: it is from an earlier process.
+    older: Duration,
+    tier: Tier,
+    /// The store behind memory has it.
+    stored: bool,
     bytes: AtomicUsize,
     /// Read since the eviction hand last passed (SIEVE).
     visited: AtomicBool,
@@ -101,6 +109,9 @@ impl Entry {
             facts,
             kept,
             body: body as u64,
+            older: Duration::ZERO,
+            tier: Tier::Hot,
+            stored: false,
             bytes: AtomicUsize::new(bytes),
             visited: AtomicBool::new(false),
             last_read: AtomicU64::new(0),
@@ -113,6 +124,31 @@ impl Entry {
         self.body
     }
 
+    /// An answer read from the store behind memory. `older` is its age beyond what `facts.born` says.
+    pub fn restored(facts: EntryFacts, kept: Kept, older: Duration) -> Self {
+        Self { older, tier: Tier::Warm, stored: true, ..Self::new(facts, kept) }
+    }
+
+    /// The same answer for memory.
+    pub(crate) fn promoted(&self) -> Self {
+        Self { older: self.older, stored: true, ..Self::new(self.facts.clone(), self.kept.clone()) }
+    }
+
+    /// Where it was read from.
+    pub fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    /// Whether the store behind memory has it already.
+    pub(crate) fn is_stored(&self) -> bool {
+        self.stored
+    }
+
+    /// How long ago it was kept.
+    pub fn age(&self, now: Tick) -> Duration {
+        now.since(self.facts.born).saturating_add(self.older)
+    }
+
     /// What it counts against the byte budget.
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
@@ -120,7 +156,7 @@ impl Entry {
 
     /// Age in whole seconds.
     pub fn age_s(&self, now: Tick) -> u64 {
-        now.since(self.facts.born).as_secs()
+        self.age(now).as_secs()
     }
 
     /// The same answer in another coding, if somebody made it before.

@@ -118,8 +118,7 @@ impl CacheIndex {
         if now >= entry.facts.expires {
             return Err(MissReason::Expired);
         }
-        let age = now.since(entry.facts.born);
-        if wish.max_age_ms.is_some_and(|max| age.as_millis() > u128::from(max)) {
+        if wish.max_age_ms.is_some_and(|max| entry.age(now).as_millis() > u128::from(max)) {
             return Err(MissReason::TooOld);
         }
         entry.touch(self.sequence.fetch_add(1, Ordering::Relaxed));

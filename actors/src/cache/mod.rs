@@ -11,7 +11,7 @@ pub(crate) mod index;
 pub(crate) mod orders;
 pub(crate) mod purge;
 
-pub use entry::{Entry, Kept, Tier};
+pub use entry::{Entry, EntryFacts, Kept, Tier};
 pub use purge::PurgeFilter;
 
 /// How much the cache may hold, and what goes when it is full.

@@ -12,6 +12,7 @@ use crate::ports::clock::{ClockRef, SystemClock};
 use crate::ports::egress::{Egress, PassThrough};
 use crate::ports::ledger::{Ledger, NoLedger};
 use crate::ports::policy::{AllowAll, Policy};
+use crate::ports::tier::TierStore;
 use crate::supervise::SuperviseLimits;
 
 /// On which threads the engine's actors live.
@@ -144,6 +145,8 @@ pub struct Ports {
     pub egress: Arc<dyn Egress>,
     /// Where calls are written down.
     pub ledger: Arc<dyn Ledger>,
+    /// What keeps answers behind memory, if anything does.
+    pub tier: Option<Arc<dyn TierStore>>,
     /// Random, new in every process: hides field values in what `explain` compares.
     pub salt: u64,
 }
@@ -156,6 +159,7 @@ impl Ports {
             policy: Arc::new(AllowAll),
             egress: Arc::new(PassThrough),
             ledger: Arc::new(NoLedger),
+            tier: None,
             salt,
         }
     }

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::recall::Recall;
 use super::stages;
 use super::{Outcome, within};
 use crate::batch::registry::{BatchKey, Bound};
@@ -140,6 +141,7 @@ async fn ask(
     }
     let collector = Arc::new(Collector::new(call.id, items.len()));
     let misses = lookup(engine, call, keys, &collector, record);
+    let misses = recalled(engine, order, misses, &collector).await;
     record.mark(Stage::Lookup);
     let _stay = match misses.as_slice() {
         [] => None,
@@ -184,6 +186,34 @@ fn lookup(
         }
     }
     misses
+}
+
+/// Hands over what is found behind memory; gives the places and keys of the items that are not.
+async fn recalled(
+    engine: &Shared,
+    order: &RowOrder,
+    misses: Vec<(u32, Key)>,
+    collector: &Collector<Landed>,
+) -> Vec<(u32, Key)> {
+    let Memory::Use(wish) = order.call.memory else { return misses };
+    if misses.is_empty() || engine.cache.tier.is_none() {
+        return misses;
+    }
+    let keys: Vec<Key> = misses.iter().map(|(_, key)| *key).collect();
+    let recall = Recall { workspace: &order.call.workspace, stamps: order.stamps, wish };
+    let found = recall.of(engine, &keys).await;
+    let mut left = Vec::with_capacity(misses.len());
+    for ((seq, key), entry) in misses.into_iter().zip(found) {
+        match entry {
+            Some(entry) => {
+                let value = Landed { entry, flown: None };
+                let hit = Delivered { value, how: How::Hit, billed: 0 };
+                collector.deliver(RowAddress { call: order.call.id, seq: Seq(seq) }, Ok(hit));
+            }
+            None => left.push((seq, key)),
+        }
+    }
+    left
 }
 
 /// Counts why; the first item's reason stands in the record.

@@ -6,6 +6,7 @@
 mod embed;
 mod fly;
 mod forward;
+mod recall;
 mod reply;
 mod stages;
 
@@ -28,6 +29,7 @@ use crate::record::OpenRecord;
 pub use embed::Embedded;
 pub(crate) use embed::embed;
 pub(crate) use forward::forward;
+use recall::Recall;
 pub use reply::{Answered, Body, Outcome, Telling};
 use reply::{Found, Source};
 use stages::Keyed;
@@ -68,10 +70,22 @@ async fn answer(
     match found {
         Ok(entry) => Ok(hit(keyed, entry, looked, record)),
         Err(reason) => {
+            if engine.cache.tier.is_some()
+                && let Some(entry) = Box::pin(recalled(engine, &keyed, wish)).await
+            {
+                let found = record.mark(Stage::Lookup);
+                return Ok(hit(keyed, entry, found, record));
+            }
             missed(engine, wish, reason, record)?;
             Box::pin(share(engine, keyed, wish, record)).await
         }
     }
+}
+
+/// Looks behind memory under each preferred target.
+async fn recalled(engine: &Shared, keyed: &Keyed<ChatWork>, wish: CacheWish) -> Option<Arc<Entry>> {
+    let recall = Recall { workspace: &keyed.call().workspace, stamps: keyed.stamps(), wish };
+    recall.of(engine, &keyed.keys()).await.into_iter().flatten().next()
 }
 
 /// Follows whoever asks already, or asks.

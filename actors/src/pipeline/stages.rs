@@ -216,6 +216,22 @@ impl<W> Keyed<W> {
     }
 }
 
+impl Keyed<ChatWork> {
+    /// The keys under each preferred target, best first.
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        let ranked = self.preference.iter().enumerate();
+        ranked.map(|(rank, place)| self.key_under(rank, place)).collect()
+    }
+
+    fn key_under(&self, rank: usize, place: usize) -> Key {
+        let call = self.call();
+        match rank {
+            0 => self.key,
+            _ => key_at(call, &call.route.targets[place], &call.work.digest, self.stamps),
+        }
+    }
+}
+
 /// Reads the cache under each preferred target; the first reason counts.
 pub(crate) fn lookup(
     engine: &Shared,
@@ -225,12 +241,7 @@ pub(crate) fn lookup(
 ) -> Result<Arc<Entry>, MissReason> {
     let mut reason = None;
     for (rank, place) in keyed.preference.iter().enumerate() {
-        let call = keyed.call();
-        let key = match rank {
-            0 => keyed.key,
-            _ => key_at(call, &call.route.targets[place], &call.work.digest, keyed.stamps),
-        };
-        match engine.cache.index.get(&key, wish, now) {
+        match engine.cache.index.get(&keyed.key_under(rank, place), wish, now) {
             Ok(entry) => return Ok(entry),
             Err(why) => {
                 reason.get_or_insert(why);

@@ -8,3 +8,4 @@ pub mod egress;
 pub mod ledger;
 pub mod policy;
 pub mod provider;
+pub mod tier;

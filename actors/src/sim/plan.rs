@@ -15,6 +15,7 @@ use crate::engine::{Engine, EngineConfig, Placement, Ports};
 use crate::ports::clock::ClockRef;
 use crate::ports::egress::{Egress, PassThrough};
 use crate::ports::policy::{AllowAll, Policy};
+use crate::ports::tier::TierStore;
 use crate::route::{Route, Target};
 use crate::sites::{Site, Sites};
 use crate::upstream::{Upstream, UpstreamLimits};
@@ -28,6 +29,7 @@ pub struct WorldPlan {
     limits: UpstreamLimits,
     policy: Arc<dyn Policy>,
     egress: Arc<dyn Egress>,
+    tier: Option<Arc<dyn TierStore>>,
 }
 
 impl std::fmt::Debug for WorldPlan {
@@ -85,6 +87,13 @@ impl WorldPlan {
         self
     }
 
+    /// Keeps answers behind memory here.
+    #[must_use]
+    pub fn tier(mut self, tier: Arc<dyn TierStore>) -> Self {
+        self.tier = Some(tier);
+        self
+    }
+
     /// Lives by a clock that is moved by hand, for tests with threads of their own.
     #[must_use]
     pub fn clock(mut self, clock: &ManualClock) -> Self {
@@ -107,6 +116,7 @@ impl WorldPlan {
             policy: Arc::clone(&self.policy),
             egress: Arc::clone(&self.egress),
             ledger: Arc::clone(&books) as _,
+            tier: self.tier.clone(),
             salt: 7,
         };
         let mut registry = Registry::default();
@@ -165,6 +175,7 @@ impl World {
             limits: UpstreamLimits::default(),
             policy: Arc::new(AllowAll),
             egress: Arc::new(PassThrough),
+            tier: None,
         }
     }
 }

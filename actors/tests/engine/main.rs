@@ -11,3 +11,4 @@ mod memory;
 mod purge;
 mod sharing;
 mod streams;
+mod tiers;

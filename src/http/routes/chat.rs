@@ -36,7 +36,7 @@ const ASSEMBLED: &str = "assembled";
     responses(
         (status = 200, description = "One body, or events if they were asked for", body = vendors::ChatCompletion,
             headers(
-                ("x-tidegate-cache" = String, description = "hit, miss, joined, mixed, or bypass with its reason"),
+                ("x-tidegate-cache" = String, description = "hit (with tier=warm if it outlived an earlier process), miss, joined, mixed, or bypass with its reason"),
                 ("x-tidegate-key" = String, description = "What purge takes to forget this answer"),
                 ("x-request-id" = String, description = "What explain takes; request-id says the same"),
             )),
@@ -62,7 +62,7 @@ pub(crate) async fn completions(
     responses(
         (status = 200, description = "One body, or events if they were asked for", body = vendors::Message,
             headers(
-                ("x-tidegate-cache" = String, description = "hit, miss, joined, mixed, or bypass with its reason"),
+                ("x-tidegate-cache" = String, description = "hit (with tier=warm if it outlived an earlier process), miss, joined, mixed, or bypass with its reason"),
                 ("x-tidegate-key" = String, description = "What purge takes to forget this answer"),
                 ("x-request-id" = String, description = "What explain takes; request-id says the same"),
             )),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tidegate_actors::call::{EmbedItem, EmbedWork};
 use tidegate_actors::json::{Document, quote};
 use tidegate_actors::key::{BodyDigest, ItemKind};
-use tidegate_actors::{Call, CallId, Embedded, Form, Kept, Outcome};
+use tidegate_actors::{Call, CallId, Embedded, Form, Kept, Outcome, Tier};
 
 use crate::config::{EmbedTokens, Model};
 use crate::dialect::openai_embed::{EmbedLimits, EmbedRequest, Encoding, Written, write_answer};
@@ -30,7 +30,7 @@ use crate::http::{Doors, access, guard, intake, tokens};
     responses(
         (status = 200, description = "One body, or events if they were asked for", body = vendors::Embeddings,
             headers(
-                ("x-tidegate-cache" = String, description = "hit, miss, joined, mixed, or bypass with its reason"),
+                ("x-tidegate-cache" = String, description = "hit (with tier=warm if it outlived an earlier process), miss, joined, mixed, or bypass with its reason"),
                 ("x-tidegate-key" = String, description = "What purge takes to forget this answer"),
                 ("x-request-id" = String, description = "What explain takes; request-id says the same"),
             )),
@@ -208,8 +208,11 @@ impl Asked {
         let mut response = HttpResponse::Ok();
         let Embedded { id, outcome, items, target, age_s, ours, .. } = &embedded;
         let target = Arc::clone(target);
-        let about = About { id: *id, outcome: *outcome, key: None, target, age_s: *age_s, ours: *ours };
-        if *outcome == Outcome::Mixed {
+        let warm = embedded.rows.iter().any(|row| row.tier() == Tier::Warm);
+        let tier = if warm { Tier::Warm } else { Tier::Hot };
+        let (id, outcome, age_s, ours) = (*id, *outcome, *age_s, *ours);
+        let about = About { id, outcome, tier, key: None, target, age_s, ours };
+        if outcome == Outcome::Mixed {
             let counts = format!("hit={}, joined={}, miss={}", items.hit, items.joined, items.miss);
             response.insert_header(("x-tidegate-items", counts));
         }

@@ -83,8 +83,9 @@ fn read(document: &Document, own: &WorkspaceId) -> Result<(PurgeFilter, bool), D
         }
     }
     if filter == PurgeFilter::default() {
-        let message =
-            format!("say what to purge: one of key, tag, model, or workspace ({own:?} for everything of it)");
+        let message = format!(
+            "say what to purge: one of key, tag, model, or workspace (\"{own}\" for everything of it)"
+        );
         return Err(DoorError::bad_field("body", message));
     }
     filter.workspace.get_or_insert_with(|| own.clone());
