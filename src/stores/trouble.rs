@@ -174,3 +174,11 @@ impl fmt::Display for Trouble {
 }
 
 impl std::error::Error for Trouble {}
+
+/// What a tree of fjall says, as the system has it where it was the system that said it.
+pub(super) fn of_tree(error: fjall::Error) -> std::io::Error {
+    match error {
+        fjall::Error::Io(error) => error,
+        other => std::io::Error::other(other),
+    }
+}

@@ -48,6 +48,9 @@ async fn an_answer_outlives_the_server_that_kept_it_and_a_purge_ends_it() {
     assert_eq!((warm.cache(), &warm.body), ("hit; tier=warm", &asked.body));
     assert_eq!(warm.field("x-tidegate-key"), asked.field("x-tidegate-key"));
     assert_eq!(second.post(CHAT, ask("a")).await.cache(), "hit", "it is in memory again");
+    let id = warm.field("x-request-id").expect("an id");
+    let explained = second.get(&format!("/api/v1/calls/{id}/explain")).await.json();
+    assert_eq!((&explained["outcome"], &explained["reason"]), (&json!("hit"), &json!("warm")), "{explained}");
     let metrics = second.get("/metrics").await;
     assert!(metrics.text().contains("tidegate_warm_events_total{event=\"hit\"} 1"), "{}", metrics.text());
     second.end();

@@ -13,8 +13,8 @@ use super::{Outcome, within};
 use crate::batch::registry::{BatchKey, Bound};
 use crate::batch::row::{CollectError, Collector, Delivered, How, RowAddress, Seq};
 use crate::batch::{Asker, Flown, Landed, RowAsk, RowItem, RowOrder};
-use crate::cache::Entry;
 use crate::cache::index::MissReason;
+use crate::cache::{Entry, Tier};
 use crate::call::{CacheWish, Call, CallId, CallKind, EmbedWork, Memory};
 use crate::engine::Shared;
 use crate::error::{CallError, ErrorKind, Stage};
@@ -292,6 +292,7 @@ fn tell(
     let dispatched = rows_dispatched(&rows, record.opened());
     let attempts = attempts(&rows);
     let rows: Vec<_> = rows.into_iter().map(|row| row.value.entry).collect();
+    let warm = rows.iter().any(|row| row.tier() == Tier::Warm);
     let target = rows.first().map_or_else(|| Arc::from("none"), |row| Arc::clone(&row.facts.target));
     record.note(|record| {
         if let Some(after) = dispatched {
@@ -302,7 +303,7 @@ fn tell(
         record.usage = Some(Usage { input: billed, ..Usage::default() });
         record.target = Some(Arc::clone(&target));
         if outcome == Outcome::Hit {
-            record.reason = "";
+            record.reason = if warm { "warm" } else { "" };
         }
     });
     Embedded { id: order.call.id, outcome, items, rows, target, age_s, ours }

@@ -74,7 +74,9 @@ async fn answer(
                 && let Some(entry) = Box::pin(recalled(engine, &keyed, wish)).await
             {
                 let found = record.mark(Stage::Lookup);
-                return Ok(hit(keyed, entry, found, record));
+                let found = hit(keyed, entry, found, record);
+                record.note(|record| record.reason = "warm");
+                return Ok(found);
             }
             missed(engine, wish, reason, record)?;
             Box::pin(share(engine, keyed, wish, record)).await

@@ -14,6 +14,7 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use parking_lot::{RwLock, RwLockReadGuard};
 
 use super::storage::{Group, Storage};
+use crate::stores::trouble::of_tree;
 
 /// Bytes in memory before a table is written. Groups mostly leave again before that.
 const MEMTABLE_BYTES: u64 = 8 << 20;
@@ -51,7 +52,7 @@ impl Tree {
             Some(Ok(done)) => Ok(done),
             Some(Err(error)) => {
                 *self.open.write() = None;
-                Err(of(error))
+                Err(of_tree(error))
             }
             None => Err(io::Error::other("the journal was closed by a failure")),
         }
@@ -119,20 +120,14 @@ impl Storage for Tree {
 }
 
 fn open(folder: &Path) -> io::Result<Open> {
-    let database = Database::builder(folder).worker_threads(1).cache_size(CACHE_BYTES).open().map_err(of)?;
+    let database =
+        Database::builder(folder).worker_threads(1).cache_size(CACHE_BYTES).open().map_err(of_tree)?;
     let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
-    let groups = database.keyspace("groups", options).map_err(of)?;
+    let groups = database.keyspace("groups", options).map_err(of_tree)?;
     Ok(Open { database, groups })
 }
 
 /// Keys of other lengths were never written.
 fn number(key: &[u8]) -> u64 {
     key.try_into().map_or(0, u64::from_be_bytes)
-}
-
-fn of(error: fjall::Error) -> io::Error {
-    match error {
-        fjall::Error::Io(error) => error,
-        other => io::Error::other(other),
-    }
 }

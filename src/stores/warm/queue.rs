@@ -3,6 +3,7 @@
 //! Owns the order of jobs, which is that of their coming. Must not write.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use tidegate_actors::{Entry, PurgeFilter};
@@ -10,6 +11,8 @@ use tokio::sync::oneshot;
 
 /// Bytes of answers that may wait; one more is not kept.
 pub(super) const MOST_BYTES: usize = 64 << 20;
+/// How long the first answer of a group waits for others: a thread woken for each would cost more than writing it.
+const GATHER: Duration = Duration::from_millis(20);
 /// What waiting takes besides the answer; also what bounds the rows to be removed.
 const JOB_BYTES: usize = 128;
 
@@ -45,6 +48,8 @@ pub(super) struct Queue {
 struct Line {
     jobs: Vec<Job>,
     bytes: usize,
+    /// Somebody waits for one of them.
+    urgent: bool,
     ended: bool,
 }
 
@@ -57,14 +62,19 @@ impl Queue {
         if line.ended || !fits {
             return false;
         }
+        let urgent = matches!(job, Job::Forget { .. });
+        let rings = urgent || line.jobs.is_empty();
+        line.urgent |= urgent;
         line.bytes += job.bytes();
         line.jobs.push(job);
         drop(line);
-        self.more.notify_one();
+        if rings {
+            self.more.notify_one();
+        }
         true
     }
 
-    /// Waits for jobs and takes all of them; nothing when no more come.
+    /// Waits for jobs, gathers more for a moment and takes all of them; nothing when no more come.
     pub(super) fn take(&self) -> Option<Vec<Job>> {
         let mut line = self.line.lock();
         while line.jobs.is_empty() {
@@ -73,6 +83,10 @@ impl Queue {
             }
             self.more.wait(&mut line);
         }
+        if !line.urgent && !line.ended {
+            self.more.wait_for(&mut line, GATHER); // ended early by what cannot wait
+        }
+        line.urgent = false;
         line.bytes = 0;
         Some(std::mem::take(&mut line.jobs))
     }

@@ -12,6 +12,8 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistM
 use tidegate_actors::{EntryFacts, PurgeFilter};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::stores::trouble::of_tree;
+
 /// Bytes of tables kept in memory.
 const CACHE_BYTES: u64 = 16 << 20;
 /// Bytes in memory before a table is written.
@@ -86,22 +88,22 @@ pub(super) struct Shelf {
 impl Shelf {
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
         let database =
-            Database::builder(folder).worker_threads(1).cache_size(CACHE_BYTES).open().map_err(of)?;
+            Database::builder(folder).worker_threads(1).cache_size(CACHE_BYTES).open().map_err(of_tree)?;
         let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
-        let answers = database.keyspace("answers", options).map_err(of)?;
-        let order = database.keyspace("order", options).map_err(of)?;
+        let answers = database.keyspace("answers", options).map_err(of_tree)?;
+        let order = database.keyspace("order", options).map_err(of_tree)?;
         Ok(Self { database, answers, order })
     }
 
     /// The row of an answer.
     pub(super) fn find(&self, sha: &[u8; 32]) -> io::Result<Option<Vec<u8>>> {
-        let found = self.answers.get(sha).map_err(of)?;
+        let found = self.answers.get(sha).map_err(of_tree)?;
         Ok(found.and_then(|value| value.get(HEAD_BYTES..).map(<[u8]>::to_vec)))
     }
 
     /// Number and cost of an answer.
     pub(super) fn place(&self, sha: &[u8; 32]) -> io::Result<Option<(u64, u32)>> {
-        let found = self.answers.get(sha).map_err(of)?;
+        let found = self.answers.get(sha).map_err(of_tree)?;
         Ok(found.and_then(|value| {
             let (number, rest) = value.split_first_chunk::<8>()?;
             let (cost, _) = rest.split_first_chunk::<4>()?;
@@ -112,7 +114,7 @@ impl Shelf {
     /// All places in the order of their numbers, until `look` has seen enough.
     pub(super) fn each(&self, mut look: impl FnMut(u64, Place) -> bool) -> io::Result<()> {
         for found in self.order.iter() {
-            let (number, place) = found.into_inner().map_err(of)?;
+            let (number, place) = found.into_inner().map_err(of_tree)?;
             let number = (*number).try_into().map_or(0, u64::from_be_bytes);
             if let Some(place) = Place::decode(&place)
                 && !look(number, place)
@@ -130,7 +132,7 @@ impl Shelf {
 
     /// Everything done so far survives a power cut.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.database.persist(PersistMode::SyncAll).map_err(of)
+        self.database.persist(PersistMode::SyncAll).map_err(of_tree)
     }
 
     #[cfg(test)]
@@ -169,13 +171,6 @@ impl Batch<'_> {
     }
 
     pub(super) fn commit(self) -> io::Result<()> {
-        self.batch.commit().map_err(of)
-    }
-}
-
-fn of(error: fjall::Error) -> io::Error {
-    match error {
-        fjall::Error::Io(error) => error,
-        other => io::Error::other(other),
+        self.batch.commit().map_err(of_tree)
     }
 }
