@@ -204,6 +204,7 @@ impl ErrorKind {
             Self::Overloaded { .. } => "overloaded",
             Self::ShuttingDown => "shutting_down",
             Self::Unrecorded { why: Refusal::Full { .. } } => "ledger_full",
+            Self::Unrecorded { why: Refusal::Behind { .. } } => "ledger_behind",
             Self::Unrecorded { why: Refusal::Failing { .. } } => "ledger_failing",
             Self::Denied { .. } => "denied",
             Self::NotCached => "not_cached",
@@ -229,6 +230,10 @@ impl fmt::Display for ErrorKind {
             Self::Unrecorded { why: Refusal::Full { rows } } => write!(
                 f,
                 "{rows} rows wait to be written to the ledger, the limit (ledger.queue_rows); nothing was started"
+            ),
+            Self::Unrecorded { why: Refusal::Behind { bytes } } => write!(
+                f,
+                "{bytes} bytes of the ledger wait to be folded into tables, the limit (ledger.max_unfolded_bytes); nothing was started"
             ),
             Self::Unrecorded { why: Refusal::Failing { why } } => {
                 write!(f, "the ledger cannot be written: {why}; nothing was started")

@@ -10,8 +10,6 @@ use crate::cli::ServeError;
 use crate::config::Config;
 use crate::stores::ledger::{BookKeeper, Fittings};
 
-/// Its folder in the data directory.
-const FOLDER: &str = "ledger";
 /// Openings beyond those that lanes can hold: of attempts whose end waits to be written.
 const SPARE_OPENINGS: usize = 1_024;
 
@@ -20,12 +18,12 @@ pub(super) fn open(config: &Config, clock: &ClockRef) -> Result<Option<BookKeepe
     if !config.ledger.enabled {
         return Ok(None);
     }
-    let folder = Path::new(&config.data.dir).join(FOLDER);
+    let folder = Path::new(&config.data.dir);
     // The lanes of the gateway, and those of an app.
     let attempts = config.lanes.max_concurrency.saturating_mul(2).saturating_add(SPARE_OPENINGS);
     let (settings, clock) = (&config.ledger, Arc::clone(clock));
     let fittings = Fittings { settings, attempts, clock, config: version(config) };
-    let books = BookKeeper::open(&folder, fittings);
+    let books = BookKeeper::open(folder, fittings);
     let unusable = |error| {
         format!(
             "the ledger in {} cannot be kept: {error}; name another directory with --data, or set ledger.enabled = false",

@@ -37,6 +37,9 @@ pub(crate) const MODEL: Access = row("GET", "/v1/models/{id:.+}", Door::Models, 
 pub(crate) const FORWARD: Access = row("*", "/v1/{tail:.*}", Door::Forward, Role::Write);
 pub(crate) const CALLS: Access = row("GET", "/api/v1/calls", Door::Api, Role::Read);
 pub(crate) const ATTEMPTS: Access = row("GET", "/api/v1/attempts", Door::Api, Role::Read);
+pub(crate) const USAGE: Access = row("GET", "/api/v1/usage", Door::Api, Role::Read);
+pub(crate) const CACHE_STATS: Access =
+    row("GET", "/api/v1/workspaces/{id}/cache/stats", Door::Api, Role::Read);
 pub(crate) const CALL: Access = row("GET", "/api/v1/calls/{id}", Door::Api, Role::Read);
 pub(crate) const EXPLAIN: Access = row("GET", "/api/v1/calls/{id}/explain", Door::Api, Role::Read);
 pub(crate) const PURGE: Access = row("POST", "/api/v1/cache/purge", Door::Api, Role::Admin);
@@ -53,7 +56,7 @@ pub(crate) const APP_READ: Access = row("GET", "", Door::App, Role::Read);
 pub(crate) const APP_WRITE: Access = row("*", "", Door::App, Role::Write);
 
 /// Every path of the gateway, its app's aside. `/api/metrics` is where `observability.metrics_endpoint` says.
-pub const TABLE: [Access; 26] = [
+pub const TABLE: [Access; 28] = [
     CHAT,
     EMBED,
     MESSAGES,
@@ -63,6 +66,8 @@ pub const TABLE: [Access; 26] = [
     FORWARD,
     CALLS,
     ATTEMPTS,
+    USAGE,
+    CACHE_STATS,
     CALL,
     EXPLAIN,
     PURGE,

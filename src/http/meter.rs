@@ -82,7 +82,7 @@ fn known(method: &Method) -> &'static str {
 
 /// The route a path belongs to: a label must not grow with what clients type.
 fn endpoint(path: &str) -> &'static str {
-    const FIXED: [&str; 22] = [
+    const FIXED: [&str; 23] = [
         "/v1/chat/completions",
         "/v1/embeddings",
         "/v1/messages",
@@ -93,6 +93,7 @@ fn endpoint(path: &str) -> &'static str {
         "/api/v1/engine",
         "/api/v1/calls",
         "/api/v1/attempts",
+        "/api/v1/usage",
         "/api/v1/cache/purge",
         "/api/v1/keys",
         "/api/v1/workspaces",
@@ -115,6 +116,9 @@ fn endpoint(path: &str) -> &'static str {
         _ if path.starts_with("/api/v1/calls/") && path.ends_with("/explain") => "/api/v1/calls/{id}/explain",
         _ if path.starts_with("/api/v1/calls/") => "/api/v1/calls/{id}",
         _ if path.starts_with("/api/v1/keys/") => "/api/v1/keys/{id}",
+        _ if path.starts_with("/api/v1/workspaces/") && path.ends_with("/cache/stats") => {
+            "/api/v1/workspaces/{id}/cache/stats"
+        }
         _ if path.starts_with("/api/v1/actions/") => "/api/v1/actions/{id}",
         _ if path.starts_with("/docs") => "/docs",
         _ => "other",

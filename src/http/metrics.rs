@@ -10,6 +10,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tidegate_actors::Engine;
 use tidegate_actors::engine::{EngineReading, LaneReading};
+use tidegate_actors::ports::books::Lag;
 
 use self::families::{classic_from, joined};
 use super::budget::ByteBudget;
@@ -33,6 +34,7 @@ pub(crate) struct Shown<'a> {
     pub(crate) bodies: &'a ByteBudget,
     pub(crate) memos: &'a ByteBudget,
     pub(crate) app: Option<&'a Site>,
+    pub(crate) ledger: Option<Lag>,
 }
 
 impl<'a> Shown<'a> {
@@ -155,6 +157,7 @@ fn gauges(shown: Shown<'_>) -> Vec<Gauge> {
         ),
     ]);
     all.extend(shown.app.into_iter().flat_map(app_gauges));
+    all.extend(shown.ledger.into_iter().flat_map(ledger_gauges));
     if let Ok(bytes) = process::resident_bytes() {
         all.push(plain("memory_usage_bytes", "Memory of this process that is resident", bytes as f64));
     }
@@ -197,6 +200,32 @@ fn lane_gauges(gauge: &Read<LaneReading>, read: &[(EngineReading, Labels<'_>)]) 
         Gauge { name, help, labels: written(&labels), value: value(lane) }
     });
     told.collect()
+}
+
+fn ledger_gauges(lag: Lag) -> [Gauge; 4] {
+    let gauge = |name, help, value| Gauge { name, help, labels: String::new(), value };
+    [
+        gauge(
+            "tidegate_ledger_rows_waiting",
+            "Rows of calls in progress or not written",
+            lag.waiting_rows as f64,
+        ),
+        gauge(
+            "tidegate_ledger_rows_waiting_limit",
+            "Rows that may wait to be written",
+            lag.queue_rows as f64,
+        ),
+        gauge(
+            "tidegate_ledger_unfolded_bytes",
+            "Bytes of the ledger not in tables",
+            lag.unfolded_bytes as f64,
+        ),
+        gauge(
+            "tidegate_ledger_unfolded_limit_bytes",
+            "Bytes of the ledger that may wait to be in tables",
+            lag.max_unfolded_bytes as f64,
+        ),
+    ]
 }
 
 fn app_gauges(site: &Site) -> [Gauge; 2] {

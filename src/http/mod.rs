@@ -123,6 +123,8 @@ pub fn routes(doors: &web::Data<Doors>) -> impl FnOnce(&mut web::ServiceConfig) 
             // Other methods of it pass through: a vendor's own models can be deleted.
             .route(access::MODEL.path, get().to(routes::models::one))
             .service(giving(access::CALLS.path, get().to(routes::calls::list)))
+            .service(giving(access::USAGE.path, get().to(routes::usage::usage)))
+            .service(giving(access::CACHE_STATS.path, get().to(routes::usage::cache_stats)))
             .service(giving(access::ATTEMPTS.path, get().to(routes::calls::attempts)))
             .service(giving(access::CALL.path, get().to(routes::calls::one)))
             .service(giving(access::EXPLAIN.path, get().to(routes::explain::explain)))

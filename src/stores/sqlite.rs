@@ -52,6 +52,13 @@ pub(super) static MAIN: Schema = Schema {
     migrations: &[("people", include_str!("migrations/main/0001_people.sql"))],
 };
 
+/// A day of the ledger (`TIDC`).
+pub(super) static CALLS: Schema = Schema {
+    mark: 0x5449_4443,
+    make_mark: "PRAGMA application_id = 1414087747",
+    migrations: &[("calls", include_str!("migrations/calls/0001_calls.sql"))],
+};
+
 /// A file of SQLite.
 #[derive(Debug, Clone)]
 pub(super) struct Sqlite {

@@ -3,6 +3,8 @@
 //! Owns the rows as they are read; must not know where they lie. Whoever reads says whose rows, so that no page can hold
 //! another workspace's.
 
+mod sums;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
@@ -14,6 +16,8 @@ use crate::error::Stage;
 use crate::ports::ledger::AttemptId;
 use crate::ports::provider::Usage;
 use crate::record::ItemCounts;
+
+pub use sums::{Lag, Usages};
 
 /// Text of a row: of the row itself, or of what it was read from.
 pub type Text<'a> = Cow<'a, str>;
@@ -319,8 +323,8 @@ pub type Reading<T> = Pin<Box<dyn Future<Output = Result<T, Unreadable>> + Send>
 
 /// Reads the books.
 pub trait Books: Send + Sync + 'static {
-    /// Rows reserved or not written yet, and how many there may be.
-    fn waiting(&self) -> (usize, usize);
+    /// How far behind they are.
+    fn lag(&self) -> Lag;
 
     /// The call of this id, if it is told and known; at once, whether it has been folded or not.
     fn call(&self, id: CallId) -> Reading<Option<BookedCall<'static>>>;
@@ -333,4 +337,8 @@ pub trait Books: Send + Sync + 'static {
 
     /// Attempts, the latest first.
     fn attempts(&self, wanted: Wanted) -> Reading<Page<BookedAttempt<'static>>>;
+
+    /// Sums of the calls of whole hours: of those that begin in this time, by hour, credential and model. What was told before
+    /// is in them.
+    fn usage(&self, workspace: WorkspaceId, since_us: i64, until_us: i64) -> Reading<Vec<Usages>>;
 }

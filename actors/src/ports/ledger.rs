@@ -112,6 +112,11 @@ pub enum Refusal {
         /// How many.
         rows: usize,
     },
+    /// So many bytes wait to be folded into tables, the limit.
+    Behind {
+        /// How many.
+        bytes: u64,
+    },
     /// Rows cannot be written.
     Failing {
         /// What the storage says.

@@ -135,7 +135,7 @@ const DEFAULT_ROWS: usize = 50;
 const MOST_ROWS: usize = 1_000;
 const WEEK_US: i64 = 7 * 86_400 * 1_000_000;
 
-fn books(doors: &Doors) -> Result<&Arc<dyn Books>, DoorError> {
+pub(super) fn books(doors: &Doors) -> Result<&Arc<dyn Books>, DoorError> {
     doors.books.as_ref().ok_or_else(DoorError::no_ledger)
 }
 
@@ -173,7 +173,7 @@ fn wanted(request: &HttpRequest, doors: &Doors, principal: &Principal) -> Result
     })
 }
 
-fn workspace(asked: Option<String>, principal: &Principal) -> Result<WorkspaceId, DoorError> {
+pub(super) fn workspace(asked: Option<String>, principal: &Principal) -> Result<WorkspaceId, DoorError> {
     let workspace = asked.map_or_else(|| principal.workspace.clone(), WorkspaceId::new);
     match principal.sees(&workspace) {
         true => Ok(workspace),
@@ -181,7 +181,7 @@ fn workspace(asked: Option<String>, principal: &Principal) -> Result<WorkspaceId
     }
 }
 
-fn moment(name: &str, text: Option<String>) -> Result<Option<i64>, DoorError> {
+pub(super) fn moment(name: &str, text: Option<String>) -> Result<Option<i64>, DoorError> {
     let Some(text) = text else { return Ok(None) };
     let message = || format!("{name} must be a time like 2026-01-31T12:00:00Z, got {text:?}");
     when::read(&text).map(Some).ok_or_else(|| DoorError::bad_field(name, message()))

@@ -53,8 +53,13 @@ pub(crate) async fn text(request: HttpRequest, doors: web::Data<Doors>) -> HttpR
     if !doors.config.observability.enabled {
         return HttpResponse::Ok().content_type(CLASSIC).body("");
     }
-    let shown =
-        Shown { engine: &doors.engine, bodies: &doors.bodies, memos: &doors.memos, app: doors.site() };
+    let shown = Shown {
+        engine: &doors.engine,
+        bodies: &doors.bodies,
+        memos: &doors.memos,
+        app: doors.site(),
+        ledger: doors.books.as_ref().map(|books| books.lag()),
+    };
     let (kind, text) = match accepts(request.headers(), "application/openmetrics-text") {
         true => (OPEN, doors.exposition.open_metrics(shown)),
         false => (CLASSIC, doors.exposition.classic(shown)),

@@ -12,4 +12,5 @@ pub(crate) mod keys;
 pub(crate) mod metrics;
 pub(crate) mod models;
 pub(crate) mod purge;
+pub(crate) mod usage;
 pub(crate) mod workspaces;

@@ -22,7 +22,7 @@ mod writer;
 pub(super) mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -57,6 +57,8 @@ pub(super) struct Rules {
     pub(super) queue_rows: usize,
     /// How long what was written may wait for the disk.
     pub(super) sync: Duration,
+    /// Bytes that may be written and not forgotten.
+    pub(super) max_bytes: u64,
 }
 
 /// What somebody waits for.
@@ -78,6 +80,9 @@ struct Shared<R> {
     /// Rows reserved or not written yet.
     taken: CachePadded<AtomicUsize>,
     queue_rows: usize,
+    /// Bytes written and not forgotten, and how many there may be.
+    kept_bytes: AtomicU64,
+    max_bytes: u64,
     is_failing: AtomicBool,
     failure: Mutex<Arc<str>>,
     /// Nothing once nobody hears them any more.
@@ -112,6 +117,7 @@ impl<R: Row> Journal<R> {
         write: impl Fn(&R, &mut Vec<u8>) + Send + 'static,
     ) -> std::io::Result<Self> {
         let next = storage.last()?.map_or(0, |last| last + 1);
+        let kept = kept_bytes(&*storage)?;
         // A row may be pushed while its group's last rows give their places back.
         let (sender, rows) = bounded(rules.queue_rows);
         let shared = Arc::new(Shared {
@@ -119,6 +125,8 @@ impl<R: Row> Journal<R> {
             rows,
             taken: CachePadded::new(AtomicUsize::new(0)),
             queue_rows: rules.queue_rows,
+            kept_bytes: AtomicU64::new(kept),
+            max_bytes: rules.max_bytes,
             is_failing: AtomicBool::new(false),
             failure: Mutex::new("".into()),
             asks: Mutex::new(Some(Vec::new())),
@@ -140,6 +148,9 @@ impl<R: Row> Journal<R> {
         let shared = &*self.shared;
         if shared.is_failing.load(Ordering::Relaxed) {
             return Err(Refusal::Failing { why: Arc::clone(&shared.failure.lock()) });
+        }
+        if shared.kept_bytes.load(Ordering::Relaxed) >= shared.max_bytes {
+            return Err(Refusal::Behind { bytes: shared.max_bytes });
         }
         if shared.taken.fetch_add(1, Ordering::Relaxed) >= shared.queue_rows {
             shared.taken.fetch_sub(1, Ordering::Relaxed);
@@ -187,7 +198,6 @@ impl<R: Row> Journal<R> {
     }
 
     /// Groups before this one are needed no more.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for whoever folds groups into tables"))]
     pub(super) fn forget(&self, before: u64) {
         self.shared.ask(Ask::Forget(before));
     }
@@ -202,6 +212,11 @@ impl<R: Row> Journal<R> {
         (self.shared.taken.load(Ordering::Relaxed), self.shared.queue_rows)
     }
 
+    /// Bytes written and not forgotten, and how many there may be.
+    pub(super) fn kept(&self) -> (u64, u64) {
+        (self.shared.kept_bytes.load(Ordering::Relaxed), self.shared.max_bytes)
+    }
+
     /// Why nothing can be written, if that is so.
     pub(super) fn failure(&self) -> Option<Arc<str>> {
         self.shared.is_failing.load(Ordering::Relaxed).then(|| Arc::clone(&self.shared.failure.lock()))
@@ -214,6 +229,20 @@ impl<R: Row> Journal<R> {
             // A writer that panicked has said so.
             let _ = thread.join();
         }
+    }
+}
+
+/// Bytes of one reading of what was kept from before.
+const READ_BYTES: usize = 4 << 20;
+
+/// Bytes of all groups.
+fn kept_bytes(storage: &dyn Storage) -> std::io::Result<u64> {
+    let (mut kept, mut from) = (0, 0);
+    loop {
+        let groups = storage.read(from, READ_BYTES)?;
+        let Some(last) = groups.last() else { return Ok(kept) };
+        from = last.number + 1;
+        kept += groups.iter().map(|group| group.bytes.len() as u64).sum::<u64>();
     }
 }
 

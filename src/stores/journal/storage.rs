@@ -26,6 +26,6 @@ pub(in crate::stores) trait Storage: Send + Sync + 'static {
     /// The number of the last group.
     fn last(&self) -> io::Result<Option<u64>>;
 
-    /// Forgets all groups before this one.
-    fn forget(&self, before: u64) -> io::Result<()>;
+    /// Forgets all groups before this one; gives how many bytes they had.
+    fn forget(&self, before: u64) -> io::Result<u64>;
 }

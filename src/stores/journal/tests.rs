@@ -25,7 +25,7 @@ fn write(row: &Numbered, out: &mut Vec<u8>) {
     out.extend(row.0.to_le_bytes());
 }
 
-const RULES: Rules = Rules { queue_rows: 8, sync: Duration::from_millis(1) };
+const RULES: Rules = Rules { queue_rows: 8, sync: Duration::from_millis(1), max_bytes: 1 << 30 };
 
 struct Bed {
     storage: Arc<Shaky>,
@@ -39,9 +39,13 @@ impl Bed {
     }
 
     fn over(storage: Arc<Shaky>, folder: TempDir) -> Self {
+        Self::with(RULES, storage, folder)
+    }
+
+    fn with(rules: Rules, storage: Arc<Shaky>, folder: TempDir) -> Self {
         let (berths, _) = Berths::open(&folder.path().join("open"), 4).expect("berths");
         let clock: ClockRef = Arc::new(SystemClock::new());
-        let journal = Journal::start(Arc::clone(&storage) as Arc<dyn Storage>, berths, RULES, clock, write);
+        let journal = Journal::start(Arc::clone(&storage) as Arc<dyn Storage>, berths, rules, clock, write);
         Self { storage, folder, journal: journal.expect("a journal") }
     }
 
@@ -186,6 +190,23 @@ fn a_berth_is_read_after_a_kill_until_a_row_has_freed_it_and_it_is_cleared() {
     bed.journal.forget(0);
     assert!(bed.written());
     assert_eq!(left(&bed), Vec::<Vec<u8>>::new());
+}
+
+#[test]
+fn more_bytes_than_may_be_kept_are_refused_until_some_are_forgotten() {
+    let rules = Rules { max_bytes: 12, ..RULES };
+    let (storage, folder) = (Arc::new(Shaky::default()), tempfile::tempdir().expect("a folder"));
+    storage.append(0, &[0; 8]).expect("from before");
+    let bed = Bed::with(rules, storage, folder);
+    assert_eq!(bed.journal.kept(), (8, 12));
+    bed.push(1);
+    assert!(bed.written());
+    assert_eq!(bed.journal.reserve(), Err(Refusal::Behind { bytes: 12 }));
+    bed.journal.forget(1);
+    assert!(bed.written());
+    bed.push(2);
+    assert!(bed.written());
+    assert_eq!((bed.numbers(), bed.journal.kept()), (vec![1, 2], (8, 12)));
 }
 
 #[test]

@@ -108,13 +108,17 @@ impl Storage for Tree {
         })
     }
 
-    fn forget(&self, before: u64) -> io::Result<()> {
+    fn forget(&self, before: u64) -> io::Result<u64> {
         self.with(|open| {
             let mut batch = open.database.batch();
+            let mut bytes = 0;
             for group in open.groups.range(..before.to_be_bytes()) {
-                batch.remove(&open.groups, group.key()?);
+                let (key, value) = group.into_inner()?;
+                bytes += value.len() as u64;
+                batch.remove(&open.groups, key);
             }
-            batch.commit()
+            batch.commit()?;
+            Ok(bytes)
         })
     }
 }

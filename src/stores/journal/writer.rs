@@ -32,6 +32,7 @@ pub(super) struct Writer<R, W> {
     waiting: Vec<oneshot::Sender<()>>,
     /// Somebody waits for a sync.
     syncs: bool,
+    /// Groups before this one are needed no more.
     forget: Option<u64>,
     /// The last thing done with the storage went wrong.
     failed: bool,
@@ -127,7 +128,8 @@ impl<R: Row, W: Fn(&R, &mut Vec<u8>)> Writer<R, W> {
         if let Some(before) = self.forget {
             // A berth must not outlive the row that freed it: it would be taken for something that never ended.
             self.shared.berths.clear()?;
-            self.shared.storage.forget(before)?;
+            let bytes = self.shared.storage.forget(before)?;
+            self.shared.kept_bytes.fetch_sub(bytes, Ordering::Relaxed);
             self.forget = None;
         }
         Ok(())
@@ -145,6 +147,7 @@ impl<R: Row, W: Fn(&R, &mut Vec<u8>)> Writer<R, W> {
     fn append(&mut self) -> io::Result<()> {
         self.shared.storage.append(self.next, &self.group)?;
         self.next += 1;
+        self.shared.kept_bytes.fetch_add(self.group.len() as u64, Ordering::Relaxed);
         self.group.clear();
         self.shared.berths.free(&mut self.berths);
         self.shared.taken.fetch_sub(std::mem::take(&mut self.rows), Ordering::Relaxed);

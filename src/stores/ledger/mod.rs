@@ -1,6 +1,8 @@
 //! The ledger: a row for each caller, a row for each request to an upstream, and none is lost from the books.
 //!
 //! Owns when a row is written and what a start makes of rows that were left open. Must not know how the journal writes.
+//! Rows go to the journal first (`rows.rs`), from there in the background into tables, a file for each day (`fold.rs`,
+//! `lines.rs`, `days.rs`); who reads sees both as one (`read.rs`).
 //!
 //! - An attempt's opening lies in a berth of the journal before the request leaves: it survives a killed process. With `sync =
 //!   "always"` it has been synced by then and survives a power cut too; else it is up to `sync_ms` behind.
@@ -8,6 +10,9 @@
 //!   attempt whose end was lost like that is closed as interrupted by the next start.
 
 mod codec;
+mod days;
+mod fold;
+mod lines;
 mod prices;
 mod read;
 mod rows;
@@ -27,6 +32,8 @@ use tidegate_actors::record::CallRecord;
 
 use crate::config;
 use crate::stores::journal::{BERTH_BYTES, Berths, Journal, Row, Rules, Storage, Tree};
+use days::Days;
+use fold::Folder;
 use prices::Prices;
 pub use read::Reader;
 use rows::{Booked, Scribe};
@@ -54,6 +61,8 @@ impl Row for Entry {
 #[derive(Clone)]
 pub struct BookKeeper {
     journal: Journal<Entry>,
+    folder: Folder,
+    days: Days,
     scribe: Arc<Scribe>,
     /// An opening waits until it is synced.
     waits: bool,
@@ -80,13 +89,19 @@ impl BookKeeper {
     /// # Cost
     /// Reads what has not been folded; blocks.
     pub fn open(folder: &Path, fittings: Fittings<'_>) -> io::Result<Self> {
-        std::fs::create_dir_all(folder)?;
-        let tree = Arc::new(Tree::open(&folder.join("rows"))?);
-        Self::on(tree, &folder.join("open"), fittings)
+        let journal = folder.join("ledger");
+        std::fs::create_dir_all(&journal)?;
+        let tree = Arc::new(Tree::open(&journal.join("rows"))?);
+        Self::on(tree, &journal.join("open"), Days(folder.join("calls")), fittings)
     }
 
     /// Keeps the books in this storage and this file of openings.
-    fn on(storage: Arc<dyn Storage>, openings: &Path, fittings: Fittings<'_>) -> io::Result<Self> {
+    fn on(
+        storage: Arc<dyn Storage>,
+        openings: &Path,
+        days: Days,
+        fittings: Fittings<'_>,
+    ) -> io::Result<Self> {
         let Fittings { settings, attempts, clock, config } = fittings;
         let prices =
             Prices::built_in().map_err(|error| io::Error::other(format!("config/prices.toml: {error}")))?;
@@ -97,18 +112,25 @@ impl BookKeeper {
         if interrupted > 0 {
             tracing::warn!(attempts = interrupted, "closed as interrupted: nobody saw their end");
         }
-        let rules = Rules { queue_rows: settings.queue_rows, sync: Duration::from_millis(settings.sync_ms) };
+        let rules = Rules {
+            queue_rows: settings.queue_rows,
+            sync: Duration::from_millis(settings.sync_ms),
+            max_bytes: settings.max_unfolded_bytes as u64,
+        };
         let writer = Arc::clone(&scribe);
-        let journal = Journal::start(storage, berths, rules, clock, move |entry, out| match entry {
+        let time = Arc::clone(&clock);
+        let journal = Journal::start(storage, berths, rules, time, move |entry, out| match entry {
             Entry::Told(record) => writer.call(record, out),
             Entry::Ended(row, _, end) => writer.ended(row, *end, out),
         })?;
-        Ok(Self { journal, scribe, waits: settings.sync == config::LedgerSync::Always })
+        let folder = Folder::start(journal.clone(), days.clone(), settings.keep_days, clock)?;
+        let waits = settings.sync == config::LedgerSync::Always;
+        Ok(Self { journal, folder, days, scribe, waits })
     }
 
     /// Reads these books.
     pub fn reader(&self) -> Reader {
-        Reader::new(self.journal.clone())
+        Reader::new(self.journal.clone(), self.folder.clone(), self.days.clone())
     }
 
     /// Why no row can be written, if that is so.
@@ -118,6 +140,7 @@ impl BookKeeper {
 
     /// Writes and syncs everything. Nothing is kept after that. Blocks.
     pub fn end(&self) {
+        self.folder.end();
         self.journal.end();
     }
 }

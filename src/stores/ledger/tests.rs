@@ -1,9 +1,11 @@
 //! Behaviour of the books: every attempt has exactly one row whatever ends the process, and what was told can be read at once.
 
+mod folding;
+
 use std::sync::Arc;
 
 use tempfile::TempDir;
-use tidegate_actors::ports::books::{BookedAttempt, BookedCall, Books, Money, Wanted};
+use tidegate_actors::ports::books::{BookedAttempt, BookedCall, Books, Money, Unreadable, Wanted};
 use tidegate_actors::ports::clock::{SystemClock, Tick};
 use tidegate_actors::ports::ledger::Account;
 use tidegate_actors::ports::provider::Usage;
@@ -21,11 +23,13 @@ struct Bed {
 }
 
 fn keeper(storage: &Arc<Shaky>, folder: &TempDir, sync: config::LedgerSync) -> BookKeeper {
-    let settings = config::Ledger { sync, sync_ms: 3_600_000, ..config::Ledger::default() };
+    let settings =
+        config::Ledger { sync, sync_ms: 3_600_000, keep_days: 36_500, ..config::Ledger::default() };
     let storage = Arc::clone(storage) as Arc<dyn Storage>;
     let clock: ClockRef = Arc::new(SystemClock::new());
     let fittings = Fittings { settings: &settings, attempts: 16, clock, config: "v1".to_owned() };
-    BookKeeper::on(storage, &folder.path().join("open"), fittings).expect("books")
+    let days = Days(folder.path().join("calls"));
+    BookKeeper::on(storage, &folder.path().join("open"), days, fittings).expect("books")
 }
 
 impl Bed {
@@ -60,7 +64,7 @@ impl Drop for Bed {
     }
 }
 
-fn read<T>(reading: impl Future<Output = Result<T, tidegate_actors::ports::books::Unreadable>>) -> T {
+fn read<T>(reading: impl Future<Output = Result<T, Unreadable>>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime can be made");
     runtime.block_on(reading).expect("the books can be read")
 }

@@ -127,3 +127,36 @@ async fn what_was_told_outlives_the_server_and_explain_answers_from_it() {
         "{stages:?}"
     );
 }
+
+#[tokio::test]
+async fn sums_are_exact_at_once_and_say_what_the_memory_was_worth() {
+    let (_upstream, gateway) = gateway().await;
+    let nothing = gateway.get("/api/v1/workspaces/default/cache/stats").await.json();
+    assert_eq!((&nothing["lookups"], &nothing["hit_rate"]), (&json!(0), &json!(0.0)));
+    for _ in 0..4 {
+        gateway.post(CHAT, ask("gpt-4o", "one")).await;
+    }
+    gateway.post(CHAT, ask("other", "one")).await;
+    let usage = gateway.get("/api/v1/usage").await.json();
+    let [known, other] = usage["usage"].as_array().expect("a list").as_slice() else { panic!("{usage}") };
+    let counts = |row: &Json| ["calls", "hits", "misses"].map(|name| row[name].as_u64().expect("a number"));
+    assert_eq!((&known["model"], counts(known)), (&json!("gpt-4o"), [4, 3, 1]));
+    assert_eq!((&known["cost"], &known["saved"]), (&json!("0.003500000"), &json!("0.010500000")));
+    assert_eq!((&known["tokens_in"], &known["tokens_out"]), (&json!(4_000), &json!(400)));
+    assert_eq!(
+        (&other["model"], counts(other), &other["cost"]),
+        (&json!("other"), [1, 0, 1], &json!("0.000000000"))
+    );
+
+    let stats = gateway.get("/api/v1/workspaces/default/cache/stats").await.json();
+    assert_eq!((&stats["lookups"], &stats["hits"], &stats["hit_rate"]), (&json!(5), &json!(3), &json!(0.6)));
+    assert_eq!(stats["saved"], "0.010500000");
+    assert!(stats["saved_ms"].as_f64() > Some(0.0), "{stats}");
+    let other = gateway.get("/api/v1/workspaces/other/cache/stats").await.json();
+    assert_eq!((&other["workspace"], &other["lookups"]), (&json!("other"), &json!(0)));
+
+    let calls = gateway.get("/api/v1/calls?model=gpt-4o").await.json();
+    assert_eq!(calls["calls"].as_array().map(Vec::len), Some(4), "folded or not, each call is there once");
+    let metrics = gateway.get("/metrics").await;
+    assert!(metrics.text().contains("tidegate_ledger_unfolded_bytes 0"), "{}", metrics.text());
+}

@@ -108,10 +108,11 @@ impl Storage for Shaky {
         Ok(self.state.lock().groups.last_key_value().map(|(number, _)| *number))
     }
 
-    fn forget(&self, before: u64) -> io::Result<()> {
+    fn forget(&self, before: u64) -> io::Result<u64> {
         let mut state = self.state.lock();
         failing(&state)?;
-        state.groups = state.groups.split_off(&before);
-        Ok(())
+        let kept = state.groups.split_off(&before);
+        let forgotten = std::mem::replace(&mut state.groups, kept);
+        Ok(forgotten.values().map(|bytes| bytes.len() as u64).sum())
     }
 }

@@ -1,0 +1,195 @@
+//! The folder: groups of the journal become lines of tables, a file for each UTC day.
+//!
+//! Owns the thread that folds, its rhythm, and the days that are dropped. What is in a table already is not added again, so a
+//! group may be folded any number of times; it is forgotten only when its days have it on disk. The thread has the lowest priority
+//! there is: under load it takes what nobody else wants, and the journal grows up to its bound.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use sqlx::Connection as _;
+use tidegate_actors::ports::clock::ClockRef;
+use tokio::runtime::Builder;
+use tokio::sync::{mpsc, oneshot};
+
+use super::Entry;
+use super::days::{Day, Days};
+use super::lines::Lines;
+use super::rows::{self, Booked};
+use crate::stores::journal::Journal;
+use crate::stores::lock;
+use crate::stores::sqlite::{BEGIN_TO_WRITE, Connection};
+use crate::stores::trouble::Trouble;
+
+/// Bytes of the journal folded in one transaction a day.
+const FOLD_BYTES: usize = 1 << 20;
+/// How often the journal is looked at.
+const EVERY: Duration = Duration::from_secs(1);
+/// The lowest priority.
+const NICE: i32 = 19;
+/// Days that stay open: today, and yesterday around midnight.
+const OPEN_DAYS: usize = 2;
+
+/// Folds until it is ended. Clones are one.
+#[derive(Clone)]
+pub(super) struct Folder {
+    asks: mpsc::Sender<oneshot::Sender<()>>,
+    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+    end: Arc<Mutex<Option<oneshot::Sender<()>>>>,
+}
+
+impl Folder {
+    /// Starts the thread.
+    pub(super) fn start(
+        journal: Journal<Entry>,
+        days: Days,
+        keep_days: u32,
+        clock: ClockRef,
+    ) -> std::io::Result<Self> {
+        let (asks, asked) = mpsc::channel(16);
+        let (end, ended) = oneshot::channel();
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let folding =
+            Folding { journal, days, keep_days, clock, open: BTreeMap::new(), was_in_trouble: false };
+        let thread = thread::Builder::new().name("tidegate-fold".into()).spawn(move || {
+            // Threads it starts, as those of SQLite, inherit it.
+            if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+                tracing::debug!(%error, "the folder keeps its priority");
+            }
+            runtime.block_on(folding.run(asked, ended));
+        })?;
+        let (thread, end) = (Arc::new(Mutex::new(Some(thread))), Arc::new(Mutex::new(Some(end))));
+        Ok(Self { asks, thread, end })
+    }
+
+    /// Told when everything that is in the journal now is in tables; dropped if that cannot be.
+    pub(super) async fn folded(&self) -> Result<(), oneshot::error::RecvError> {
+        let (done, told) = oneshot::channel();
+        // A folder that has ended drops it, which is heard below.
+        let _ = self.asks.send(done).await;
+        told.await
+    }
+
+    /// Ends the thread, once it has done what it is doing. Blocks until then.
+    pub(super) fn end(&self) {
+        drop(self.end.lock().take());
+        if let Some(thread) = self.thread.lock().take() {
+            // A folder that panicked has said so.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What folds.
+struct Folding {
+    journal: Journal<Entry>,
+    days: Days,
+    keep_days: u32,
+    clock: ClockRef,
+    /// The latest days, open.
+    open: BTreeMap<Day, Connection>,
+    was_in_trouble: bool,
+}
+
+impl Folding {
+    async fn run(mut self, mut asked: mpsc::Receiver<oneshot::Sender<()>>, mut ended: oneshot::Receiver<()>) {
+        let mut dropped_before = None;
+        loop {
+            let waiting = tokio::select! {
+                biased;
+                _ = &mut ended => break,
+                waiting = asked.recv() => waiting,
+                () = tokio::time::sleep(EVERY) => None,
+            };
+            let folded = self.fold_all(waiting.is_some()).await;
+            self.tell(&folded);
+            if let (Ok(()), Some(waiting)) = (&folded, waiting) {
+                // Who left needs no answer.
+                let _ = waiting.send(());
+            }
+            let first = Day::of(self.clock.unix_us()).before(self.keep_days);
+            if dropped_before != Some(first) {
+                self.drop_before(first).await;
+                dropped_before = Some(first);
+            }
+        }
+        for connection in std::mem::take(&mut self.open).into_values() {
+            // What is committed is on disk, however the file is closed.
+            let _ = connection.close().await;
+        }
+    }
+
+    /// Says once that it cannot go on, and once that it can again.
+    fn tell(&mut self, folded: &Result<(), Trouble>) {
+        match folded {
+            Err(trouble) if !self.was_in_trouble => {
+                tracing::error!("the ledger cannot be folded into tables: {trouble}")
+            }
+            Ok(()) if self.was_in_trouble => tracing::info!("the ledger is folded into tables again"),
+            _ => {}
+        }
+        self.was_in_trouble = folded.is_err();
+    }
+
+    /// Folds every group there is; `all`: also those whose rows were pushed and are not written.
+    async fn fold_all(&mut self, all: bool) -> Result<(), Trouble> {
+        if all {
+            // What cannot be written cannot be folded; what was written before can.
+            let _ = self.journal.written().await;
+        }
+        let mut from = 0;
+        loop {
+            let groups = self.journal.storage().read(from, FOLD_BYTES).map_err(|error| lock::of(&error))?;
+            let Some(last) = groups.last() else { return Ok(()) };
+            from = last.number + 1;
+            let mut days: BTreeMap<Day, Lines> = BTreeMap::new();
+            for row in groups.iter().flat_map(|group| rows::rows(&group.bytes)) {
+                match row {
+                    Booked::Call(call) => days.entry(Day::of(call.at_us)).or_default().call(&call),
+                    Booked::Attempt(attempt) => {
+                        days.entry(Day::of(attempt.at_us)).or_default().attempt(&attempt)
+                    }
+                }
+            }
+            for (day, lines) in days {
+                self.add(day, lines).await?;
+            }
+            self.journal.forget(from);
+        }
+    }
+
+    async fn add(&mut self, day: Day, lines: Lines) -> Result<(), Trouble> {
+        let file = self.days.file(day);
+        let mut connection = match self.open.remove(&day) {
+            Some(connection) => connection,
+            None => file.open().await?,
+        };
+        // A connection that failed is not used again.
+        let mut transaction =
+            connection.begin_with(BEGIN_TO_WRITE).await.map_err(|error| file.trouble(&error))?;
+        lines.add(&mut transaction).await.map_err(|error| file.trouble(&error))?;
+        transaction.commit().await.map_err(|error| file.trouble(&error))?;
+        self.open.insert(day, connection);
+        while self.open.len() > OPEN_DAYS {
+            if let Some((_, oldest)) = self.open.pop_first() {
+                let _ = oldest.close().await; // as above
+            }
+        }
+        Ok(())
+    }
+
+    async fn drop_before(&mut self, first: Day) {
+        let kept = self.open.split_off(&first);
+        for connection in std::mem::replace(&mut self.open, kept).into_values() {
+            let _ = connection.close().await; // its file goes now
+        }
+        match self.days.drop_before(first) {
+            Ok(0) => {}
+            Ok(days) => tracing::info!(days, "dropped days older than ledger.keep_days"),
+            Err(error) => tracing::warn!("days older than ledger.keep_days cannot be dropped: {error}"),
+        }
+    }
+}

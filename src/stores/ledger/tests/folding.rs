@@ -1,0 +1,194 @@
+//! What is in tables is what was told: each row once, after a kill too, found by id and by page, added up exactly.
+
+use tidegate_actors::ports::books::Usages;
+use tidegate_actors::ports::clock::Clock;
+
+use super::*;
+
+/// Folds all there is and waits until the journal has forgotten it.
+fn fold(bed: &Bed) {
+    read(async { bed.books.folder.folded().await.map_err(|_| Unreadable("it cannot".into())) });
+    assert!(bed.books.journal.written().blocking_recv().is_ok());
+    assert_eq!(bed.books.journal.kept().0, 0, "what is in tables is forgotten");
+}
+
+#[test]
+fn what_is_folded_reads_as_it_did_before_and_a_file_is_made_for_each_day() {
+    let bed = Bed::new(config::LedgerSync::Group);
+    const DAY_US: i64 = 86_400_000_000;
+    let mut told = Vec::new();
+    for at in 0..30 {
+        let outcome = ["miss", "hit", "failed"][at as usize % 3];
+        let record = CallRecord { unix_us: 10 * DAY_US + at * DAY_US / 10, outcome, ..record() };
+        tell(&bed.books, &record);
+        told.push(record.id);
+    }
+    let row = row("m");
+    bed.end(&row, &bed.books.open(&row).expect("it is opened"));
+    let reader = bed.books.reader();
+    let all_calls = || read(reader.calls(all())).rows;
+    let before = (all_calls(), bed.attempts());
+    fold(&bed);
+    assert_eq!((all_calls(), bed.attempts()), before);
+    let files = std::fs::read_dir(bed.folder.path().join("calls")).expect("a folder").flatten();
+    let mut files: Vec<_> = files.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    files.retain(|name| name.ends_with(".db"));
+    files.sort();
+    assert_eq!(files, ["1970-01-01.db", "1970-01-11.db", "1970-01-12.db", "1970-01-13.db"]);
+
+    let wanted = |change: &dyn Fn(&mut Wanted)| {
+        let mut wanted = all();
+        change(&mut wanted);
+        wanted
+    };
+    for (count, wanted) in [
+        (10, wanted(&|wanted| wanted.outcome = Some("hit".into()))),
+        (10, wanted(&|wanted| wanted.status = Some("failed".into()))),
+        (20, wanted(&|wanted| wanted.status = Some("ok".into()))),
+        (30, wanted(&|wanted| wanted.tag = Some("team-a".into()))),
+        (0, wanted(&|wanted| wanted.tag = Some("team".into()))),
+        (30, wanted(&|wanted| wanted.provider = Some("openai".into()))),
+        (30, wanted(&|wanted| wanted.credential = Some(9))),
+        (0, wanted(&|wanted| wanted.model = Some("n".into()))),
+        (10, wanted(&|wanted| (wanted.since_us, wanted.until_us) = (11 * DAY_US, 12 * DAY_US))),
+        (0, wanted(&|wanted| wanted.workspace = WorkspaceId::new("other"))),
+    ] {
+        assert_eq!(read(reader.calls(wanted.clone())).rows.len(), count, "{wanted:?}");
+    }
+    let mut wanted = Wanted { limit: 7, ..all() };
+    let mut seen = Vec::new();
+    loop {
+        let page = read(reader.calls(wanted.clone()));
+        assert!(
+            page.scanned <= 9,
+            "the last row of the page before, a page, and one that shows there is more"
+        );
+        seen.extend(page.rows.iter().map(|row| row.id));
+        match page.next {
+            Some(next) => wanted.after = Some(next),
+            None => break,
+        }
+    }
+    told.reverse();
+    assert_eq!(seen, told, "the latest first, each once, over three days");
+}
+
+#[test]
+fn a_look_up_by_id_finds_what_is_folded() {
+    let bed = Bed::new(config::LedgerSync::Group);
+    let told = CallRecord { unix_us: SystemClock::new().unix_us(), ..record() };
+    tell(&bed.books, &told);
+    let attempt = AttemptRow { unix_us: told.unix_us, ..row("m") };
+    let attempt = AttemptRow { account: Account { call: told.id, ..attempt.account.clone() }, ..attempt };
+    bed.end(&attempt, &bed.books.open(&attempt).expect("it is opened"));
+    let reader = bed.books.reader();
+    let look = || (read(reader.call(told.id)), read(reader.attempts_of(told.id)));
+    let before = look();
+    assert!(before.0.is_some() && before.1.len() == 1);
+    fold(&bed);
+    assert_eq!(look(), before);
+}
+
+#[test]
+fn groups_folded_twice_are_in_the_tables_once_and_the_sums_agree_with_the_rows() {
+    let bed = Bed::new(config::LedgerSync::Group);
+    const HOUR_US: i64 = 3_600_000_000;
+    for at in 0..40 {
+        let outcome = ["miss", "hit", "joined", "failed", "bypass"][at as usize % 5];
+        tell(&bed.books, &CallRecord { unix_us: at * HOUR_US / 10, outcome, ..record() });
+    }
+    assert!(bed.books.journal.written().blocking_recv().is_ok());
+    let before_folding = bed.storage.after_kill();
+    fold(&bed);
+    let reader = bed.books.reader();
+    let sums = |reader: &Reader| read(reader.usage(WorkspaceId::default_workspace(), 0, i64::MAX));
+    let once = (read(reader.calls(all())).rows, sums(&reader));
+
+    // The process is killed after the tables were written and before the journal forgot.
+    let again = Arc::new(before_folding);
+    let books = keeper(&again, &bed.folder, config::LedgerSync::Group);
+    let reader = books.reader();
+    assert_eq!((sums(&reader), read(reader.calls(all())).rows), (once.1.clone(), once.0.clone()));
+    books.end();
+
+    let (rows, sums) = once;
+    assert_eq!((rows.len(), sums.len()), (40, 4), "one sum for each hour");
+    let mut all = Usages::default();
+    sums.iter().for_each(|sum| all.add(sum));
+    let count = |outcome: &str| rows.iter().filter(|row| row.outcome == outcome).count() as u64;
+    assert_eq!(
+        (all.calls, all.misses, all.hits, all.joined, all.failed, all.bypassed),
+        (40, count("miss"), count("hit"), count("joined"), count("failed"), count("bypass"))
+    );
+    let money = |of: &dyn Fn(&BookedCall<'_>) -> Money| rows.iter().filter_map(of).sum::<i64>();
+    assert_eq!((all.cost_nano, all.saved_nano), (money(&|row| row.cost), money(&|row| row.saved)));
+    assert_eq!(all.tokens_in, rows.iter().filter_map(|row| row.usage).map(|usage| usage.input).sum::<u64>());
+    assert_eq!(all.free_ns, 16 * 9_000_000);
+    assert_eq!(all.saved_ns(), 0, "those that hit took as long");
+}
+
+#[test]
+fn days_older_than_those_kept_are_dropped_whole() {
+    let folder = Arc::new(tempfile::tempdir().expect("a folder"));
+    let calls = folder.path().join("calls");
+    std::fs::create_dir(&calls).expect("a folder");
+    for name in ["1899-12-31.db", "1899-12-31.db-wal", "notes.txt", "9999-01-01.db"] {
+        std::fs::write(calls.join(name), "").expect("a file");
+    }
+    let storage = Arc::default();
+    let books = keeper(&storage, &folder, config::LedgerSync::Group);
+    let bed = Bed { storage, folder, books };
+    read(async { bed.books.folder.folded().await.map_err(|_| Unreadable("it cannot".into())) });
+    bed.books.folder.end();
+    let mut left: Vec<_> =
+        std::fs::read_dir(&calls).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["9999-01-01.db", "notes.txt"]);
+}
+
+/// A filter nobody made an index for must not read a whole day.
+#[test]
+fn every_walk_uses_an_index_and_none_sorts() {
+    let bed = Bed::new(config::LedgerSync::Group);
+    tell(&bed.books, &record());
+    fold(&bed);
+    let file = bed.books.days.file(days::Day::of(record().unix_us));
+    let wanted = |change: &dyn Fn(&mut Wanted)| {
+        let mut wanted = all();
+        change(&mut wanted);
+        wanted
+    };
+    let each = [
+        wanted(&|_| {}),
+        wanted(&|wanted| wanted.credential = Some(1)),
+        wanted(&|wanted| wanted.model = Some("m".into())),
+        wanted(&|wanted| wanted.provider = Some("p".into())),
+        wanted(&|wanted| wanted.outcome = Some("hit".into())),
+        wanted(&|wanted| wanted.status = Some("failed".into())),
+        wanted(&|wanted| wanted.tag = Some("t".into())),
+    ];
+    let walks = each.iter().flat_map(|wanted| [lines::walk_calls(wanted), lines::walk_attempts(wanted)]);
+    let statements = walks.map(|(statement, _)| statement).chain([lines::CALL, lines::ATTEMPTS_OF]);
+    let plans = read(async {
+        let mut connection = file.open().await.expect("it opens");
+        let mut plans = Vec::new();
+        for statement in statements {
+            let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+            let mut query = sqlx::query_as::<_, (i64, i64, i64, String)>(explain);
+            for _ in 0..statement.matches('$').count().min(4) {
+                query = query.bind("x");
+            }
+            let plan = query.fetch_all(&mut connection).await.expect("a plan");
+            plans.push((statement, plan.into_iter().map(|step| step.3).collect::<Vec<_>>().join("; ")));
+        }
+        Ok(plans)
+    });
+    for (statement, plan) in plans {
+        assert!(plan.contains("USING") && !plan.contains("SCAN"), "{statement}: {plan}");
+        let is_page = statement.contains("DESC");
+        assert!(
+            !is_page || !plan.contains("TEMP B-TREE") || statement.contains("call_tags"),
+            "{statement}: {plan}"
+        );
+    }
+}
