@@ -24,7 +24,7 @@ use crate::cli::service::{AppService, Service};
 use crate::cli::{Parts, ServeError, Up};
 use crate::config::{self, Config, LaneName, PersistTarget, Persistence};
 use crate::http::{ByteBudget, Doors, Exposition, HttpMetrics, ModelTable, Served};
-use crate::identity::Roster;
+use crate::identity::{Roster, SettlingLedger};
 use crate::lang::records::Store;
 use crate::providers;
 use crate::run::{self, Asker, Speaker, Speech};
@@ -102,6 +102,7 @@ pub fn start_with(config: &Config, app: Option<AppService>, spare_ports: u16) ->
     let (backing, books) =
         (stored.iter().flat_map(Stored::backing).collect(), stored::books(stored.as_ref()));
     let tier = stored.as_ref().and_then(Stored::tier);
+    let ledger = Arc::new(SettlingLedger::new(ledger, Arc::clone(identity.roster.till())));
     let ports = Ports { clock: Arc::clone(&clock), ledger, tier, ..Ports::open(fastrand::u64(..)) };
     let Identity { roster, office } = identity.clone();
     let shared = doors(config, ports, registry, of_app)?;

@@ -20,6 +20,7 @@ mod flags;
 mod health;
 mod ingest;
 mod key;
+mod limit;
 mod listing;
 mod n3;
 mod office;
@@ -242,6 +243,14 @@ enum Command {
         #[command(flatten)]
         settings: DataArgs,
     },
+    /// Say what workspaces and keys may use
+    #[command(after_help = limit::EXAMPLES)]
+    Limit {
+        #[command(subcommand)]
+        command: limit::LimitCommand,
+        #[command(flatten)]
+        settings: DataArgs,
+    },
     /// Make and list workspaces
     #[command(after_help = workspace::EXAMPLES)]
     Workspace {
@@ -302,6 +311,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, parts: Parts) -> ExitCode {
             settings::run(&settings, settings::View::new(check, json))
         }
         Command::Key { command, settings } => key::run(command, &settings, parts),
+        Command::Limit { command, settings } => limit::run(command, &settings, parts),
         Command::Workspace { command, settings } => workspace::run(command, &settings, parts),
         Command::Db { command, settings } => db::run(command, &settings, parts),
         Command::Health { url, settings } => health::run(url.as_deref(), &settings),

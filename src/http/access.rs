@@ -52,11 +52,13 @@ pub(crate) const KEYS: Access = row("GET", "/api/v1/keys", Door::Api, Role::Admi
 pub(crate) const MAKE_KEY: Access = row("POST", "/api/v1/keys", Door::Api, Role::Admin);
 pub(crate) const ROTATE_KEY: Access = row("POST", "/api/v1/keys/{id}/rotate", Door::Api, Role::Admin);
 pub(crate) const REVOKE_KEY: Access = row("POST", "/api/v1/keys/{id}/revoke", Door::Api, Role::Admin);
+pub(crate) const LIMITS: Access = row("GET", "/api/v1/limits", Door::Api, Role::Read);
+pub(crate) const SET_LIMITS: Access = row("POST", "/api/v1/limits", Door::Api, Role::Admin);
 pub(crate) const APP_READ: Access = row("GET", "", Door::App, Role::Read);
 pub(crate) const APP_WRITE: Access = row("*", "", Door::App, Role::Write);
 
 /// Every path of the gateway, its app's aside. `/api/metrics` is where `observability.metrics_endpoint` says.
-pub const TABLE: [Access; 28] = [
+pub const TABLE: [Access; 30] = [
     CHAT,
     EMBED,
     MESSAGES,
@@ -80,6 +82,8 @@ pub const TABLE: [Access; 28] = [
     MAKE_KEY,
     ROTATE_KEY,
     REVOKE_KEY,
+    LIMITS,
+    SET_LIMITS,
     public("/health"),
     public("/ready"),
     public("/docs"),

@@ -82,7 +82,7 @@ fn known(method: &Method) -> &'static str {
 
 /// The route a path belongs to: a label must not grow with what clients type.
 fn endpoint(path: &str) -> &'static str {
-    const FIXED: [&str; 23] = [
+    const FIXED: [&str; 24] = [
         "/v1/chat/completions",
         "/v1/embeddings",
         "/v1/messages",
@@ -96,6 +96,7 @@ fn endpoint(path: &str) -> &'static str {
         "/api/v1/usage",
         "/api/v1/cache/purge",
         "/api/v1/keys",
+        "/api/v1/limits",
         "/api/v1/workspaces",
         "/api/action",
         "/api/ui",

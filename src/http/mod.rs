@@ -22,6 +22,7 @@ mod reply;
 mod routes;
 mod stream;
 mod tokens;
+mod turn;
 mod vendor;
 
 use std::rc::Rc;
@@ -136,6 +137,11 @@ pub fn routes(doors: &web::Data<Doors>) -> impl FnOnce(&mut web::ServiceConfig) 
                 post().to(routes::workspaces::make),
             ))
             .service(both(access::KEYS.path, get().to(routes::keys::list), post().to(routes::keys::make)))
+            .service(both(
+                access::LIMITS.path,
+                get().to(routes::limits::list),
+                post().to(routes::limits::set),
+            ))
             .service(taking(access::ROTATE_KEY.path, post().to(routes::keys::rotate)))
             .service(taking(access::REVOKE_KEY.path, post().to(routes::keys::revoke)))
             .service(giving("/docs/openapi.json", get().to(routes::docs::openapi)))

@@ -13,6 +13,7 @@ use tidegate_actors::{CallId, Step, Telling};
 use super::budget::ByteShare;
 use super::error::{DoorError, Shape};
 use super::vendor::Vendor;
+use crate::identity::Turn;
 
 /// Silence after which a comment shows that the connection lives, and finds out if it does not.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
@@ -32,13 +33,17 @@ pub(crate) struct EventBody {
     clock: ClockRef,
     keep_alive: Sleep,
     ended: bool,
-    _share: ByteShare,
+    /// Held until the last event is sent.
+    _held: Held,
 }
 
+/// What a call holds until its answer has ended: bytes of its request, and its turn under the limits it has.
+pub(crate) type Held = (ByteShare, Option<Turn>);
+
 impl EventBody {
-    pub(crate) fn new(telling: Telling, reader: Reader, clock: ClockRef, share: ByteShare) -> Self {
+    pub(crate) fn new(telling: Telling, reader: Reader, clock: ClockRef, held: Held) -> Self {
         let keep_alive = clock.sleep_until(clock.now().plus(KEEP_ALIVE));
-        Self { telling, reader, clock, keep_alive, ended: false, _share: share }
+        Self { telling, reader, clock, keep_alive, ended: false, _held: held }
     }
 
     fn rest(&mut self) {

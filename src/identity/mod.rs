@@ -5,6 +5,8 @@
 //! who is upstream; the store is a port.
 
 mod key;
+mod limit;
+mod meter;
 mod office;
 mod registry;
 mod role;
@@ -12,8 +14,12 @@ mod roster;
 mod scope;
 
 pub use key::{ApiKey, KeyHash};
-pub use office::{KeyOrder, Made, Office, OfficeError};
-pub use registry::{Change, Contents, KeyRow, Member, Pending, Person, Registry, RegistryFault, Workspace};
+pub use limit::{LimitName, Quota};
+pub use meter::{Exceeded, Meter, Quotas, SettlingLedger, Till, Turn};
+pub use office::{KeyOrder, Made, Office, OfficeError, Subject};
+pub use registry::{
+    Change, Contents, KeyRow, Limit, Member, Pending, Person, Registry, RegistryFault, Workspace,
+};
 pub use role::Role;
 pub use roster::{Denial, Principal, Roster, Who};
 pub use scope::{Door, Scopes};

@@ -8,7 +8,8 @@ use tidegate_actors::ports::clock::ClockRef;
 use uuid::Uuid;
 
 use super::key::ApiKey;
-use super::registry::{Change, KeyRow, Registry, RegistryFault, Workspace};
+use super::limit::LimitName;
+use super::registry::{Change, KeyRow, Limit, Registry, RegistryFault, Workspace};
 use super::role::Role;
 use super::roster::Roster;
 use super::scope::Scopes;
@@ -36,6 +37,15 @@ pub struct KeyOrder {
     pub scopes: Scopes,
     /// How long it is taken, seconds; for good if nothing is said.
     pub lifetime_s: Option<u64>,
+}
+
+/// What is limited, by id or name.
+#[derive(Debug, Clone)]
+pub enum Subject {
+    /// A workspace, with all its keys together.
+    Workspace(String),
+    /// One key.
+    Key(String),
 }
 
 /// A key that was made. Its text is shown once.
@@ -78,6 +88,12 @@ pub enum OfficeError {
     Ended {
         /// Its id.
         id: String,
+    },
+    /// Zero is no limit anybody wants.
+    #[error("{name} must be at least 1; leave it out to lift it, or revoke the key")]
+    Zero {
+        /// Of what.
+        name: &'static str,
     },
     /// The store refused.
     #[error("nothing was changed: {0}")]
@@ -196,6 +212,31 @@ impl Office {
         let contents = self.roster.contents();
         let found = contents.keys.iter().find(|row| row.id == named || row.short == named);
         found.cloned().ok_or_else(|| OfficeError::Missing { what: "key", name: cut(named) })
+    }
+
+    /// Limits a workspace or a key, by id or name; lifts the limits that say nothing. What is used stays used.
+    ///
+    /// # Errors
+    /// There is nothing of this name, a limit is 0, or it cannot be stored.
+    pub async fn limit(
+        &self,
+        subject: &Subject,
+        limits: &[(LimitName, Option<u64>)],
+    ) -> Result<String, OfficeError> {
+        self.refresh().await?;
+        let id = match subject {
+            Subject::Workspace(named) => self.workspace(named)?.id.to_string(),
+            Subject::Key(named) => self.key(named)?.id,
+        };
+        if let Some((name, _)) = limits.iter().find(|(_, value)| *value == Some(0)) {
+            return Err(OfficeError::Zero { name: name.name() });
+        }
+        let change = |&(name, value): &(LimitName, Option<u64>)| match value {
+            Some(value) => Change::SetLimit(Limit { subject: id.clone(), name, value }),
+            None => Change::LiftLimit { subject: id.clone(), name },
+        };
+        self.store(limits.iter().map(change).collect()).await?;
+        Ok(id)
     }
 
     fn minted(&self, facts: KeyFacts) -> Result<Made, OfficeError> {

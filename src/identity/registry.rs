@@ -5,6 +5,7 @@ use std::pin::Pin;
 use tidegate_actors::WorkspaceId;
 
 use super::key::KeyHash;
+use super::limit::LimitName;
 use super::role::Role;
 use super::scope::Scopes;
 
@@ -92,6 +93,17 @@ impl KeyRow {
     }
 }
 
+/// What a workspace or a key may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// The id of a workspace or a key.
+    pub subject: String,
+    /// Of what.
+    pub name: LimitName,
+    /// How much.
+    pub value: u64,
+}
+
 /// All that is stored.
 #[derive(Debug, Clone, Default)]
 pub struct Contents {
@@ -105,6 +117,8 @@ pub struct Contents {
     pub members: Vec<Member>,
     /// Every key, also those that ended, the oldest first.
     pub keys: Vec<KeyRow>,
+    /// What workspaces and keys may use.
+    pub limits: Vec<Limit>,
 }
 
 /// Something to store.
@@ -124,6 +138,15 @@ pub enum Change {
         id: String,
         /// When.
         at_us: i64,
+    },
+    /// A limit, in place of the one before.
+    SetLimit(Limit),
+    /// A limit is none any more.
+    LiftLimit {
+        /// The id of a workspace or a key.
+        subject: String,
+        /// Of what.
+        name: LimitName,
     },
     /// A key has ended.
     RevokeKey {

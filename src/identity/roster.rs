@@ -10,6 +10,7 @@ use tidegate_actors::WorkspaceId;
 use tidegate_actors::ports::clock::ClockRef;
 
 use super::key::{KeyHash, SHORT, short_of};
+use super::meter::{Meter, Till};
 use super::registry::{Contents, KeyRow};
 use super::role::Role;
 use super::scope::Scopes;
@@ -26,7 +27,7 @@ pub enum Who {
 }
 
 /// A credential that was verified, and what it may.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Principal {
     /// Who holds it.
     pub who: Who,
@@ -38,6 +39,8 @@ pub struct Principal {
     pub credential: u64,
     /// What it is for.
     pub scopes: Scopes,
+    /// What limits its calls: its own, its workspace's.
+    pub meters: Box<[Arc<Meter>]>,
 }
 
 impl Principal {
@@ -68,6 +71,7 @@ pub struct Roster {
     anybody: Arc<Principal>,
     /// Whether every request needs a credential.
     guarded: AtomicBool,
+    till: Arc<Till>,
     now: RwLock<Table>,
 }
 
@@ -75,6 +79,8 @@ pub struct Roster {
 struct Table {
     contents: Arc<Contents>,
     keys: HashMap<[u8; SHORT], Entry>,
+    /// By the id of a key or workspace; only those that have limits.
+    meters: HashMap<String, Arc<Meter>>,
 }
 
 #[derive(Debug)]
@@ -86,13 +92,15 @@ struct Entry {
 }
 
 impl Entry {
-    fn of(row: &KeyRow) -> Option<([u8; SHORT], Self)> {
+    fn of(row: &KeyRow, meters: &HashMap<String, Arc<Meter>>) -> Option<([u8; SHORT], Self)> {
+        let limiting = [row.id.as_str(), row.workspace.as_str()];
         let principal = Principal {
             who: Who::Key(row.id.as_str().into()),
             workspace: row.workspace.clone(),
             role: row.role,
             credential: row.credential(),
             scopes: row.scopes.clone(),
+            meters: limiting.into_iter().filter_map(|subject| meters.get(subject).cloned()).collect(),
         };
         let (expires_us, is_revoked) = (row.expires_us, row.revoked_us.is_some());
         let entry = Self { hash: row.hash, expires_us, is_revoked, principal: Arc::new(principal) };
@@ -110,8 +118,15 @@ impl Roster {
             role: Role::Operator,
             credential: 0,
             scopes: Scopes { doors: Some(super::Door::ALL.to_vec()), models: None },
+            meters: Box::default(),
         };
-        Self { clock, anybody: Arc::new(anybody), guarded: AtomicBool::new(false), now: RwLock::default() }
+        Self {
+            clock,
+            anybody: Arc::new(anybody),
+            guarded: AtomicBool::new(false),
+            till: Arc::default(),
+            now: RwLock::default(),
+        }
     }
 
     /// From here on every request needs a credential, keys or not: others can reach the server.
@@ -150,6 +165,12 @@ impl Roster {
         }
     }
 
+    /// Where calls under limits enter and are settled.
+    #[must_use]
+    pub fn till(&self) -> &Arc<Till> {
+        &self.till
+    }
+
     /// Whether anybody has a key that is taken.
     #[must_use]
     pub fn has_live_key(&self) -> bool {
@@ -166,19 +187,40 @@ impl Roster {
 
     /// Puts what was read in force, unless something later is. A key that was ever made closes the doors for good.
     pub(super) fn replace(&self, contents: Contents) {
-        let keys = contents.keys.iter().filter_map(Entry::of).collect();
         let has_keys = !contents.keys.is_empty();
-        let table = Table { contents: Arc::new(contents), keys };
         let before = {
             let mut now = self.now.write();
-            if table.contents.epoch < now.contents.epoch {
+            if contents.epoch < now.contents.epoch {
                 return;
             }
-            std::mem::replace(&mut *now, table)
+            let meters = metered(&contents, &now.meters);
+            let keys = contents.keys.iter().filter_map(|row| Entry::of(row, &meters)).collect();
+            std::mem::replace(&mut *now, Table { contents: Arc::new(contents), keys, meters })
         };
         drop(before); // outside the lock
         if has_keys {
             self.guard();
         }
     }
+}
+
+/// A meter for everything that has limits; those there were go on, with what is used of them.
+fn metered(contents: &Contents, before: &HashMap<String, Arc<Meter>>) -> HashMap<String, Arc<Meter>> {
+    let mut meters = HashMap::new();
+    for subject in contents.limits.iter().map(|limit| &limit.subject) {
+        let named = || match contents.keys.iter().find(|key| key.id == *subject) {
+            Some(key) => format!("key {}", key.short),
+            None => format!("workspace {subject}"),
+        };
+        let known = before.get(subject).cloned();
+        meters
+            .entry(subject.clone())
+            .or_insert_with(|| known.unwrap_or_else(|| Arc::new(Meter::of(named()))));
+    }
+    for (subject, meter) in &meters {
+        let own = contents.limits.iter().filter(|limit| limit.subject == *subject);
+        let own: Vec<_> = own.map(|limit| (limit.name, limit.value)).collect();
+        meter.limit(|name| own.iter().find(|(known, _)| *known == name).map(|(_, value)| *value));
+    }
+    meters
 }

@@ -10,8 +10,8 @@ use super::database::Database;
 use super::sqlite::Connection;
 use super::trouble::Trouble;
 use crate::identity::{
-    Change, Contents, Door, KeyHash, KeyRow, Member, Pending, Person, Registry, RegistryFault, Role, Scopes,
-    Workspace,
+    Change, Contents, Door, KeyHash, KeyRow, Limit, LimitName, Member, Pending, Person, Registry,
+    RegistryFault, Role, Scopes, Workspace,
 };
 
 const EPOCH: &str = "SELECT value FROM facts WHERE name = 'people_epoch'";
@@ -21,6 +21,10 @@ const PEOPLE: &str = "SELECT id, name, email, password, created_us FROM people O
 const MEMBERS: &str = "SELECT person, workspace, role FROM members ORDER BY person, workspace";
 const KEYS: &str = "SELECT id, short, name, workspace, role, sha256, doors, models, created_us, expires_us, revoked_us \
     FROM api_keys ORDER BY id";
+const LIMITS: &str = "SELECT subject, name, value FROM limits ORDER BY subject, name";
+const SET_LIMIT: &str = "INSERT INTO limits (subject, name, value) VALUES ($1, $2, $3) \
+    ON CONFLICT (subject, name) DO UPDATE SET value = excluded.value";
+const LIFT_LIMIT: &str = "DELETE FROM limits WHERE subject = $1 AND name = $2";
 const ADD_WORKSPACE: &str = "INSERT INTO workspaces (id, name, created_us) VALUES ($1, $2, $3)";
 const ADD_PERSON: &str =
     "INSERT INTO people (id, name, email, password, created_us) VALUES ($1, $2, $3, $4, $5)";
@@ -78,7 +82,8 @@ async fn read(on: &mut Connection) -> Result<Contents, sqlx::Error> {
     let people = sqlx::query(PEOPLE).try_map(person).fetch_all(&mut *on).await?;
     let members = sqlx::query(MEMBERS).try_map(member).fetch_all(&mut *on).await?;
     let keys = sqlx::query(KEYS).try_map(key).fetch_all(&mut *on).await?;
-    Ok(Contents { epoch, workspaces, people, members, keys })
+    let limits = sqlx::query(LIMITS).try_map(limit).fetch_all(&mut *on).await?;
+    Ok(Contents { epoch, workspaces, people, members, keys, limits })
 }
 
 fn apply(on: &mut Connection, changes: Vec<Change>) -> BoxFuture<'_, Result<u64, sqlx::Error>> {
@@ -112,6 +117,11 @@ async fn store(on: &mut Connection, change: Change) -> Result<(), sqlx::Error> {
             query.bind(created_us).bind(expires_us).bind(revoked_us)
         }
         Change::ExpireKey { id, at_us } => sqlx::query(EXPIRE_KEY).bind(id).bind(at_us),
+        Change::SetLimit(Limit { subject, name, value }) => {
+            let value = i64::try_from(value).unwrap_or(i64::MAX);
+            sqlx::query(SET_LIMIT).bind(subject).bind(name.name()).bind(value)
+        }
+        Change::LiftLimit { subject, name } => sqlx::query(LIFT_LIMIT).bind(subject).bind(name.name()),
         Change::RevokeKey { id, at_us } => sqlx::query(REVOKE_KEY).bind(id).bind(at_us),
     };
     query.execute(on).await.map(drop)
@@ -156,6 +166,15 @@ fn key(row: SqliteRow) -> Result<KeyRow, sqlx::Error> {
         created_us: row.try_get(8)?,
         expires_us: row.try_get(9)?,
         revoked_us: row.try_get(10)?,
+    })
+}
+
+fn limit(row: SqliteRow) -> Result<Limit, sqlx::Error> {
+    let (name, value): (String, i64) = (row.try_get(1)?, row.try_get(2)?);
+    Ok(Limit {
+        subject: row.try_get(0)?,
+        name: LimitName::of(&name).ok_or_else(|| damaged(format!("{name:?} is no limit")))?,
+        value: u64::try_from(value).map_err(damaged)?,
     })
 }
 

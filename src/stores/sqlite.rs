@@ -49,7 +49,10 @@ pub(super) static RECORDS: Schema = Schema {
 pub(super) static MAIN: Schema = Schema {
     mark: 0x5449_4442,
     make_mark: "PRAGMA application_id = 1414087746",
-    migrations: &[("people", include_str!("migrations/main/0001_people.sql"))],
+    migrations: &[
+        ("people", include_str!("migrations/main/0001_people.sql")),
+        ("limits", include_str!("migrations/main/0002_limits.sql")),
+    ],
 };
 
 /// A day of the ledger (`TIDC`).

@@ -6,6 +6,7 @@
 mod commands;
 mod isolation;
 mod keys;
+mod limits;
 mod table;
 
 use reqwest::Method;

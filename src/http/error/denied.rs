@@ -5,7 +5,7 @@ use std::time::Duration;
 use tidegate_actors::{Blame, Retry};
 
 use super::DoorError;
-use crate::identity::{Denial, OfficeError, RegistryFault, Role};
+use crate::identity::{Denial, Exceeded, OfficeError, RegistryFault, Role};
 
 impl DoorError {
     /// Nobody is known by the credential, or there is none.
@@ -50,6 +50,19 @@ impl DoorError {
         Self::refused(404, "nothing_kept", "this server keeps nothing (data.keep = false)".to_owned())
     }
 
+    /// A limit of the key or its workspace is used up.
+    pub(crate) fn limited(exceeded: &Exceeded) -> Self {
+        let Exceeded { wait, .. } = exceeded;
+        let (retry, when) = match *wait {
+            Duration::MAX => (Retry::Never, "the request alone is more than that".to_owned()),
+            wait => (
+                Retry::After(wait),
+                format!("there is room again in {} ms", wait.as_nanos().div_ceil(1_000_000)),
+            ),
+        };
+        Self { retry, ..Self::refused(429, "rate_limit_exceeded", format!("{exceeded}; {when}")) }
+    }
+
     pub(crate) fn store(fault: &RegistryFault) -> Self {
         let retry = Retry::After(Duration::from_secs(1));
         Self { blame: Blame::Us, retry, ..Self::refused(503, "store_unavailable", fault.to_string()) }
@@ -65,6 +78,7 @@ impl From<OfficeError> for DoorError {
             OfficeError::Taken { .. } => (400, "name_taken"),
             OfficeError::Missing { .. } => (404, "not_found"),
             OfficeError::Ended { .. } => (400, "key_ended"),
+            OfficeError::Zero { .. } => (400, "invalid_value"),
         };
         Self::refused(status, code, error.to_string())
     }

@@ -12,16 +12,14 @@ use tidegate_actors::{Body, Call, CallId, Entry, Form, Kept, Outcome, Telling};
 use tidegate_actors::{Shape as Recorded, Step};
 
 use crate::http::answer::About;
-use crate::http::budget::ByteShare;
 use crate::http::coding::{self, Coding};
 use crate::http::error::{DoorError, Shape};
 use crate::http::memo::Understood;
 use crate::http::names::Need;
 use crate::http::openapi::vendors;
-use crate::http::stream::{EventBody, Reader};
+use crate::http::stream::{EventBody, Held, Reader};
 use crate::http::vendor::{ChatView, Vendor};
-use crate::http::{Desk, Doors, access, guard, intake};
-use crate::identity::Principal;
+use crate::http::{Desk, Doors, access, guard, intake, turn};
 
 /// The form a kept stream was assembled into, kept beside it.
 const ASSEMBLED: &str = "assembled";
@@ -104,8 +102,7 @@ struct Asked {
     /// It was read before.
     recalled: bool,
     call: Call<ChatWork>,
-    share: ByteShare,
-    principal: Arc<Principal>,
+    held: Held,
 }
 
 async fn take(
@@ -155,7 +152,8 @@ async fn take(
         deadline: intake::deadline(doors, headers),
         client_attempt: intake::client_attempt(headers),
     };
-    Ok(Asked { understood, recalled, call, share: taken.share, principal })
+    let turn = turn::enter(doors, &principal, id, understood.document.raw().len())?;
+    Ok(Asked { understood, recalled, call, held: (taken.share, turn) })
 }
 
 fn understand(vendor: Vendor, doors: &Doors, bytes: Bytes) -> Result<Understood, DoorError> {
@@ -168,19 +166,22 @@ fn understand(vendor: Vendor, doors: &Doors, bytes: Bytes) -> Result<Understood,
 impl Asked {
     async fn tell(self, request: &HttpRequest, desk: &Desk) -> Result<HttpResponse, DoorError> {
         let Desk { doors, memo } = desk;
-        let Self { understood, recalled, call, share, principal } = self;
+        let Self { understood, recalled, call, held } = self;
+        let workspace = call.workspace.clone();
         let answered = doors.engine.chat(call).await?;
         // What was answered from memory is asked often: only that is worth a place.
         if !recalled && answered.outcome == Outcome::Hit {
-            memo.keep(&principal.workspace, &understood);
+            memo.keep(&workspace, &understood);
         }
         let (about, body) = About::of(answered);
         let told = Told { vendor: understood.vendor, view: &understood.view, request, doors };
+        let quotas = turn::quotas(held.1.as_ref());
         let mut response = match told.view.stream {
-            true => told.events(about.id, body, share).await?,
+            true => told.events(about.id, body, held).await?,
             false => told.whole(body).await?,
         };
         about.write(response.headers_mut());
+        turn::write(quotas, response.headers_mut());
         Ok(response)
     }
 }
@@ -251,7 +252,7 @@ impl Told<'_> {
     }
 
     /// Events: a kept answer at once, a live one as it comes.
-    async fn events(&self, id: CallId, body: Body, share: ByteShare) -> Result<HttpResponse, DoorError> {
+    async fn events(&self, id: CallId, body: Body, held: Held) -> Result<HttpResponse, DoorError> {
         let mut response = HttpResponse::Ok();
         response
             .insert_header(("content-type", "text/event-stream; charset=utf-8"))
@@ -271,7 +272,7 @@ impl Told<'_> {
             Body::Live { shape: Recorded::Events, telling } => {
                 let reader = Reader { vendor: self.vendor, include_usage: self.view.include_usage, call: id };
                 let clock = Arc::clone(self.doors.engine.clock());
-                Ok(response.streaming(EventBody::new(telling, reader, clock, share)))
+                Ok(response.streaming(EventBody::new(telling, reader, clock, held)))
             }
             Body::Live { telling, .. } => {
                 response.insert_header(("x-tidegate-rendered", "1"));

@@ -12,13 +12,13 @@ use tidegate_actors::{Call, CallId, Embedded, Form, Kept, Outcome, Tier};
 use crate::config::{EmbedTokens, Model};
 use crate::dialect::openai_embed::{EmbedLimits, EmbedRequest, Encoding, Written, write_answer};
 use crate::http::answer::About;
-use crate::http::budget::ByteShare;
 use crate::http::error::{DoorError, Shape};
 use crate::http::names::Need;
 use crate::http::openapi::vendors;
 use crate::http::routes::chat::coded;
+use crate::http::stream::Held;
 use crate::http::vendor::Vendor;
-use crate::http::{Doors, access, guard, intake, tokens};
+use crate::http::{Doors, access, guard, intake, tokens, turn};
 
 /// Vectors of texts or token lists.
 #[utoipa::path(post, path = "/v1/embeddings", tag = "OpenAI",
@@ -54,7 +54,7 @@ pub(crate) async fn create(
 struct Asked {
     call: Call<EmbedWork>,
     encoding: Encoding,
-    _share: ByteShare,
+    held: Held,
 }
 
 async fn take(
@@ -90,7 +90,8 @@ async fn take(
         deadline: intake::deadline(doors, headers),
         client_attempt: intake::client_attempt(headers),
     };
-    Ok(Asked { call, encoding, _share: taken.share })
+    let turn = turn::enter(doors, &principal, id, document.raw().len())?;
+    Ok(Asked { call, encoding, held: (taken.share, turn) })
 }
 
 /// The limits of a request, the model's own where it has some.
@@ -226,6 +227,7 @@ impl Asked {
         }
         let mut response = response.body(body);
         about.write(response.headers_mut());
+        turn::write(turn::quotas(self.held.1.as_ref()), response.headers_mut());
         Ok(response)
     }
 }

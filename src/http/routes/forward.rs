@@ -19,7 +19,8 @@ use crate::http::error::{DoorError, Shape};
 use crate::http::intake::Taken;
 use crate::http::names::Need;
 use crate::http::openapi::vendors;
-use crate::http::{Doors, guard, intake};
+use crate::http::stream::Held;
+use crate::http::{Doors, guard, intake, turn};
 use crate::identity::{Door, Principal};
 
 /// Request headers that travel on; everything else, credentials first of all, stays here.
@@ -118,7 +119,9 @@ async fn pass(
         deadline: intake::deadline(doors, headers),
         client_attempt: None,
     };
-    tell(doors.engine.forward(call).await?, request)
+    let turn = turn::enter(doors, &principal, id, taken.bytes.len())?;
+    let held = (taken.share, turn);
+    tell(doors.engine.forward(call).await?, request, held)
 }
 
 fn work(request: &HttpRequest, taken: &Taken) -> ForwardWork {
@@ -176,7 +179,7 @@ fn account(doors: &Doors, principal: &Principal, wanted: ProviderKind) -> Result
     }
 }
 
-fn tell(answered: Answered, request: &HttpRequest) -> Result<HttpResponse, DoorError> {
+fn tell(answered: Answered, request: &HttpRequest, held: Held) -> Result<HttpResponse, DoorError> {
     let head = match &answered.body {
         Body::Live { shape: Recorded::Passed { status, fields }, .. } => (*status, Arc::clone(fields)),
         _ => return Err(DoorError::broken_answer("no passed-through answer came back".into())),
@@ -194,11 +197,13 @@ fn tell(answered: Answered, request: &HttpRequest) -> Result<HttpResponse, DoorE
     let Body::Live { telling, .. } = body else {
         return Err(DoorError::broken_answer("no passed-through answer came back".into()));
     };
-    let mut response = response.streaming(stream::unfold(Some(telling), next));
+    let quotas = turn::quotas(held.1.as_ref());
+    let mut response = response.streaming(stream::unfold(Some((telling, held)), next));
     if is_not_to_be_repeated(status, request, response.headers()) {
         response.headers_mut().insert(X_SHOULD_RETRY.clone(), HeaderValue::from_static("false"));
     }
     about.write(response.headers_mut());
+    turn::write(quotas, response.headers_mut());
     Ok(response)
 }
 
@@ -228,11 +233,14 @@ fn bounded<'a>(name: &str, value: &'a str) -> &'a str {
     if is_longer { longest } else { value }
 }
 
+/// An answer that goes on, and what it holds.
+type Stay = (Telling, Held);
+
 /// The next piece; an upstream that breaks off breaks the connection too, so that the client sees it.
-async fn next(telling: Option<Telling>) -> Option<(Result<bytes::Bytes, actix_web::Error>, Option<Telling>)> {
-    let mut telling = telling?;
+async fn next(told: Option<Stay>) -> Option<(Result<bytes::Bytes, actix_web::Error>, Option<Stay>)> {
+    let (mut telling, held) = told?;
     match telling.step().await {
-        Step::Piece(piece) => Some((Ok(piece), Some(telling))),
+        Step::Piece(piece) => Some((Ok(piece), Some((telling, held)))),
         Step::End(Ok(_)) => None,
         Step::End(Err(error)) => {
             // What came before the break goes out first: the HTTP library drops what is not flushed when a body fails, and

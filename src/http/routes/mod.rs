@@ -9,6 +9,7 @@ pub(crate) mod explain;
 pub(crate) mod forward;
 pub(crate) mod health;
 pub(crate) mod keys;
+pub(crate) mod limits;
 pub(crate) mod metrics;
 pub(crate) mod models;
 pub(crate) mod purge;

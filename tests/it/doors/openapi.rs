@@ -166,6 +166,9 @@ fn questions(call: &str) -> Vec<(Method, &'static str, String, Option<String>)> 
         post("/api/v1/keys", json!({ "name": "k", "role": "king" })),
         (Method::POST, "/api/v1/keys/{id}/rotate", "/api/v1/keys/none/rotate".to_owned(), None),
         (Method::POST, "/api/v1/keys/{id}/revoke", "/api/v1/keys/none/revoke".to_owned(), None),
+        get("/api/v1/limits", "/api/v1/limits"),
+        post("/api/v1/limits", json!({ "workspace": "default", "requests_per_minute": 9 })),
+        post("/api/v1/limits", json!({})),
         // From here on a key is needed.
         post("/api/v1/keys", json!({ "name": "k", "doors": ["chat"], "models": ["m"], "lifetime_s": 9 })),
         post("/api/v1/keys", json!({ "name": "k" })),
