@@ -15,7 +15,7 @@ mod writer;
 
 use std::fmt;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -49,6 +49,8 @@ struct Inner {
     queue: Queue,
     clock: ClockRef,
     metrics: WarmMetrics,
+    /// Made when nothing here may be told any more.
+    distrusted: PathBuf,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -75,9 +77,10 @@ impl Warm {
             queue: Queue::default(),
             clock: Arc::clone(clock),
             metrics: WarmMetrics::register(registry),
+            distrusted: folder.join(DISTRUSTED),
             thread: Mutex::new(None),
         });
-        let writer = Writer::new(Arc::clone(&inner), max_bytes, folder.join(DISTRUSTED));
+        let writer = Writer::new(Arc::clone(&inner), max_bytes);
         let thread = std::thread::Builder::new().name("tidegate-warm".to_owned());
         *inner.thread.lock() = Some(thread.spawn(move || writer.run())?);
         Ok(Self(inner))
@@ -94,6 +97,19 @@ impl Warm {
 }
 
 impl Inner {
+    /// A purge may not have reached all it meant.
+    fn distrust(&self) {
+        self.known.close();
+        let file = self.distrusted.display();
+        match std::fs::write(&self.distrusted, b"") {
+            Ok(()) => tracing::error!(%file, "a purge failed: the answers kept here are not told any more"),
+            Err(error) => tracing::error!(
+                %file, %error,
+                "a purge failed and could not be noted: remove this folder before the next start"
+            ),
+        }
+    }
+
     /// What stands under `key`, if it can be told.
     fn find(&self, key: &Key) -> Option<Arc<Entry>> {
         let bytes = match self.shelf.find(&key.sha) {
@@ -146,7 +162,15 @@ impl TierStore for Warm {
     fn forget(&self, filter: &PurgeFilter, dry_run: bool) -> TierFuture<usize> {
         let (reply, answer) = oneshot::channel();
         self.0.queue.put(Job::Forget { filter: filter.clone(), dry_run, reply });
-        // Without a thread nothing is read either.
-        Box::pin(async move { answer.await.unwrap_or(0) })
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move {
+            answer.await.unwrap_or_else(|_| {
+                // The thread is gone. Nothing is read without it, but the next process would.
+                if !dry_run {
+                    inner.distrust();
+                }
+                0
+            })
+        })
     }
 }

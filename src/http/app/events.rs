@@ -108,6 +108,7 @@ fn streamed<S: Shape>(stream: Stream<S>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header(("cache-control", "no-cache"))
+        .insert_header(("x-accel-buffering", "no"))
         .streaming(Box::pin(events))
 }
 

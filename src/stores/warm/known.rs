@@ -55,3 +55,22 @@ impl Known {
 fn head(sha: &[u8; 32]) -> u64 {
     sha.first_chunk::<8>().map_or(0, |head| u64::from_le_bytes(*head))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn until_all_are_known_any_may_be_there_and_once_closed_none() {
+        let known = Known::default();
+        assert!(known.may_have(&[1; 32]), "it may not have been seen yet");
+        known.add(&[2; 32]);
+        known.is_complete();
+        assert!(known.may_have(&[2; 32]) && !known.may_have(&[1; 32]));
+        known.remove(&[2; 32]);
+        assert!(!known.may_have(&[2; 32]));
+        known.add(&[3; 32]);
+        known.close();
+        assert!(!known.may_have(&[3; 32]));
+    }
+}

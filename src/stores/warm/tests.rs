@@ -222,10 +222,13 @@ async fn a_folder_whose_purge_failed_is_emptied_at_the_next_start() {
     opened.warm.keep(&place.body(1));
     opened.written().await;
     opened.warm.close();
+    assert!(!opened.warm.may_have(&key(1)), "nothing is told without its thread");
+    assert_eq!(opened.purge(|_| ()).await, 0, "which is gone");
     drop(opened);
-    std::fs::write(place.folder.path().join(FOLDER).join(DISTRUSTED), b"").expect("a file can be made");
     let again = place.open();
     assert!(again.read(1).await.is_none());
+    again.written().await;
+    assert!(!again.warm.may_have(&key(1)));
     again.warm.close();
 }
 

@@ -4,7 +4,6 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tidegate_actors::{Entry, PurgeFilter};
@@ -25,8 +24,6 @@ const OVERHEAD_BYTES: usize = 512;
 pub(super) struct Writer {
     inner: Arc<Inner>,
     max_bytes: u64,
-    /// Made when nothing here may be told any more.
-    distrusted: PathBuf,
     bytes: u64,
     rows: u64,
     /// Number of the next answer.
@@ -46,8 +43,8 @@ impl Drop for Ending<'_> {
 }
 
 impl Writer {
-    pub(super) fn new(inner: Arc<Inner>, max_bytes: u64, distrusted: PathBuf) -> Self {
-        Self { inner, max_bytes, distrusted, bytes: 0, rows: 0, next: 0, refused: false }
+    pub(super) fn new(inner: Arc<Inner>, max_bytes: u64) -> Self {
+        Self { inner, max_bytes, bytes: 0, rows: 0, next: 0, refused: false }
     }
 
     /// Works until no more jobs come.
@@ -217,22 +214,10 @@ impl Writer {
         let gone = looked.and_then(|()| self.take_out(&meant)).and_then(|()| self.inner.shelf.sync());
         match &gone {
             Ok(()) => drop(self.inner.metrics.purged.inc_by(meant.len() as u64)),
-            Err(_) => self.distrust(),
+            Err(_) => self.inner.distrust(),
         }
         self.told(gone);
         meant.len()
-    }
-
-    fn distrust(&self) {
-        self.inner.known.close();
-        let folder = self.distrusted.display();
-        match std::fs::write(&self.distrusted, b"") {
-            Ok(()) => tracing::error!(%folder, "a purge failed: the answers kept here are not told any more"),
-            Err(error) => tracing::error!(
-                %folder, %error,
-                "a purge failed and could not be noted: remove this folder before the next start"
-            ),
-        }
     }
 
     fn count(&self) {

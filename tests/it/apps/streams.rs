@@ -38,6 +38,7 @@ fn site() -> Site {
 /// Names and data of the events.
 fn events(answer: &Answer) -> Vec<(String, Json)> {
     assert_eq!(answer.field("content-type"), Some("text/event-stream"), "{answer:?}");
+    assert_eq!(answer.field("x-accel-buffering"), Some("no"), "a proxy must not hold events back");
     let event = |text: &str| {
         let (name, data) = text.split_once('\n').expect("two lines");
         let name = name.strip_prefix("event: ").expect("a name");
