@@ -60,8 +60,9 @@ bench-lang: ## Programs: their start, a thousand flows at once, loops and lists 
 bench-engine: ## The mechanisms of the engine one by one
 	$(CARGO) bench $(LOCKED) -p tidegate-actors
 
-soak: ## An hour of mixed traffic, looking for what stays behind (MINUTES=60 CLIENTS=32)
+soak: ## An hour of mixed traffic, looking for what stays behind (MINUTES=60 CLIENTS=32), and a thousand kills (KILLS=1000)
 	@scripts/need cc
+	TIDEGATE_KILLS=$(or $(KILLS),1000) $(CARGO) test --release $(LOCKED) --test it -- --nocapture ledger::kill
 	$(CARGO) build --release $(LOCKED)
 	TIDEGATE_BIN=$(abspath $(TARGET))/release/tidegate python3 tests/soak/run.py
 

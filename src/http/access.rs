@@ -40,6 +40,8 @@ pub(crate) const ATTEMPTS: Access = row("GET", "/api/v1/attempts", Door::Api, Ro
 pub(crate) const USAGE: Access = row("GET", "/api/v1/usage", Door::Api, Role::Read);
 pub(crate) const CACHE_STATS: Access =
     row("GET", "/api/v1/workspaces/{id}/cache/stats", Door::Api, Role::Read);
+pub(crate) const EXPORT_JSONL: Access = row("GET", "/api/v1/calls/export.jsonl", Door::Api, Role::Read);
+pub(crate) const EXPORT_CSV: Access = row("GET", "/api/v1/calls/export.csv", Door::Api, Role::Read);
 pub(crate) const CALL: Access = row("GET", "/api/v1/calls/{id}", Door::Api, Role::Read);
 pub(crate) const EXPLAIN: Access = row("GET", "/api/v1/calls/{id}/explain", Door::Api, Role::Read);
 pub(crate) const PURGE: Access = row("POST", "/api/v1/cache/purge", Door::Api, Role::Admin);
@@ -58,7 +60,7 @@ pub(crate) const APP_READ: Access = row("GET", "", Door::App, Role::Read);
 pub(crate) const APP_WRITE: Access = row("*", "", Door::App, Role::Write);
 
 /// Every path of the gateway, its app's aside. `/api/metrics` is where `observability.metrics_endpoint` says.
-pub const TABLE: [Access; 30] = [
+pub const TABLE: [Access; 32] = [
     CHAT,
     EMBED,
     MESSAGES,
@@ -70,6 +72,8 @@ pub const TABLE: [Access; 30] = [
     ATTEMPTS,
     USAGE,
     CACHE_STATS,
+    EXPORT_JSONL,
+    EXPORT_CSV,
     CALL,
     EXPLAIN,
     PURGE,

@@ -82,7 +82,7 @@ fn known(method: &Method) -> &'static str {
 
 /// The route a path belongs to: a label must not grow with what clients type.
 fn endpoint(path: &str) -> &'static str {
-    const FIXED: [&str; 24] = [
+    const FIXED: [&str; 26] = [
         "/v1/chat/completions",
         "/v1/embeddings",
         "/v1/messages",
@@ -93,6 +93,8 @@ fn endpoint(path: &str) -> &'static str {
         "/api/v1/engine",
         "/api/v1/calls",
         "/api/v1/attempts",
+        "/api/v1/calls/export.jsonl",
+        "/api/v1/calls/export.csv",
         "/api/v1/usage",
         "/api/v1/cache/purge",
         "/api/v1/keys",

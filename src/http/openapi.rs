@@ -9,8 +9,8 @@ use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 use super::routes::{
-    calls, chat, docs, embeddings, engine, explain, forward, health, keys, limits, metrics, models, purge,
-    usage, workspaces,
+    calls, chat, docs, embeddings, engine, explain, export, forward, health, keys, limits, metrics, models,
+    purge, usage, workspaces,
 };
 
 /// An error of a path under `/api/v1`.
@@ -48,7 +48,7 @@ pub(crate) struct ApiProblemDetail {
     paths(
         chat::completions, embeddings::create, chat::messages, forward::count_tokens, models::list, models::one,
         forward::forward, health::health, health::ready, metrics::text, metrics::json, usage::usage,
-        usage::cache_stats, calls::list, calls::attempts, calls::one, explain::explain, purge::purge, engine::engine,
+        usage::cache_stats, export::jsonl, export::csv, calls::list, calls::attempts, calls::one, explain::explain, purge::purge, engine::engine,
         workspaces::list, workspaces::make, keys::list, keys::make, keys::rotate, keys::revoke, limits::list,
         limits::set, docs::openapi, docs::page,
     )

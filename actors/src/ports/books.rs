@@ -318,6 +318,8 @@ impl fmt::Display for Unreadable {
     }
 }
 
+impl std::error::Error for Unreadable {}
+
 /// What is read later.
 pub type Reading<T> = Pin<Box<dyn Future<Output = Result<T, Unreadable>> + Send>>;
 

@@ -139,7 +139,11 @@ pub(super) fn books(doors: &Doors) -> Result<&Arc<dyn Books>, DoorError> {
     doors.books.as_ref().ok_or_else(DoorError::no_ledger)
 }
 
-fn wanted(request: &HttpRequest, doors: &Doors, principal: &Principal) -> Result<Wanted, DoorError> {
+pub(super) fn wanted(
+    request: &HttpRequest,
+    doors: &Doors,
+    principal: &Principal,
+) -> Result<Wanted, DoorError> {
     let asked = web::Query::<ListAsked>::from_query(request.query_string());
     let asked = asked.map_err(|error| DoorError::bad_field("query", error.to_string()))?.into_inner();
     let limit = asked.limit.unwrap_or(DEFAULT_ROWS);

@@ -6,6 +6,7 @@ pub(crate) mod docs;
 pub(crate) mod embeddings;
 pub(crate) mod engine;
 pub(crate) mod explain;
+pub(crate) mod export;
 pub(crate) mod forward;
 pub(crate) mod health;
 pub(crate) mod keys;

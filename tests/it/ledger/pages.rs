@@ -160,3 +160,36 @@ async fn sums_are_exact_at_once_and_say_what_the_memory_was_worth() {
     let metrics = gateway.get("/metrics").await;
     assert!(metrics.text().contains("tidegate_ledger_unfolded_bytes 0"), "{}", metrics.text());
 }
+
+#[tokio::test]
+async fn an_export_is_every_row_of_every_page_as_json_lines_and_as_csv() {
+    let (_upstream, gateway) = gateway().await;
+    for n in 0..3 {
+        gateway.post(CHAT, ask("gpt-4o", &format!("question {}", n % 2))).await;
+    }
+    let odd = gateway.posting(CHAT, ask("odd, \"name\"", "x")).header("x-tidegate-tags", "a,b");
+    send(odd).await;
+    let listed = gateway.get("/api/v1/calls").await.json();
+    let lines = gateway.get("/api/v1/calls/export.jsonl").await;
+    let rows: Vec<Json> =
+        lines.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(Json::Array(rows), listed["calls"]);
+    assert_eq!(lines.field("content-type"), Some("application/x-ndjson"));
+
+    let csv = gateway.get("/api/v1/calls/export.csv?model=gpt-4o&outcome=hit").await;
+    let [headings, hit] = csv.text().lines().collect::<Vec<_>>()[..] else { panic!("{csv:?}") };
+    let value = |name: &str| {
+        let at = headings.split(',').position(|heading| heading == name).expect("a heading");
+        hit.split(',').nth(at).expect("a field").to_owned()
+    };
+    assert_eq!(
+        (value("outcome"), value("cost"), value("tokens_in")),
+        ("hit".into(), "0.000000000".into(), "1000".into())
+    );
+    let csv = gateway.get("/api/v1/calls/export.csv").await;
+    assert!(
+        csv.text().contains("\"odd, \"\"name\"\"\"") && csv.text().contains(",\"a,b\","),
+        "{}",
+        csv.text()
+    );
+}

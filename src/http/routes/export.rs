@@ -1,0 +1,153 @@
+//! `GET /api/v1/calls/export.jsonl` and `.csv`: all calls that are wanted, streamed page by page, so that a million rows need no
+//! more memory than a page.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
+use futures_util::stream;
+use tidegate_actors::CallId;
+use tidegate_actors::ports::books::{BookedCall, Books, Unreadable, Wanted};
+use tidegate_actors::ports::provider::Usage;
+
+use super::calls::{ListAsked, books, wanted};
+use crate::http::access::{self, Access};
+use crate::http::booked::{CallRow, hex, usd};
+use crate::http::error::{DoorError, Shape};
+use crate::http::openapi::ApiProblem;
+use crate::http::{Doors, guard};
+use crate::telemetry::when::written;
+
+/// Rows read at once.
+const ROWS: usize = 500;
+
+const HEADINGS: &str = "id,at,workspace,credential,tags,door,kind,form,model,target,status,outcome,reason,payer,key,attempts,\
+    lane_wait_ms,first_ms,total_ms,bytes,tokens_in,tokens_cached_read,tokens_cached_write,tokens_out,tokens_reasoning,cost,\
+    saved,error_stage,error_code,error_blame,config\r\n";
+
+/// Calls as they were written down, the latest first, one JSON object a line, each as `/api/v1/calls` shows it.
+#[utoipa::path(get, path = "/api/v1/calls/export.jsonl", tag = "Tidegate", params(ListAsked), responses(
+    (status = 200, description = "All calls that are wanted", body = String, content_type = "application/x-ndjson"),
+    (status = "4XX", description = "What was asked cannot be understood", body = ApiProblem),
+    (status = 503, description = "No ledger is kept, or it cannot be read", body = ApiProblem),
+))]
+pub(crate) async fn jsonl(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
+    export(&request, &doors, &access::EXPORT_JSONL, ("application/x-ndjson", ""), json_line).await
+}
+
+/// The same as CSV (RFC 4180), with headings.
+#[utoipa::path(get, path = "/api/v1/calls/export.csv", tag = "Tidegate", params(ListAsked), responses(
+    (status = 200, description = "All calls that are wanted", body = String, content_type = "text/csv"),
+    (status = "4XX", description = "What was asked cannot be understood", body = ApiProblem),
+    (status = 503, description = "No ledger is kept, or it cannot be read", body = ApiProblem),
+))]
+pub(crate) async fn csv(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
+    export(&request, &doors, &access::EXPORT_CSV, ("text/csv; charset=utf-8", HEADINGS), csv_line).await
+}
+
+type Line = fn(BookedCall<'static>) -> String;
+
+async fn export(
+    request: &HttpRequest,
+    doors: &Doors,
+    access: &Access,
+    (kind, headings): (&'static str, &'static str),
+    line: Line,
+) -> HttpResponse {
+    let begun = async {
+        let principal = guard::admit(request, doors, access)?;
+        let books = Arc::clone(books(doors)?);
+        let wanted = Wanted { limit: ROWS, ..wanted(request, doors, &principal)? };
+        // Before the head of the answer goes out, so that a ledger that cannot be read is a 503.
+        let first = next(&*books, wanted, line).await?;
+        Ok::<_, DoorError>((books, first))
+    };
+    let (books, (text, rest)) = match begun.await {
+        Ok(begun) => begun,
+        Err(error) => return error.respond(Shape::Api, CallId::fresh()),
+    };
+    let first = Ok::<_, Unreadable>(Bytes::from(format!("{headings}{text}")));
+    let others = stream::try_unfold(rest, move |rest| {
+        let books = Arc::clone(&books);
+        async move {
+            let Some(wanted) = rest else { return Ok(None) };
+            let (text, rest) = next(&*books, wanted, line).await?;
+            Ok(Some((Bytes::from(text), rest)))
+        }
+    });
+    let body = futures_util::StreamExt::chain(stream::iter([first]), others);
+    HttpResponse::Ok().content_type(kind).streaming(Box::pin(body))
+}
+
+/// A page as text, and what is wanted behind it.
+async fn next(books: &dyn Books, wanted: Wanted, line: Line) -> Result<(String, Option<Wanted>), Unreadable> {
+    let page = books.calls(wanted.clone()).await?;
+    let rest = page.next.map(|cursor| Wanted { after: Some(cursor), ..wanted });
+    Ok((page.rows.into_iter().map(line).collect(), rest))
+}
+
+fn json_line(row: BookedCall<'static>) -> String {
+    // A row of texts and numbers has a JSON form.
+    serde_json::to_string(&CallRow::from(row)).unwrap_or_default() + "\n"
+}
+
+fn csv_line(row: BookedCall<'static>) -> String {
+    let Usage { input, cached_read, cached_write, output, reasoning } = row.usage.unwrap_or_default();
+    let counted = |tokens: u64| row.usage.map(|_| tokens.to_string()).unwrap_or_default();
+    let ms = |nanos: u64| (nanos as f64 / 1e6).to_string();
+    let fields = [
+        row.id.to_string(),
+        written(row.at_us),
+        row.workspace.to_string(),
+        if row.credential == 0 { String::new() } else { format!("{:016x}", row.credential) },
+        row.tags.to_string(),
+        row.door.to_string(),
+        row.kind.to_string(),
+        row.form.to_string(),
+        row.model.to_string(),
+        row.target.to_string(),
+        row.status().to_owned(),
+        row.outcome.to_string(),
+        row.reason.to_string(),
+        row.payer.map(|payer| payer.to_string()).unwrap_or_default(),
+        row.key.map(|key| hex(&key)).unwrap_or_default(),
+        row.attempts.to_string(),
+        ms(row.lane_wait_ns()),
+        ms(row.first_ns()),
+        ms(row.took_ns()),
+        row.bytes.to_string(),
+        counted(input),
+        counted(cached_read),
+        counted(cached_write),
+        counted(output),
+        counted(reasoning),
+        row.cost.map(usd).unwrap_or_default(),
+        row.saved.map(usd).unwrap_or_default(),
+        row.failure[0].to_string(),
+        row.failure[1].to_string(),
+        row.failure[2].to_string(),
+        row.config.to_string(),
+    ];
+    fields.map(|field| quoted(&field)).join(",") + "\r\n"
+}
+
+/// A field, in quotes where it needs them.
+fn quoted(field: &str) -> String {
+    match field.contains(['"', ',', '\r', '\n']) {
+        true => format!("\"{}\"", field.replace('"', "\"\"")),
+        false => field.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_with_commas_quotes_or_line_ends_stand_in_quotes() {
+        assert_eq!(quoted("plain"), "plain");
+        assert_eq!(quoted("a,b"), "\"a,b\"");
+        assert_eq!(quoted("say \"no\"\r\n"), "\"say \"\"no\"\"\r\n\"");
+        assert_eq!(HEADINGS.matches(',').count(), 30, "a heading for each field");
+    }
+}
