@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use crate::call::{Call, CallId, CallKind, Form, Tags, WorkspaceId};
 use crate::error::{Blame, CallError, ErrorKind, Stage};
-use crate::key::{Fields, Key};
+use crate::key::{Key, Sketch};
 use crate::metrics::{CallMetrics, Told};
 use crate::ports::clock::{ClockRef, Tick};
 use crate::ports::ledger::{Ledger, Refusal};
@@ -85,8 +85,8 @@ pub struct CallRecord {
     pub bytes: u64,
     /// Where it failed and as what.
     pub error: Option<Failure>,
-    /// Keyed hashes of the canonical fields; on misses only, a hit has those of its entry's payer.
-    pub fields: Option<Arc<Fields>>,
+    /// The canonical fields, by keyed hashes; on misses only, a hit has those of its entry's payer.
+    pub fields: Option<Sketch>,
 }
 
 impl CallRecord {
@@ -167,7 +167,7 @@ impl Recorder {
 
     /// The recent record of the same workspace and door whose fields differ least from `of`.
     pub(crate) fn nearest(&self, of: &CallRecord) -> Option<CallRecord> {
-        let fields = of.fields.as_ref()?;
+        let fields = of.fields.as_ref()?.fields();
         let comparable = |record: &CallRecord| {
             record.id != of.id
                 && record.workspace == of.workspace
@@ -176,7 +176,7 @@ impl Recorder {
         };
         let recent = self.ring.iter().filter_map(|slot| slot.lock().clone().filter(comparable));
         recent
-            .filter_map(|record| Some((fields.distance(record.fields.as_ref()?), record)))
+            .filter_map(|record| Some((fields.distance(&record.fields.as_ref()?.fields()), record)))
             .min_by_key(|(distance, record)| (*distance, std::cmp::Reverse(record.opened)))
             .map(|(_, record)| record)
     }

@@ -11,6 +11,7 @@ mod fields;
 mod hasher;
 mod known;
 mod rendezvous;
+mod sketch;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ pub use fields::{Fields, MAX_FIELDS};
 pub use hasher::{KeyHash, KeyHasher};
 pub use known::KnownKey;
 pub use rendezvous::{Score, rendezvous};
+pub use sketch::Sketch;
 
 /// Part of every key. Raise it whenever the canonical form or a deny-list changes: old entries are
 /// then never found again, which is what has to happen to them.

@@ -18,7 +18,7 @@ use crate::cache::{Entry, Tier};
 use crate::call::{CacheWish, Call, CallId, CallKind, EmbedWork, Memory};
 use crate::engine::Shared;
 use crate::error::{CallError, ErrorKind, Stage};
-use crate::key::{Deny, Excused, Fields, Key};
+use crate::key::{Deny, Excused, Key, Sketch};
 use crate::ports::clock::Tick;
 use crate::ports::provider::Usage;
 use crate::record::{ItemCounts, OpenRecord};
@@ -224,7 +224,7 @@ fn missed(engine: &Shared, call: &Call<EmbedWork>, reason: MissReason, first: bo
         _ => {}
     }
     if first {
-        let fields = Arc::new(Fields::of(call.work.document.root(), UNCOMPARED, engine.salt));
+        let fields = Sketch::of(&call.work.document, UNCOMPARED, engine.salt);
         record.note(|record| {
             record.reason = reason.name();
             record.fields = Some(fields);

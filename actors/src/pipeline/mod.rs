@@ -20,7 +20,7 @@ use crate::call::{CacheWish, Call, CallKind, ChatWork, Form, Memory};
 use crate::engine::Shared;
 use crate::error::{CallError, Stage};
 use crate::flight::{Flight, FlightPlan, Follower, Pilot};
-use crate::key::Fields;
+use crate::key::Sketch;
 use crate::mail::reply as mail;
 use crate::ports::clock::Tick;
 use crate::ports::provider::Task;
@@ -141,7 +141,7 @@ fn missed(
 
 /// Keeps what `explain` needs to name the field that differs. Only of calls that pay: who joins has the same.
 fn sketch(engine: &Shared, work: &ChatWork, record: &mut OpenRecord) {
-    let fields = Arc::new(Fields::of(work.document.root(), work.deny, engine.salt));
+    let fields = Sketch::of(&work.document, work.deny, engine.salt);
     record.note(|record| record.fields = Some(fields));
 }
 

@@ -180,7 +180,7 @@ fn stages(mark: impl Fn(Stage) -> Option<u64>) -> Vec<StageShown> {
 /// Paths of the canonical fields; a hit has those of the call that paid for its answer.
 fn fields(record: &CallRecord, nearest: Option<&CallRecord>) -> Vec<String> {
     let fields = record.fields.as_ref().or_else(|| nearest?.fields.as_ref());
-    fields.map_or_else(Vec::new, |fields| fields.iter().map(|(path, _)| path.to_owned()).collect())
+    fields.map_or_else(Vec::new, |sketch| sketch.fields().iter().map(|(path, _)| path.to_owned()).collect())
 }
 
 fn near(record: &CallRecord, other: &CallRecord) -> Nearest {
