@@ -30,6 +30,7 @@ use crate::lane::queue::JobQueue;
 use crate::lane::{Lane, LaneId, LaneLimits, LaneShared};
 use crate::mail::{Door, reply};
 use crate::metrics::EngineMetrics;
+use crate::near::Near;
 use crate::pipeline::{self, Answered, Embedded};
 use crate::ports::clock::ClockRef;
 use crate::ports::egress::Egress;
@@ -336,7 +337,7 @@ fn new_lane(
     sites: Sites,
 ) -> Lane {
     let queue = Arc::new(JobQueue::new(limits));
-    Lane(Arc::new(LaneShared { id, queue, door: Door::default(), clock, metrics, sites }))
+    Lane(Arc::new(LaneShared { id, queue, door: Door::default(), near: Near::new(), clock, metrics, sites }))
 }
 
 /// The supervisor lives apart from its children, so that a stuck child cannot hold it.

@@ -14,6 +14,7 @@ pub mod key;
 mod lane;
 mod mail;
 pub mod metrics;
+mod near;
 mod pipeline;
 pub mod ports;
 pub mod record;

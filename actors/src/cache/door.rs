@@ -1,4 +1,5 @@
-//! The way to the cache's writer: orders wait here, outside of it, and a bell says that they do.
+//! The way to the cache's writer: orders wait here, outside of it, and a bell says that they do. A caller on the writer's
+//! own thread behind whom nobody waits has its order carried out at once.
 //!
 //! Owns the bounded line of orders and whose generation may take them. One short mutex, held O(1). A writer that dies or
 //! gets stuck has one order in its hands at most; the rest is dropped here when it is given up. Must not know what an
@@ -10,9 +11,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use actix::Addr;
 use parking_lot::Mutex;
 
-use crate::cache::actor::{CacheActor, Doorbell, End, Sweep};
-use crate::cache::orders::Order;
-use crate::mail::Door;
+use crate::cache::actor::{CacheActor, Crash, Doorbell, End, Sweep};
+use crate::cache::orders::{Join, JoinAsk, Joined, Order};
+use crate::cache::writer::Writer;
+use crate::mail::{Door, Reply, reply};
+use crate::near::{Asked, Near};
 
 /// Nobody heard the order: no writer lives, or too many orders wait. It was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,19 +37,73 @@ pub(crate) struct CacheDoor {
     /// Orders that may wait.
     limit: usize,
     writer: Door<CacheActor>,
+    /// The writer itself, for its own thread.
+    pub(crate) near: Near<Writer>,
+}
+
+/// How a join is answered.
+pub(crate) enum Joining {
+    Now(Joined),
+    Later(Reply<Joined>),
+    /// As [`Unheard`].
+    Never,
 }
 
 impl CacheDoor {
     pub(crate) fn new(limit: usize) -> Self {
         let (bell, progress) = (AtomicBool::new(false), AtomicU64::new(0));
-        Self { line: Mutex::default(), bell, progress, limit, writer: Door::default() }
+        let writer = Door::default();
+        Self { line: Mutex::default(), bell, progress, limit, writer, near: Near::new() }
     }
 
-    /// Puts an order in line without waiting.
+    /// Has an order carried out at once, or puts it in line; never waits.
     ///
     /// # Errors
     /// When nobody would take it; the order is dropped, which lets go whoever waits for it.
     pub(crate) fn tell(&self, order: Order) -> Result<(), Unheard> {
+        match self.at_once(order, Writer::carry_out) {
+            Ok(done) => done.ok_or(Unheard),
+            Err(order) => self.stand_in_line(order),
+        }
+    }
+
+    /// Asks what [`Order::Join`] asks, without a reply to wait for where the answer is there at once.
+    pub(crate) fn join(&self, ask: JoinAsk) -> Joining {
+        match self.at_once(ask, Writer::join) {
+            Ok(joined) => joined.map_or(Joining::Never, Joining::Now),
+            Err(ask) => {
+                let (to, from) = reply();
+                match self.stand_in_line(Order::Join(Join { ask, reply: to })) {
+                    Ok(()) => Joining::Later(from),
+                    Err(Unheard) => Joining::Never,
+                }
+            }
+        }
+    }
+
+    /// What `act` makes of `input`, if the writer whose turn it is lives on this thread and no order waits; nothing if
+    /// that was its end. Else gives `input` back.
+    fn at_once<I, R>(&self, input: I, act: impl FnOnce(&mut Writer, I) -> R) -> Result<Option<R>, I> {
+        let current = {
+            let line = self.line.lock();
+            line.writer.filter(|_| line.waiting.is_empty())
+        };
+        let Some(current) = current else { return Err(input) };
+        let asked = self.near.ask(input, |writer, input| {
+            if writer.generation() == current && writer.hears() { Ok(act(writer, input)) } else { Err(input) }
+        });
+        match asked {
+            Asked::Done(done) => done.map(Some),
+            Asked::Away(input) => Err(input),
+            Asked::Broke(panic) => {
+                // An actor that cannot be told is dead already.
+                drop(self.writer.tell(Crash(panic)));
+                Ok(None)
+            }
+        }
+    }
+
+    fn stand_in_line(&self, order: Order) -> Result<(), Unheard> {
         {
             let mut line = self.line.lock();
             if line.writer.is_none() || line.waiting.len() >= self.limit {

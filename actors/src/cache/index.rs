@@ -171,7 +171,18 @@ impl CacheIndex {
 
     /// The writer is gone. Without one nothing can be evicted or purged, so nothing is read.
     pub(crate) fn end(&self) {
+        self.empty(&mut self.writer.lock());
+    }
+
+    /// [`Self::end`], unless another generation writes already.
+    pub(crate) fn leave(&self, writer: u64) {
         let mut current = self.writer.lock();
+        if *current == Some(writer) {
+            self.empty(&mut current);
+        }
+    }
+
+    fn empty(&self, current: &mut Option<u64>) {
         *current = None;
         self.online.store(false, Ordering::Release);
         self.map.clear();

@@ -1,7 +1,7 @@
 //! The cache: what was answered before, and what is being asked right now.
 //!
 //! Owns entries, the index readers share, eviction and the single-flight table. A read happens in the
-//! caller's own task; every change goes through the one actor. Must not know why a call may be kept.
+//! caller's own task; every change is made by the one writer. Must not know why a call may be kept.
 
 pub(crate) mod actor;
 pub(crate) mod door;
@@ -10,6 +10,7 @@ pub(crate) mod evict;
 pub(crate) mod index;
 pub(crate) mod orders;
 pub(crate) mod purge;
+pub(crate) mod writer;
 
 pub use entry::{Entry, EntryFacts, Kept, Tier};
 pub use purge::PurgeFilter;

@@ -42,11 +42,17 @@ pub(crate) enum Joined {
     Lead(Pilot, Follower),
 }
 
+/// What a call that was not answered from memory asks: the flight it would start, and what it wants of the cache.
+#[derive(Debug)]
+pub(crate) struct JoinAsk {
+    pub(crate) plan: FlightPlan,
+    pub(crate) wish: CacheWish,
+}
+
 /// See [`Order::Join`].
 #[derive(Debug)]
 pub(crate) struct Join {
-    pub(crate) plan: FlightPlan,
-    pub(crate) wish: CacheWish,
+    pub(crate) ask: JoinAsk,
     pub(crate) reply: ReplyTo<Joined>,
 }
 

@@ -1,12 +1,16 @@
-//! The lane's actor: answers the doorbell by handing free slots to waiting jobs.
+//! The lane's actor: answers the doorbell by handing free slots to waiting jobs. A caller on its own thread behind whom
+//! nobody waits is handed its slot at once.
 //!
 //! Owns nothing that must survive it: jobs wait in the queue, running work holds slots.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use actix::{Actor, Context, Handler, Message};
 
 use crate::lane::LaneShared;
+use crate::lane::queue::Slot;
+use crate::near::Home;
 use crate::sites::Site;
 use crate::supervise::{Birth, Child, Deathwatch, Pulse};
 
@@ -15,20 +19,29 @@ use crate::supervise::{Birth, Child, Deathwatch, Pulse};
 #[rtype(result = "()")]
 pub(crate) struct Doorbell;
 
-/// One generation of a lane.
-#[derive(Debug)]
-pub(crate) struct LaneActor {
+/// A caller met a panic in the lane's work: its actor dies of it, here, as if it had met it itself.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Crash(pub(crate) Box<dyn Any + Send>);
+
+/// What one generation of a lane does.
+pub(crate) struct Dispatcher {
     shared: Arc<LaneShared>,
     generation: u64,
-    _watch: Deathwatch,
 }
 
-impl LaneActor {
-    pub(crate) fn new(shared: Arc<LaneShared>, generation: u64, watch: Deathwatch) -> Self {
-        Self { shared, generation, _watch: watch }
+impl Dispatcher {
+    /// A slot for a newcomer, if one is free and nobody waits for it.
+    pub(crate) fn grant(&mut self) -> Option<Slot> {
+        if !self.shared.sites.pass(Site::LaneDoorbell) {
+            return None;
+        }
+        let slot = self.shared.queue.take_free(&self.shared, self.generation)?;
+        self.shared.sites.pass(Site::LaneBeforeStart);
+        Some(slot)
     }
 
-    fn dispatch(&self) {
+    fn dispatch(&mut self) {
         let queue = &self.shared.queue;
         if !self.shared.sites.pass(Site::LaneDoorbell) {
             return;
@@ -43,11 +56,24 @@ impl LaneActor {
     }
 }
 
+/// One generation of a lane.
+pub(crate) struct LaneActor {
+    dispatcher: Home<Dispatcher>,
+    _watch: Deathwatch,
+}
+
+impl LaneActor {
+    pub(crate) fn new(shared: Arc<LaneShared>, generation: u64, watch: Deathwatch) -> Self {
+        let dispatcher = Dispatcher { shared: Arc::clone(&shared), generation };
+        Self { dispatcher: shared.near.settle(dispatcher), _watch: watch }
+    }
+}
+
 impl Actor for LaneActor {
     type Context = Context<Self>;
 
     fn started(&mut self, _: &mut Self::Context) {
-        self.dispatch(); // jobs may have waited for this generation
+        self.dispatcher.work(Dispatcher::dispatch); // jobs may have waited for this generation
     }
 }
 
@@ -55,7 +81,15 @@ impl Handler<Doorbell> for LaneActor {
     type Result = ();
 
     fn handle(&mut self, _: Doorbell, _: &mut Self::Context) {
-        self.dispatch();
+        self.dispatcher.work(Dispatcher::dispatch);
+    }
+}
+
+impl Handler<Crash> for LaneActor {
+    type Result = ();
+
+    fn handle(&mut self, Crash(panic): Crash, _: &mut Self::Context) {
+        std::panic::resume_unwind(panic);
     }
 }
 

@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use crate::call::WorkspaceId;
 use crate::error::{CallError, Stage};
-use crate::lane::actor::{Doorbell, LaneActor};
+use crate::lane::actor::{Crash, Dispatcher, Doorbell, LaneActor};
 use crate::lane::fair::Place;
 use crate::lane::queue::{JobQueue, Slot};
 use crate::mail::Door;
 use crate::metrics::LaneMetrics;
+use crate::near::{Asked, Near};
 use crate::ports::clock::ClockRef;
 use crate::sites::Sites;
 
@@ -71,6 +72,8 @@ pub(crate) struct LaneShared {
     pub(crate) id: LaneId,
     pub(crate) queue: Arc<JobQueue>,
     pub(crate) door: Door<LaneActor>,
+    /// What the actor does, for its own thread.
+    pub(crate) near: Near<Dispatcher>,
     pub(crate) clock: ClockRef,
     pub(crate) metrics: LaneMetrics,
     pub(crate) sites: Sites,
@@ -111,6 +114,10 @@ impl Lane {
     /// in its hands.
     pub(crate) async fn acquire(&self, workspace: &WorkspaceId) -> Result<Slot, CallError> {
         let shared = &*self.0;
+        if let Some(slot) = self.at_once()? {
+            shared.metrics.waited(Duration::ZERO);
+            return Ok(slot);
+        }
         let since = shared.clock.now();
         let (place, granted) = shared.queue.push(workspace, since).map_err(|refused| self.refuse(refused))?;
         let in_line = InLine { queue: &shared.queue, place };
@@ -119,6 +126,19 @@ impl Lane {
         std::mem::forget(in_line); // popped or drained: the place is no longer ours
         shared.metrics.waited(shared.clock.now().since(since));
         slot.map_err(|_| self.lost())
+    }
+
+    /// A slot, if the lane lives on this thread and nobody waits for one.
+    fn at_once(&self) -> Result<Option<Slot>, CallError> {
+        match self.0.near.ask((), |dispatcher, ()| dispatcher.grant()) {
+            Asked::Done(slot) => Ok(slot),
+            Asked::Away(()) => Ok(None),
+            Asked::Broke(panic) => {
+                // An actor that cannot be told is dead already.
+                drop(self.0.door.tell(Crash(panic)));
+                Err(self.lost())
+            }
+        }
     }
 
     fn refuse(&self, refused: Refused) -> CallError {

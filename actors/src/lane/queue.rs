@@ -110,6 +110,19 @@ impl JobQueue {
         Some((job, Slot { lane: Arc::clone(lane) }))
     }
 
+    /// A slot for a newcomer behind whom nobody waits; `None` without one, or if `generation` was replaced.
+    pub(crate) fn take_free(self: &Arc<Self>, lane: &Arc<LaneShared>, generation: u64) -> Option<Slot> {
+        let mut inner = self.inner.lock();
+        let free = inner.running < self.limits.in_flight_jobs && inner.waiting.len() == 0 && !inner.closed;
+        if inner.generation != generation || !free {
+            return None;
+        }
+        inner.running += 1;
+        drop(inner);
+        self.progress.fetch_add(1, Ordering::Relaxed);
+        Some(Slot { lane: Arc::clone(lane) })
+    }
+
     /// A slot came home; true if somebody waits for it.
     pub(crate) fn release(&self) -> bool {
         let mut inner = self.inner.lock();

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use prometheus_client::metrics::gauge::Gauge;
 
-use super::stages::{self, Keyed, Vetted, key_at};
+use super::stages::{self, Asking, Vetted, key_at};
 use crate::cache::Entry;
 use crate::cache::entry::{EntryFacts, Kept};
 use crate::call::{Affecting, Call, CallKind, ChatWork, Memory, WorkspaceId};
@@ -33,26 +33,22 @@ pub(super) struct Trip {
     workspace: WorkspaceId,
     account: Account,
     /// What an entry will say, if the answer may be kept.
-    keep: Option<Keeping>,
-}
-
-struct Keeping {
-    call: Call<ChatWork>,
+    keep: Option<Arc<Call<ChatWork>>>,
 }
 
 impl Trip {
     /// A trip of a generated answer.
-    pub(super) fn new(keyed: &Keyed<ChatWork>, kind: CallKind, task: Task) -> Self {
-        let call = keyed.call();
+    pub(super) fn new(asking: &Asking<ChatWork>, kind: CallKind, task: Task) -> Self {
+        let call = &asking.call;
         let keep = match call.memory {
-            Memory::Use(wish) if wish.keep => Some(Keeping { call: call.clone() }),
+            Memory::Use(wish) if wish.keep => Some(Arc::clone(call)),
             _ => None,
         };
         Self {
             kind,
             task,
             route: Arc::clone(&call.route),
-            places: keyed.places(),
+            places: asking.places(),
             affecting: call.affecting.clone(),
             workspace: call.workspace.clone(),
             account: Account::of(call, kind),
@@ -220,7 +216,7 @@ fn keep(
     target: &Arc<str>,
     finish: Finish,
 ) -> Option<Arc<Entry>> {
-    let keeping = trip.keep.as_ref()?;
+    let call = trip.keep.as_ref()?;
     let whole = finish.complete || (finish.cut && engine.config.keep_cut_answers);
     let stamps = flight.plan.stamps;
     let current = engine.policy.version() == stamps.policy && engine.egress.version() == stamps.redaction;
@@ -233,9 +229,8 @@ fn keep(
         (Shape::Events, events) if !events.is_empty() => Kept::Events(compact(events)),
         _ => return None,
     };
-    let key = key_of_answerer(flight, trip, &keeping.call, target);
+    let key = key_of_answerer(flight, trip, call, target);
     let born = engine.clock.now();
-    let call = &keeping.call;
     let facts = EntryFacts {
         key,
         workspace: call.workspace.clone(),

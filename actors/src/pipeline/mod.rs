@@ -11,12 +11,14 @@ mod reply;
 mod stages;
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::cache::Entry;
+use crate::cache::door::Joining;
 use crate::cache::index::MissReason;
-use crate::cache::orders::{Join, Joined, Order, Reclaim};
-use crate::call::{CacheWish, Call, CallKind, ChatWork, Form, Memory};
+use crate::cache::orders::{JoinAsk, Joined, Order, Reclaim};
+use crate::call::{CacheWish, Call, CallId, CallKind, ChatWork, Form, Memory};
 use crate::engine::Shared;
 use crate::error::{CallError, Stage};
 use crate::flight::{Flight, FlightPlan, Follower, Pilot};
@@ -32,7 +34,7 @@ pub(crate) use forward::forward;
 use recall::Recall;
 pub use reply::{Answered, Body, Outcome, Telling};
 use reply::{Found, Source};
-use stages::Keyed;
+use stages::{Asking, Keyed, Permit};
 pub(crate) use stages::{OVERLOADED_RETRY, Vetted};
 
 /// Answers `call` from memory, from a flight already in the air, or by starting one.
@@ -63,23 +65,25 @@ async fn answer(
     let wish = match keyed.call().memory {
         Memory::Use(wish) => wish,
         // Boxed, like every way but a hit: a hit need not carry the state of a flight it does not make.
-        Memory::Bypass(reason) => return Box::pin(alone(engine, keyed, reason, record)).await,
+        Memory::Bypass(reason) => {
+            return Box::pin(alone(engine, keyed.into_asking(), reason, record)).await;
+        }
     };
     let found = stages::lookup(engine, &keyed, wish, now);
     let looked = record.mark(Stage::Lookup);
     match found {
-        Ok(entry) => Ok(hit(keyed, entry, looked, record)),
+        Ok(entry) => Ok(hit(keyed.into_hit(), entry, looked, record)),
         Err(reason) => {
             if engine.cache.tier.is_some()
                 && let Some(entry) = Box::pin(recalled(engine, &keyed, wish)).await
             {
                 let found = record.mark(Stage::Lookup);
-                let found = hit(keyed, entry, found, record);
+                let found = hit(keyed.into_hit(), entry, found, record);
                 record.note(|record| record.reason = "warm");
                 return Ok(found);
             }
             missed(engine, wish, reason, record)?;
-            Box::pin(share(engine, keyed, wish, record)).await
+            Box::pin(share(engine, keyed.into_asking(), wish, record)).await
         }
     }
 }
@@ -93,33 +97,32 @@ async fn recalled(engine: &Shared, keyed: &Keyed<ChatWork>, wish: CacheWish) -> 
 /// Follows whoever asks already, or asks.
 async fn share(
     engine: &Arc<Shared>,
-    keyed: Keyed<ChatWork>,
+    asking: Asking<ChatWork>,
     wish: CacheWish,
     record: &mut OpenRecord,
 ) -> Result<Found, CallError> {
-    let sharing = join(engine, &keyed, wish).await?;
+    let sharing = join(engine, &asking, wish).await?;
     let joined = record.mark(Stage::Join);
     match sharing {
-        Sharing::Hit(entry) => Ok(hit(keyed, entry, joined, record)),
-        Sharing::Follow(follower) => follow(engine, keyed, follower, Outcome::Joined, record).await,
+        Sharing::Hit(entry) => Ok(hit((asking.call.id, asking.permit), entry, joined, record)),
+        Sharing::Follow(follower) => follow(engine, asking, follower, Outcome::Joined, record).await,
         Sharing::Lead(follower) => {
-            sketch(engine, &keyed.call().work, record);
-            follow(engine, keyed, follower, Outcome::Miss, record).await
+            sketch(engine, &asking.call.work, record);
+            follow(engine, asking, follower, Outcome::Miss, record).await
         }
     }
 }
 
 /// What was found at `now` is told at once: no clock is read for it again.
-fn hit(keyed: Keyed<ChatWork>, entry: Arc<Entry>, now: Tick, record: &mut OpenRecord) -> Found {
+fn hit((id, permit): (CallId, Permit), entry: Arc<Entry>, now: Tick, record: &mut OpenRecord) -> Found {
     record.note(|record| {
         record.reason = "";
         record.key = Some(entry.facts.key);
         record.target = Some(Arc::clone(&entry.facts.target));
         record.payer = Some(entry.facts.payer);
     });
-    let (call, permit, _) = keyed.into_parts();
     let key = entry.facts.key;
-    Found { id: call.id, key: Some(key), outcome: Outcome::Hit, source: Source::Kept(entry, now), permit }
+    Found { id, key: Some(key), outcome: Outcome::Hit, source: Source::Kept(entry, now), permit }
 }
 
 /// Says and counts why.
@@ -151,30 +154,38 @@ enum Sharing {
     Lead(Follower),
 }
 
-/// One message to the cache actor: the entry, a flight to follow, or the duty to fly.
+/// Asks the cache's writer: the entry, a flight to follow, or the duty to fly.
 ///
 /// # Errors
-/// `deadline_exceeded` when the actor is stuck for longer than the caller has patience.
-async fn join(engine: &Arc<Shared>, keyed: &Keyed<ChatWork>, wish: CacheWish) -> Result<Sharing, CallError> {
-    let plan = plan(engine, keyed);
+/// `deadline_exceeded` when the writer is stuck for longer than the caller has patience.
+async fn join(
+    engine: &Arc<Shared>,
+    asking: &Asking<ChatWork>,
+    wish: CacheWish,
+) -> Result<Sharing, CallError> {
+    let plan = plan(engine, asking);
     if !(engine.config.join && wish.keep) {
-        return Ok(Sharing::Lead(start(engine, keyed, plan)));
+        return Ok(Sharing::Lead(start(engine, asking, plan)));
     }
-    let (to, from) = mail();
-    let sent = engine.cache.door.tell(Order::Join(Join { plan: plan.clone(), wish, reply: to }));
-    let answer = async { Ok(if sent.is_ok() { from.await.ok() } else { None }) };
-    let joined = within(engine, keyed.call(), || Stage::Join, answer).await?;
+    let joined = match engine.cache.door.join(JoinAsk { plan, wish }) {
+        Joining::Now(joined) => Some(joined),
+        Joining::Later(from) => {
+            let answer = async { Ok(from.await.ok()) };
+            Box::pin(within(engine, &asking.call, || Stage::Join, answer)).await?
+        }
+        Joining::Never => None,
+    };
     Ok(match joined {
         Some(Joined::Hit(entry)) => Sharing::Hit(entry),
         Some(Joined::Follow(follower)) => Sharing::Follow(follower),
         Some(Joined::Lead(pilot, follower)) => {
-            launch(engine, keyed, pilot);
+            launch(engine, asking, pilot);
             Sharing::Lead(follower)
         }
-        // The cache actor is down or drowned: direct computation, counted.
+        // The cache's writer is down or drowned: direct computation, counted.
         None => {
             engine.metrics.cache.offline.inc();
-            Sharing::Lead(start(engine, keyed, plan))
+            Sharing::Lead(start(engine, asking, self::plan(engine, asking)))
         }
     })
 }
@@ -182,40 +193,40 @@ async fn join(engine: &Arc<Shared>, keyed: &Keyed<ChatWork>, wish: CacheWish) ->
 /// Nothing is shared; only a retry may take up the flight its own caller left.
 async fn alone(
     engine: &Arc<Shared>,
-    keyed: Keyed<ChatWork>,
+    asking: Asking<ChatWork>,
     reason: &'static str,
     record: &mut OpenRecord,
 ) -> Result<Found, CallError> {
     record.note(|record| record.reason = reason);
-    if let Some(follower) = reclaim(engine, &keyed).await? {
-        return follow(engine, keyed, follower, Outcome::Joined, record).await;
+    if let Some(follower) = reclaim(engine, &asking).await? {
+        return follow(engine, asking, follower, Outcome::Joined, record).await;
     }
-    let follower = start(engine, &keyed, plan(engine, &keyed));
-    follow(engine, keyed, follower, Outcome::Bypass(reason), record).await
+    let follower = start(engine, &asking, plan(engine, &asking));
+    follow(engine, asking, follower, Outcome::Bypass(reason), record).await
 }
 
-async fn reclaim(engine: &Shared, keyed: &Keyed<ChatWork>) -> Result<Option<Follower>, CallError> {
-    let call = keyed.call();
+async fn reclaim(engine: &Shared, asking: &Asking<ChatWork>) -> Result<Option<Follower>, CallError> {
+    let call = &asking.call;
     if call.client_attempt.unwrap_or(0) == 0 {
         return Ok(None);
     }
     let (to, from) = mail();
-    let ask = Reclaim { key: *keyed.key(), credential: call.credential, reply: to };
+    let ask = Reclaim { key: asking.key, credential: call.credential, reply: to };
     if engine.cache.door.tell(Order::Reclaim(ask)).is_err() {
         return Ok(None); // without the cache actor nothing was held for a retry
     }
     within(engine, call, || Stage::Join, async { Ok(from.await.ok().flatten()) }).await
 }
 
-fn plan(engine: &Shared, keyed: &Keyed<ChatWork>) -> FlightPlan {
-    let call = keyed.call();
+fn plan(engine: &Shared, asking: &Asking<ChatWork>) -> FlightPlan {
+    let call = &asking.call;
     // Orphan grace is given only to callers that say they may come back.
     let grace_ms = if call.client_attempt.is_some() { engine.config.orphan_grace_ms } else { 0 };
     FlightPlan {
-        key: *keyed.key(),
+        key: asking.key,
         call: call.id,
         credential: call.credential,
-        stamps: keyed.stamps(),
+        stamps: asking.stamps,
         max_bytes: engine.config.flight_max_bytes,
         grace: Duration::from_millis(grace_ms),
         bytes: engine.metrics.calls.flight_bytes.clone(),
@@ -223,28 +234,28 @@ fn plan(engine: &Shared, keyed: &Keyed<ChatWork>) -> FlightPlan {
 }
 
 /// A flight that stands in no table.
-fn start(engine: &Arc<Shared>, keyed: &Keyed<ChatWork>, plan: FlightPlan) -> Follower {
+fn start(engine: &Arc<Shared>, asking: &Asking<ChatWork>, plan: FlightPlan) -> Follower {
     let (flight, follower) = Flight::start(plan);
-    launch(engine, keyed, Pilot::new(flight, None));
+    launch(engine, asking, Pilot::new(flight, None));
     follower
 }
 
-fn launch(engine: &Arc<Shared>, keyed: &Keyed<ChatWork>, pilot: Pilot) {
-    let call = keyed.call();
+fn launch(engine: &Arc<Shared>, asking: &Asking<ChatWork>, pilot: Pilot) {
+    let call = &asking.call;
     let task = Task::Generate { door: call.door, document: Arc::clone(&call.work.document), form: call.form };
-    let trip = fly::Trip::new(keyed, CallKind::Chat, task);
+    let trip = fly::Trip::new(asking, CallKind::Chat, task);
     engine.spawner.spawn(fly::fly(Arc::clone(engine), pilot, trip));
 }
 
 /// Waits for the answer, a stream's for its beginning, as long as the caller has patience.
 async fn follow(
     engine: &Shared,
-    keyed: Keyed<ChatWork>,
+    asking: Asking<ChatWork>,
     mut follower: Follower,
     outcome: Outcome,
     record: &mut OpenRecord,
 ) -> Result<Found, CallError> {
-    let (call, permit, key) = keyed.into_parts();
+    let Asking { call, permit, key, .. } = asking;
     let payer = follower.payer();
     let flight = Arc::clone(follower.flight());
     let form = call.form;
@@ -273,10 +284,15 @@ async fn within<W, T>(
     stage: impl Fn() -> Stage,
     wait: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, CallError> {
-    let late = engine.clock.sleep_until(call.deadline.at());
-    tokio::select! {
-        biased;
-        done = wait => done,
-        () = late => Err(CallError::deadline_exceeded(stage(), call.deadline.patience_ms)),
-    }
+    let mut wait = std::pin::pin!(wait);
+    let mut late = None; // an alarm is set only for what has to be waited for
+    std::future::poll_fn(|cx| {
+        if let Poll::Ready(done) = wait.as_mut().poll(cx) {
+            return Poll::Ready(done);
+        }
+        let late = late.get_or_insert_with(|| engine.clock.sleep_until(call.deadline.at()));
+        let patience_ms = call.deadline.patience_ms;
+        late.as_mut().poll(cx).map(|()| Err(CallError::deadline_exceeded(stage(), patience_ms)))
+    })
+    .await
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::cache::Entry;
 use crate::cache::index::MissReason;
-use crate::call::{CacheWish, Call, CallKind, ChatWork, WorkspaceId};
+use crate::call::{CacheWish, Call, CallId, CallKind, ChatWork, WorkspaceId};
 use crate::engine::{Gate, Shared};
 use crate::error::CallError;
 use crate::flight::Stamps;
@@ -204,15 +204,34 @@ impl<W> Keyed<W> {
         self.stamps
     }
 
-    pub(crate) fn into_parts(self) -> (Call<W>, Permit, Key) {
-        let key = self.key;
+    /// Memory has the answer: nothing but this is left of the call.
+    pub(crate) fn into_hit(self) -> (CallId, Permit) {
         let (call, permit) = self.cleared.into_parts();
-        (call, permit, key)
+        (call.id, permit)
     }
 
+    /// Memory has no answer.
+    pub(crate) fn into_asking(self) -> Asking<W> {
+        let Self { cleared, preference, key, stamps } = self;
+        let (call, permit) = cleared.into_parts();
+        Asking { call: Arc::new(call), permit, key, stamps, preference }
+    }
+}
+
+/// A keyed call that somebody has to be asked for; its flight shares it.
+pub(crate) struct Asking<W> {
+    pub(crate) call: Arc<Call<W>>,
+    pub(crate) permit: Permit,
+    /// Under the preferred target.
+    pub(crate) key: Key,
+    pub(crate) stamps: Stamps,
+    preference: Preference,
+}
+
+impl<W> Asking<W> {
     /// All targets to ask, the preferred ones first.
     pub(crate) fn places(&self) -> Vec<usize> {
-        self.preference.then_the_rest(&self.call().route)
+        self.preference.then_the_rest(&self.call.route)
     }
 }
 
