@@ -14,7 +14,7 @@ use tidegate_actors::ports::provider::{Answer, Fault, Finish, Order, Provider, P
 
 use super::http::Reply;
 use super::quirks::QuirkTable;
-use super::remote::{Remote, accept};
+use super::remote::Remote;
 use super::reply::{affecting, error_in, parse, stream, usage};
 use super::sse_stream::{Reader, Seen};
 use super::{forward, verdict};
@@ -88,9 +88,8 @@ impl Inner {
             (Form::Stream, false) => changes.with(|edit| edit.set("stream", "true")),
             _ => changes,
         };
-        let mut fields = accept(form);
-        fields.extend(more);
-        let reply = self.remote.post("/messages", model, fields, changes.apply(document).into()).await?;
+        let body = changes.apply(document);
+        let reply = self.remote.post("/messages", model, (form, more), body).await?;
         match form {
             Form::Whole => whole(reply).await,
             Form::Stream => stream(reply, self.remote.max_line_bytes, MessageReader::default()).await,

@@ -89,8 +89,8 @@ pub(super) async fn forward(
     }
     let path = if work.path.starts_with('/') { work.path.to_string() } else { format!("/{}", work.path) };
     let uri = remote.uri(&path, model)?;
-    let request = remote.request(method, uri, fields, work.body.clone());
-    let mut reply = remote.send(request, is_answer).await?;
+    let template = remote.template(method, uri, fields);
+    let mut reply = remote.send(&template, work.body.clone(), is_answer).await?;
     remote.hide_in(&mut reply.fields);
     Ok(Answer::Passed {
         status: reply.status.as_u16(),

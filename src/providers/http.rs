@@ -4,13 +4,15 @@
 //! reads no proxy from the environment, and knows no vendor.
 //!
 //! A plain `http` upstream is HTTP/1.1 and is spoken to on [`lines`] of our own, without a task per
-//! connection; over TLS, where ALPN may choose h2, and through a proxy it is hyper-util's client.
+//! connection and with little work per exchange; over TLS, where ALPN may choose h2, and through a proxy it is hyper-util's client.
 
 mod body;
 mod connect;
+mod framing;
 mod line;
 mod lines;
 mod patience;
+mod wire;
 
 use std::cell::RefCell;
 use std::error::Error;
@@ -21,8 +23,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{ACCEPT_ENCODING, HOST, HeaderMap, HeaderValue, USER_AGENT};
-use hyper::{Request, StatusCode, Uri};
+use hyper::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
@@ -31,6 +33,7 @@ use tidegate_actors::ports::clock::ClockRef;
 use tidegate_actors::ports::provider::{Fault, Phase};
 
 pub(super) use body::Body;
+use body::Source;
 use connect::{ConnectTimedOut, Connector, Proxy};
 use lines::{Lines, Unanswered};
 pub(super) use patience::Patience;
@@ -38,8 +41,21 @@ use patience::{Watch, timed_out};
 
 use super::secrets::Secrets;
 
-/// A request on its way. Boxed: it is handed on more often than it is read.
-pub(super) type Outgoing = Box<Request<Full<Bytes>>>;
+/// What does not differ from one request to the next of the same sort.
+pub(super) struct Template {
+    method: Method,
+    uri: Uri,
+    fields: HeaderMap,
+    /// Its head as it is written on a line; empty where hyper's client writes it.
+    begun: Vec<u8>,
+}
+
+/// A request on its way.
+pub(super) struct Outgoing<'a> {
+    pub(super) template: &'a Template,
+    pub(super) credential: Option<(&'a HeaderName, &'a HeaderValue)>,
+    pub(super) body: Bytes,
+}
 
 /// How one thread reaches an upstream.
 #[derive(Clone)]
@@ -102,6 +118,21 @@ thread_local! {
     static CLIENTS: RefCell<Vec<(u64, Weak<Shared>, Client)>> = RefCell::default();
 }
 
+impl Outgoing<'_> {
+    /// The request as hyper's client takes it.
+    fn whole(self) -> Request<Full<Bytes>> {
+        let Self { template, credential, body } = self;
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = template.method.clone();
+        *request.uri_mut() = template.uri.clone();
+        *request.headers_mut() = template.fields.clone();
+        if let Some((name, value)) = credential {
+            request.headers_mut().insert(name.clone(), value.clone());
+        }
+        request
+    }
+}
+
 impl Outbound {
     /// A client for one provider. Opens nothing yet.
     ///
@@ -123,42 +154,41 @@ impl Outbound {
         Ok(Self { number: NUMBERS.fetch_add(1, Ordering::Relaxed), shared: Arc::new(shared) })
     }
 
+    /// The template of requests to `uri`.
+    pub(super) fn template(&self, method: Method, uri: Uri, fields: HeaderMap) -> Template {
+        let host = self.shared.plain.as_ref().map(|(_, host)| host);
+        let begun = host.map_or_else(Vec::new, |host| wire::begin_head(&method, &uri, &fields, host));
+        Template { method, uri, fields, begun }
+    }
+
     /// Sends `request` and waits for the head of its answer, whatever its status.
     ///
     /// Dropping the future closes the connection it uses (h1) or resets its stream (h2).
     ///
     /// # Errors
     /// No connection, no HTTP, or a time limit.
-    pub(super) async fn send(&self, request: Outgoing) -> Result<Reply, Fault> {
+    pub(super) async fn send(&self, request: Outgoing<'_>) -> Result<Reply, Fault> {
         let mut watch = Watch::start(self.shared.clock.clone(), self.shared.patience);
-        let (answer, taken) = match self.client() {
+        let (status, fields, source) = match self.client() {
             Client::Plain(lines) => {
-                let exchange = pin!(lines.exchange(self.for_a_line(request), watch.last_heard()));
-                let (answer, taken) =
-                    watch.over(exchange).await?.map_err(|why| self.shared.unanswered(why))?;
-                (answer, Some(taken))
+                let exchange = pin!(lines.exchange(request, watch.last_heard()));
+                let answer = watch.over(exchange).await?;
+                let (head, taken) = answer.map_err(|why| self.shared.unanswered(why))?;
+                (head.status, head.fields, Source::Line(taken))
             }
+            // Boxed: an exchange on a line need not carry the state of the other client.
             Client::Any(client) => {
-                let answer = watch.over(pin!(client.request(*request))).await?;
-                (answer.map_err(|error| self.shared.refused(error.is_connect(), &error))?, None)
+                let exchange = Box::pin(client.request(request.whole()));
+                let answer = watch.over(pin!(exchange)).await?;
+                let answer = answer.map_err(|error| self.shared.refused(error.is_connect(), &error))?;
+                let (head, incoming) = answer.into_parts();
+                (head.status, head.headers, Source::Any(incoming))
             }
         };
-        let (head, incoming) = answer.into_parts();
-        let is_error = head.status.is_client_error() || head.status.is_server_error();
+        let is_error = status.is_client_error() || status.is_server_error();
         let veil = self.shared.secrets.veil(is_error);
-        let body = Body::new(incoming, taken, watch, veil).bounded(self.shared.max_answer_bytes);
-        Ok(Reply { status: head.status, fields: head.headers, body })
-    }
-
-    /// With the path alone for an address, and the name of the host in its place.
-    fn for_a_line(&self, mut request: Outgoing) -> Outgoing {
-        if let Some(path) = request.uri().path_and_query().cloned() {
-            *request.uri_mut() = path.into();
-        }
-        if let Some((_, host)) = &self.shared.plain {
-            request.headers_mut().entry(HOST).or_insert_with(|| host.clone());
-        }
-        request
+        let body = Body::new(source, watch, veil).bounded(self.shared.max_answer_bytes);
+        Ok(Reply { status, fields, body })
     }
 
     fn client(&self) -> Client {

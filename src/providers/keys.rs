@@ -48,6 +48,11 @@ impl Keys {
         Ok(Self { keys, turn: AtomicUsize::new(0) })
     }
 
+    /// Whether there is a key at all.
+    pub(super) fn any(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
     /// The key whose turn it is, skipping those that rest.
     pub(super) fn next(&self, now: impl FnOnce() -> Tick) -> Option<(Chosen, &HeaderValue)> {
         let count = self.keys.len();

@@ -17,7 +17,7 @@ use tidegate_actors::ports::provider::{
 
 use super::http::Reply;
 use super::quirks::QuirkTable;
-use super::remote::{Remote, accept};
+use super::remote::Remote;
 use super::reply::{affecting, error_in, not_json, parse, stream, usage};
 use super::sse_stream::{Reader, Seen};
 use super::{forward, verdict};
@@ -95,10 +95,8 @@ impl Inner {
                 .with(|edit| edit.set("stream", "true"))
                 .unless_dropped("stream_options", |edit| edit.inside("stream_options", usage())),
         };
-        let body = changes.apply(document).into();
-        let mut fields = accept(form);
-        fields.extend(more);
-        let reply = self.remote.post("/chat/completions", model, fields, body).await?;
+        let body = changes.apply(document);
+        let reply = self.remote.post("/chat/completions", model, (form, more), body).await?;
         match form {
             Form::Whole => whole(reply).await,
             Form::Stream => stream(reply, self.remote.max_line_bytes, ChatReader::new(root)).await,
@@ -110,8 +108,8 @@ impl Inner {
         // Not every vendor heeds it, and base64 is read as well; but only text keeps every digit.
         let changes =
             changes.unless_dropped("encoding_format", |edit| edit.set_str("encoding_format", "float"));
-        let body = changes.apply(document).into();
-        let reply = self.remote.post("/embeddings", model, accept(Form::Whole), body).await?;
+        let body = changes.apply(document);
+        let reply = self.remote.post("/embeddings", model, (Form::Whole, HeaderMap::new()), body).await?;
         let status = reply.status;
         let body = reply.body.whole().await?;
         let dimensions = document.root().get("dimensions").and_then(|dimensions| dimensions.as_u64());

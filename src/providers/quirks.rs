@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tidegate_actors::json::{Document, Edit, Node};
 
 use crate::config::{ANY_MODEL, MaxTokensField, Model, Quirks};
@@ -27,10 +28,14 @@ impl QuirkTable {
     pub(super) fn edit(&self, document: &Document, model: &str) -> Changes<'_> {
         let root = document.root();
         let asked = root.get("model").and_then(|name| name.as_str());
-        let named = asked.and_then(|name| self.models.get(name.as_ref()));
+        let named = asked.as_deref().and_then(|name| self.models.get(name));
         let quirks = named.or_else(|| self.models.get(ANY_MODEL));
-        let edit = quirks.map_or_else(Edit::new, |quirks| changes(root, quirks));
-        Changes { quirks, edit: edit.set_str("model", model) }
+        let mut edit = quirks.map_or_else(Edit::new, |quirks| changes(root, quirks));
+        // Mostly the model has the name it is asked by, and the request goes on as it came.
+        if !(edit.is_empty() && asked.as_deref() == Some(model)) {
+            edit = edit.set_str("model", model);
+        }
+        Changes { quirks, edit }
     }
 }
 
@@ -57,8 +62,9 @@ impl Changes<'_> {
     }
 
     /// The changed request.
-    pub(super) fn apply(&self, document: &Document) -> Vec<u8> {
-        self.edit.apply(document.root())
+    pub(super) fn apply(&self, document: &Document) -> Bytes {
+        let root = document.root();
+        if self.edit.is_empty() { root.raw_bytes() } else { self.edit.apply(root).into() }
     }
 }
 
@@ -86,7 +92,6 @@ fn rename(edit: Edit, root: Node<'_>, from: &str, to: &str) -> Edit {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use tidegate_actors::json::JsonLimits;
 
     use super::*;
@@ -95,13 +100,23 @@ mod tests {
         let models = BTreeMap::from([("m".to_owned(), Model { quirks, ..Model::default() })]);
         let document =
             Document::parse(Bytes::from_static(body.as_bytes()), JsonLimits::default()).expect("json");
-        String::from_utf8(QuirkTable::new(&models).edit(&document, "up").apply(&document)).expect("text")
+        text(QuirkTable::new(&models).edit(&document, "up").apply(&document))
+    }
+
+    fn text(bytes: Bytes) -> String {
+        String::from_utf8(bytes.into()).expect("text")
     }
 
     #[test]
     fn without_quirks_only_the_model_changes() {
         let body = r#"{ "model" : "m","x":1.50,  "y":"\u00e4" }"#;
         assert_eq!(changed(Quirks::default(), body), r#"{ "model" : "up","x":1.50,  "y":"\u00e4" }"#);
+    }
+
+    #[test]
+    fn a_model_of_the_same_name_leaves_the_request_as_it_came() {
+        let body = r#"{"model":"up",  "x":1}"#;
+        assert_eq!(changed(Quirks::default(), body), body);
     }
 
     #[test]
@@ -129,6 +144,9 @@ mod tests {
         let models = BTreeMap::from([(ANY_MODEL.to_owned(), Model { quirks, ..Model::default() })]);
         let body = Bytes::from_static(br#"{"model":"other","seed":1}"#);
         let document = Document::parse(body, JsonLimits::default()).expect("json");
-        assert_eq!(QuirkTable::new(&models).edit(&document, "up").apply(&document), br#"{"model":"up"}"#);
+        assert_eq!(
+            text(QuirkTable::new(&models).edit(&document, "up").apply(&document)),
+            r#"{"model":"up"}"#
+        );
     }
 }

@@ -7,18 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
-use hyper::{Method, Request, StatusCode, Uri};
+use hyper::{Method, StatusCode, Uri};
 use parking_lot::Mutex;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tidegate_actors::Form;
 use tidegate_actors::ports::clock::ClockRef;
 use tidegate_actors::ports::provider::Fault;
 
-use super::http::{HttpSettings, Outbound, Outgoing, Patience, Reply, common_fields};
+use super::http::{HttpSettings, Outbound, Outgoing, Patience, Reply, Template, common_fields};
 use super::keys::Keys;
 use super::secrets::Secrets;
 use super::verdict;
@@ -30,6 +29,8 @@ const ERROR_BYTES: usize = 256 << 10;
 const KEEP_ALIVE: Duration = Duration::from_secs(45);
 /// Where the name of the model goes in a base URL.
 const MODEL: &str = "{model}";
+/// Sorts of requests that are put together once; callers choose some of the fields.
+const MOST_KNOWN: usize = 16;
 /// What a path segment or a query value may hold as it is.
 pub(super) const PLAIN: AsciiSet =
     NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
@@ -39,8 +40,8 @@ pub(super) struct Remote {
     http: Outbound,
     root: String,
     query: String,
-    /// Addresses that were asked before, where the model is not in them.
-    known: Mutex<Vec<(&'static str, Uri)>>,
+    /// Sorts of requests that were sent before, where the model is not in their address.
+    known: Mutex<Vec<Known>>,
     fields: HeaderMap,
     auth: Option<HeaderName>,
     keys: Keys,
@@ -48,6 +49,14 @@ pub(super) struct Remote {
     clock: ClockRef,
     /// Bytes of one line of a stream.
     pub(super) max_line_bytes: usize,
+}
+
+/// A sort of request: where to, for which form of answer, with which fields of the caller's.
+struct Known {
+    path: &'static str,
+    form: Form,
+    more: HeaderMap,
+    template: Arc<Template>,
 }
 
 impl Remote {
@@ -84,7 +93,7 @@ impl Remote {
         })
     }
 
-    /// Sends a JSON body to `path` and gives the reply if it is a success.
+    /// Sends a JSON body to `path`, with `more` fields, and gives the reply if it is a success.
     ///
     /// # Errors
     /// What went wrong on the way, or what a status other than 2xx means.
@@ -92,13 +101,12 @@ impl Remote {
         &self,
         path: &'static str,
         model: &str,
-        mut fields: HeaderMap,
+        (form, more): (Form, HeaderMap),
         body: Bytes,
     ) -> impl Future<Output = Result<Reply, Fault>> + Send + use<'_> {
-        fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let request = self.known(path, model).map(|uri| self.request(Method::POST, uri, fields, body));
+        let template = self.posted(path, model, form, more);
         async move {
-            let reply = self.send(request?, |status| status.is_success()).await?;
+            let reply = self.send(&*template?, body, |status| status.is_success()).await?;
             match reply.fields.get(CONTENT_ENCODING).filter(|coding| *coding != "identity") {
                 None => Ok(reply),
                 Some(coding) => {
@@ -116,14 +124,13 @@ impl Remote {
     /// What went wrong on the way, or what the status means.
     pub(super) async fn send(
         &self,
-        mut request: Outgoing,
+        template: &Template,
+        body: Bytes,
         passes: fn(StatusCode) -> bool,
     ) -> Result<Reply, Fault> {
         let chosen = self.keys.next(|| self.clock.now());
-        if let (Some(name), Some((_, key))) = (&self.auth, chosen) {
-            request.headers_mut().insert(name.clone(), key.clone());
-        }
-        let mut reply = self.http.send(request).await?;
+        let credential = self.auth.as_ref().zip(chosen.map(|(_, key)| key));
+        let mut reply = self.http.send(Outgoing { template, credential, body }).await?;
         if reply.status.is_success() {
             return Ok(reply);
         }
@@ -150,30 +157,45 @@ impl Remote {
         }
     }
 
-    /// A request as this provider gets it, but for the credential.
-    pub(super) fn request(&self, method: Method, uri: Uri, fields: HeaderMap, body: Bytes) -> Outgoing {
-        let mut request = Box::new(Request::new(Full::new(body)));
-        *request.method_mut() = method;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = fields;
+    /// A request as this provider gets it, but for the credential and the body.
+    pub(super) fn template(&self, method: Method, uri: Uri, mut fields: HeaderMap) -> Template {
         for (name, value) in &self.fields {
-            request.headers_mut().insert(name.clone(), value.clone());
+            fields.insert(name.clone(), value.clone());
         }
-        request
+        if let Some(name) = self.auth.as_ref().filter(|_| self.keys.any()) {
+            fields.remove(name); // the key's place
+        }
+        self.http.template(method, uri, fields)
     }
 
-    /// The address of `path`, put together once.
-    fn known(&self, path: &'static str, model: &str) -> Result<Uri, Fault> {
+    /// A request with a JSON body, put together once.
+    fn posted(
+        &self,
+        path: &'static str,
+        model: &str,
+        form: Form,
+        more: HeaderMap,
+    ) -> Result<Arc<Template>, Fault> {
+        let made = |more: HeaderMap| {
+            let mut fields = accept(form);
+            fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            fields.extend(more);
+            Ok(Arc::new(self.template(Method::POST, self.uri(path, model)?, fields)))
+        };
         if self.root.contains(MODEL) {
-            return self.uri(path, model);
+            return made(more);
         }
         let mut known = self.known.lock();
-        if let Some((_, uri)) = known.iter().find(|(known, _)| *known == path) {
-            return Ok(uri.clone());
+        if let Some(known) =
+            known.iter().find(|known| (known.path, known.form) == (path, form) && known.more == more)
+        {
+            return Ok(Arc::clone(&known.template));
         }
-        let uri = self.uri(path, model)?;
-        known.push((path, uri.clone()));
-        Ok(uri)
+        let template = made(more.clone())?;
+        if known.len() < MOST_KNOWN {
+            known.push(Known { path, form, more, template: Arc::clone(&template) });
+        }
+        Ok(template)
     }
 
     /// The address of `path`, which is below the root, has a slash before it and may have a query; `model` is for
@@ -198,13 +220,12 @@ impl Remote {
 }
 
 /// The fields of a request that wants its answer in this form.
-pub(super) fn accept(form: Form) -> HeaderMap {
+fn accept(form: Form) -> HeaderMap {
     let kind = match form {
         Form::Whole => "application/json",
         Form::Stream => "text/event-stream",
     };
-    // Room for all that is added before it is sent, so that it never grows.
-    let mut fields = HeaderMap::with_capacity(12);
+    let mut fields = HeaderMap::new();
     fields.insert(ACCEPT, HeaderValue::from_static(kind));
     fields
 }

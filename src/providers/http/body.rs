@@ -2,6 +2,7 @@
 //!
 //! Owns size and time limits while reading; of the bytes it only knows that secrets are masked in them.
 
+use std::error::Error;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -15,22 +16,43 @@ use super::lines::Taken;
 use super::patience::Watch;
 use crate::providers::secrets::Veil;
 
+/// Where a body comes from.
+pub(super) enum Source {
+    /// hyper's client.
+    Any(Incoming),
+    /// A line of our own, given back behind the last piece.
+    Line(Taken),
+    /// It was whole.
+    Over,
+}
+
 /// Reads one body. Dropping it stops the exchange.
 pub(crate) struct Body {
-    incoming: Incoming,
-    /// The connection it comes on, if nobody else drives that; given back behind the last piece.
-    taken: Option<Taken>,
+    source: Source,
     watch: Watch,
     veil: Veil,
     max_bytes: usize,
     read: usize,
-    ended: bool,
+}
+
+impl Source {
+    /// The next piece, which may be empty; `None` behind the last.
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Box<dyn Error>>>> {
+        match self {
+            Self::Line(taken) => taken.line.poll_piece(cx).map_err(Into::into),
+            Self::Any(incoming) => {
+                let frame = std::task::ready!(Pin::new(incoming).poll_frame(cx));
+                Poll::Ready(frame.map(|frame| Ok(frame?.into_data().unwrap_or_default())))
+            }
+            Self::Over => Poll::Ready(None),
+        }
+    }
 }
 
 impl Body {
     /// A body of any size.
-    pub(super) fn new(incoming: Incoming, taken: Option<Taken>, watch: Watch, veil: Veil) -> Self {
-        Self { incoming, taken, watch, veil, max_bytes: usize::MAX, read: 0, ended: false }
+    pub(super) fn new(source: Source, watch: Watch, veil: Veil) -> Self {
+        Self { source, watch, veil, max_bytes: usize::MAX, read: 0 }
     }
 
     /// Of at most so many bytes.
@@ -44,36 +66,26 @@ impl Body {
     /// [`FaultKind::Cut`] when the connection ends before the body does, a timeout, or a body
     /// beyond the limit. Nothing follows a fault.
     pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Fault>>> {
-        while !self.ended {
-            let incoming = &mut self.incoming;
-            let frame = match &mut self.taken {
-                Some(taken) => taken.line.drive(cx, |cx| Pin::new(&mut *incoming).poll_frame(cx)),
-                None => Pin::new(incoming).poll_frame(cx),
-            };
-            match frame {
+        loop {
+            match self.source.poll_data(cx) {
                 Poll::Pending => return self.watch.poll_expired(cx).map(|fault| Some(Err(fault))),
                 Poll::Ready(None) => {
-                    if let Some(taken) = self.taken.take() {
+                    if let Source::Line(taken) = std::mem::replace(&mut self.source, Source::Over) {
                         taken.give_back(self.watch.last_heard());
                     }
-                    self.ended = true;
                     let rest = self.veil.rest();
                     return Poll::Ready((!rest.is_empty()).then_some(Ok(rest)));
                 }
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(self.cut(&error)))),
-                Poll::Ready(Some(Ok(frame))) => {
-                    if let Ok(piece) = frame.into_data()
-                        && !piece.is_empty()
-                    {
-                        let seen = self.count(piece).map(|piece| self.veil.pass(piece));
-                        if !seen.as_ref().is_ok_and(Bytes::is_empty) {
-                            return Poll::Ready(Some(seen));
-                        }
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(self.cut(&*error)))),
+                Poll::Ready(Some(Ok(piece))) if piece.is_empty() => {}
+                Poll::Ready(Some(Ok(piece))) => {
+                    let seen = self.count(piece).map(|piece| self.veil.pass(piece));
+                    if !seen.as_ref().is_ok_and(Bytes::is_empty) {
+                        return Poll::Ready(Some(seen));
                     }
                 }
             }
         }
-        Poll::Ready(None)
     }
 
     /// The whole body.
@@ -141,7 +153,12 @@ impl Body {
     /// Room to take at once: what the upstream announced, as far as it is believable.
     fn expected(&self, limit: usize, already: usize) -> usize {
         const BELIEVED: usize = 1 << 20;
-        let announced = usize::try_from(self.incoming.size_hint().lower()).unwrap_or(usize::MAX);
+        let announced = match &self.source {
+            Source::Any(incoming) => incoming.size_hint().lower(),
+            Source::Line(taken) => taken.line.left(),
+            Source::Over => 0,
+        };
+        let announced = usize::try_from(announced).unwrap_or(usize::MAX);
         announced.saturating_add(already).clamp(4096, BELIEVED).min(limit.max(already))
     }
 
@@ -151,7 +168,7 @@ impl Body {
         if self.read > self.max_bytes { Err(too_large(self.max_bytes)) } else { Ok(piece) }
     }
 
-    fn cut(&self, error: &hyper::Error) -> Fault {
+    fn cut(&self, error: &(dyn Error + 'static)) -> Fault {
         let text = format!("the answer broke off after {} bytes: {}", self.read, innermost(error));
         Fault::new(FaultKind::Cut, text)
     }

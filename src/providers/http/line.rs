@@ -1,173 +1,181 @@
-//! One plain HTTP/1.1 connection, driven by whoever waits for an answer on it.
+//! One plain HTTP/1.1 connection, moved on by whoever waits for an answer on it.
 //!
-//! Owns the two halves hyper gives of a connection. It has no task of its own: an exchange then costs no message
-//! between tasks and wakes nobody but its caller. Must not know how connections are chosen or kept.
+//! Owns the socket and what was read of it. It has no task of its own: an exchange then costs no message between tasks
+//! and wakes nobody but its caller. What the bytes mean is in `wire.rs` and `framing.rs`; must not know how connections are chosen.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::Response;
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, Connection, SendRequest};
-use parking_lot::Mutex;
+use bytes::{Bytes, BytesMut};
+use hyper::Method;
 use tidegate_actors::ports::clock::Tick;
+use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::net::TcpStream;
 
-use super::Outgoing;
-use super::connect::Stream;
+use super::framing::{Chunk, Framing, Next};
+use super::wire::{self, Head, Nonsense};
 
-/// How often in a row the connection may ask to be looked at again before others get their turn.
-const ROUNDS: usize = 4;
+/// Room for one read: a small answer whole, and more while answers fill it.
+const ROOM: usize = 8 << 10;
+const MOST_ROOM: usize = 64 << 10;
+/// Less room than this is not worth a read.
+const LEAST_ROOM: usize = 1 << 10;
 
 /// A connection that can carry one exchange after the other.
 pub(super) struct Line {
-    sender: SendRequest<Full<Bytes>>,
-    /// `None` once the connection has ended.
-    driver: Option<Connection<Stream, Full<Bytes>>>,
-    ear: Arc<Ear>,
-    /// The same ear, as hyper sees it.
-    waker: Waker,
+    socket: TcpStream,
+    read: BytesMut,
+    room: usize,
+    /// What is left of the answer on it.
+    framing: Framing,
+    /// Another request may follow on it.
+    keeps: bool,
     /// It has carried an exchange, so the upstream may have closed it meanwhile.
     pub(super) used: bool,
     /// Since when nobody uses it.
     pub(super) idle_since: Tick,
 }
 
-/// Why a request has no answer, and the request if nothing of it was sent.
-pub(super) struct Unsent {
-    pub(super) error: hyper::Error,
-    pub(super) request: Option<Outgoing>,
+/// Why there is no answer, or no more of it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Broken {
+    #[error(transparent)]
+    Socket(#[from] io::Error),
+    #[error("the connection was closed before the answer was whole")]
+    Closed,
+    #[error(transparent)]
+    Nonsense(#[from] Nonsense),
+}
+
+/// Why a request has no answer.
+pub(super) struct Failed {
+    pub(super) why: Broken,
+    /// Nothing of the request was sent: it can be sent elsewhere.
+    pub(super) unsent: bool,
+}
+
+/// A request on its way out.
+struct Going<'a> {
+    head: &'a [u8],
+    body: &'a [u8],
+    sent: usize,
 }
 
 impl Line {
-    /// # Errors
-    /// As hyper has it; nothing is sent yet.
-    pub(super) async fn open(stream: Stream) -> hyper::Result<Box<Self>> {
-        let (sender, driver) = http1::handshake(stream).await?;
-        let ear = Arc::new(Ear { state: AtomicU8::new(AWAY), task: Mutex::new(None) });
-        let waker = Waker::from(Arc::clone(&ear));
-        let driver = Some(driver);
-        Ok(Box::new(Self { sender, driver, ear, waker, used: false, idle_since: Tick::default() }))
+    pub(super) fn new(socket: TcpStream) -> Self {
+        Self {
+            socket,
+            read: BytesMut::new(),
+            room: ROOM,
+            framing: Framing::Length(0),
+            keeps: true,
+            used: false,
+            idle_since: Tick::default(),
+        }
     }
 
-    /// Sends `request` and waits for the head of its answer. Dropping the future leaves a line that must be dropped.
+    /// Sends a request and waits for the head of its answer. Dropping the future leaves a line that must be dropped.
     ///
     /// # Errors
-    /// [`Unsent`], with the request if the connection had ended before.
-    pub(super) async fn send(&mut self, request: Outgoing) -> Result<Response<Incoming>, Box<Unsent>> {
-        let mut answer = pin!(self.sender.try_send_request(*request));
-        let answer = std::future::poll_fn(|cx| self.drive(cx, |cx| answer.as_mut().poll(cx))).await;
+    /// [`Failed`], which says if anything was sent.
+    pub(super) async fn send(&mut self, method: &Method, head: &[u8], body: &[u8]) -> Result<Head, Failed> {
+        let mut going = Going { head, body, sent: 0 };
         self.used = true;
-        answer.map_err(|mut failed| {
-            let request = failed.take_message().map(Box::new);
-            Box::new(Unsent { error: failed.into_error(), request })
-        })
+        let answer = poll_fn(|cx| self.poll_answer(cx, &mut going, *method == Method::HEAD)).await;
+        answer.map_err(|why| Failed { why, unsent: going.sent == 0 })
     }
 
-    /// Polls what is `wanted` from the connection, and moves the connection on as far as that takes.
-    pub(super) fn drive<T>(
+    fn poll_answer(
         &mut self,
         cx: &mut Context<'_>,
-        mut wanted: impl FnMut(&mut Context<'_>) -> Poll<T>,
-    ) -> Poll<T> {
-        self.ear.attach(cx.waker());
-        let waker = self.waker.clone();
-        let mut inner = Context::from_waker(&waker);
-        for _ in 0..ROUNDS {
-            self.ear.enter();
-            let mut polled = wanted(&mut inner);
-            if polled.is_pending() {
-                self.advance(&mut inner);
-                polled = wanted(&mut inner);
+        going: &mut Going<'_>,
+        asked_for_head: bool,
+    ) -> Poll<Result<Head, Broken>> {
+        let cut_short = match going.poll_write(&mut self.socket, cx) {
+            Poll::Ready(Err(error)) if going.sent == 0 => return Poll::Ready(Err(error.into())),
+            Poll::Ready(Err(_)) => true,
+            Poll::Ready(Ok(())) | Poll::Pending => false,
+        };
+        loop {
+            if let Some(head) = wire::read_head(&mut self.read, asked_for_head)? {
+                // An answer before the request was whole leaves the two ends out of step.
+                self.keeps = head.keeps && going.is_sent();
+                self.framing = head.framing;
+                return Poll::Ready(Ok(head));
             }
-            let again = self.ear.leave();
-            if polled.is_ready() || !again {
-                return polled;
+            match self.poll_read(cx)? {
+                Poll::Ready(1..) => {}
+                // An upstream that stopped reading may say why; there is nothing to wait for.
+                Poll::Pending if !cut_short => return Poll::Pending,
+                Poll::Ready(0) | Poll::Pending => return Poll::Ready(Err(Broken::Closed)),
             }
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 
-    /// True if another request can be sent; looks once whether the connection still stands.
+    /// The next piece of the answer's body; `None` behind the last.
+    pub(super) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        loop {
+            match self.framing.next(&mut self.read) {
+                Ok(Next::Data(piece)) => return Poll::Ready(Some(Ok(piece))),
+                Ok(Next::End) => return Poll::Ready(None),
+                Ok(Next::More) => {}
+                Err(nonsense) => return Poll::Ready(Some(Err(nonsense.into()))),
+            }
+            match ready!(self.poll_read(cx)) {
+                Ok(1..) => {}
+                Ok(0) if self.framing.may_end() => {
+                    self.keeps = false;
+                    return Poll::Ready(None);
+                }
+                Ok(0) => return Poll::Ready(Some(Err(Broken::Closed))),
+                Err(error) => return Poll::Ready(Some(Err(error.into()))),
+            }
+        }
+    }
+
+    /// Bytes of the body that certainly follow.
+    pub(super) fn left(&self) -> u64 {
+        self.framing.left()
+    }
+
+    /// Reads once; 0 at the end of the connection.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.read.capacity() - self.read.len() < LEAST_ROOM {
+            self.read.reserve(self.room);
+        }
+        let room = self.read.capacity() - self.read.len();
+        let read = ready!(pin!(self.socket.read_buf(&mut self.read)).poll(cx))?;
+        if read == room {
+            self.room = (self.room * 2).min(MOST_ROOM);
+        }
+        Poll::Ready(Ok(read))
+    }
+
+    /// True if another request can follow. Takes notice of what came while nobody used it, such as its end.
     pub(super) fn is_free(&mut self) -> bool {
-        self.ear.detach();
-        if !self.sender.is_ready() {
-            self.look();
-        }
-        self.driver.is_some() && self.sender.is_ready()
-    }
-
-    /// Takes notice of what came while nobody used it, such as its end. False if it cannot be used any more.
-    pub(super) fn look(&mut self) -> bool {
-        let waker = self.waker.clone();
-        self.advance(&mut Context::from_waker(&waker));
-        self.driver.is_some()
-    }
-
-    fn advance(&mut self, cx: &mut Context<'_>) {
-        if let Some(driver) = &mut self.driver
-            && Pin::new(driver).poll(cx).is_ready()
-        {
-            // Its errors have reached the exchange; dropping it gives back a request it did not send.
-            self.driver = None;
-        }
+        let over = matches!(self.framing, Framing::Length(0) | Framing::Chunked(Chunk::Over));
+        let free = over && self.keeps && self.read.is_empty();
+        free && self.poll_read(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 }
 
-/// Nobody is driving: a call wakes the task.
-const AWAY: u8 = 0;
-/// The line is being driven: a call is heard when that ends.
-const DRIVING: u8 = 1;
-/// It was called while driven.
-const CALLED: u8 = 2;
-
-/// Who is woken when something happens on the connection. It stays the same for as long as the connection lives,
-/// so that changing hands registers nothing anew.
-struct Ear {
-    state: AtomicU8,
-    task: Mutex<Option<Waker>>,
-}
-
-impl Ear {
-    fn attach(&self, waker: &Waker) {
-        let mut task = self.task.lock();
-        if !task.as_ref().is_some_and(|old| old.will_wake(waker)) {
-            *task = Some(waker.clone());
-        }
+impl Going<'_> {
+    fn is_sent(&self) -> bool {
+        self.sent == self.head.len() + self.body.len()
     }
 
-    fn detach(&self) {
-        let task = self.task.lock().take();
-        drop(task); // outside the lock: it may be the last hold on a task
-    }
-
-    fn enter(&self) {
-        self.state.store(DRIVING, Ordering::Release);
-    }
-
-    /// True if it was called since [`Ear::enter`].
-    fn leave(&self) -> bool {
-        self.state.swap(AWAY, Ordering::AcqRel) == CALLED
-    }
-}
-
-impl Wake for Ear {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        let called = self.state.compare_exchange(DRIVING, CALLED, Ordering::AcqRel, Ordering::Acquire);
-        if let Err(AWAY) = called {
-            let task = self.task.lock().take();
-            if let Some(task) = task {
-                task.wake();
+    fn poll_write(&mut self, socket: &mut TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.is_sent() {
+            let head = self.head.get(self.sent..).unwrap_or_default();
+            let body = &self.body[self.sent.saturating_sub(self.head.len())..];
+            let both = [IoSlice::new(head), IoSlice::new(body)];
+            match ready!(Pin::new(&mut *socket).poll_write_vectored(cx, &both))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                sent => self.sent += sent,
             }
         }
+        Poll::Ready(Ok(()))
     }
 }

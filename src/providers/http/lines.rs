@@ -7,8 +7,8 @@ use std::error::Error;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use hyper::body::Incoming;
-use hyper::{Response, Uri};
+use hyper::Uri;
+use hyper_rustls::MaybeHttpsStream;
 use parking_lot::Mutex;
 use tidegate_actors::ports::clock::{ClockRef, Tick};
 use tokio::runtime::Handle;
@@ -16,7 +16,8 @@ use tower_service::Service;
 
 use super::Outgoing;
 use super::connect::Connector;
-use super::line::Line;
+use super::line::{Broken, Line};
+use super::wire::{Head, finish_head};
 
 /// How often unused connections are looked at for their end.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -42,7 +43,7 @@ struct Idle {
 /// Why there is no head of an answer.
 pub(super) enum Unanswered {
     Connect(Box<dyn Error + Send + Sync>),
-    Exchange(hyper::Error),
+    Exchange(Broken),
 }
 
 /// A line in use, and where it belongs.
@@ -73,43 +74,49 @@ impl Lines {
     /// No connection, or no HTTP on it.
     pub(super) async fn exchange(
         self: Arc<Self>,
-        mut request: Outgoing,
+        request: Outgoing<'_>,
         now: Tick,
-    ) -> Result<(Response<Incoming>, Taken), Unanswered> {
+    ) -> Result<(Head, Taken), Unanswered> {
+        let Outgoing { template, credential, body } = request;
+        let head = finish_head(&template.begun, &template.method, credential, body.len());
         loop {
             let mut line = match self.free(now) {
                 Some(line) => line,
                 None => self.open().await?,
             };
             let was_used = line.used;
-            match line.send(request).await {
+            match line.send(&template.method, &head, &body).await {
                 Ok(answer) => return Ok((answer, Taken { line, home: self })),
-                Err(unsent) => match unsent.request {
-                    Some(again) if was_used => request = again,
-                    _ => return Err(Unanswered::Exchange(unsent.error)),
-                },
+                Err(failed) if failed.unsent && was_used => {}
+                Err(failed) => return Err(Unanswered::Exchange(failed.why)),
             }
         }
     }
 
-    /// The line that was used last: the others can grow old.
+    /// The line that was used last: the others can grow old. One that has ended meanwhile is passed over.
     fn free(&self, now: Tick) -> Option<Box<Line>> {
         let mut idle = self.idle.lock();
-        let line = idle.lines.pop()?;
-        if now.since(line.idle_since) < self.keep_alive {
-            return Some(line);
+        while let Some(mut line) = idle.lines.pop() {
+            if now.since(line.idle_since) >= self.keep_alive {
+                let old = std::mem::take(&mut idle.lines);
+                drop(idle);
+                drop((line, old)); // outside the lock: each closes a connection
+                return None;
+            }
+            if line.is_free() {
+                return Some(line);
+            }
         }
-        let old = std::mem::take(&mut idle.lines);
-        drop(idle);
-        drop(old); // outside the lock: each closes a connection
         None
     }
 
     async fn open(&self) -> Result<Box<Line>, Unanswered> {
         // Boxed: a request on a line that is free need not carry the state of one being opened.
         Box::pin(async {
-            let stream = self.connector.clone().call(self.to.clone()).await.map_err(Unanswered::Connect)?;
-            Line::open(stream).await.map_err(Unanswered::Exchange)
+            match self.connector.clone().call(self.to.clone()).await.map_err(Unanswered::Connect)? {
+                MaybeHttpsStream::Http(plain) => Ok(Box::new(Line::new(plain.into_inner()))),
+                MaybeHttpsStream::Https(_) => Err(Unanswered::Connect("TLS where none was asked for".into())),
+            }
         })
         .await
     }
@@ -129,8 +136,9 @@ impl Lines {
     fn weed(&self) -> bool {
         let now = self.clock.now();
         let mut idle = self.idle.lock();
-        let old =
-            idle.lines.extract_if(.., |line| now.since(line.idle_since) >= self.keep_alive || !line.look());
+        let old = idle
+            .lines
+            .extract_if(.., |line| now.since(line.idle_since) >= self.keep_alive || !line.is_free());
         let old: Vec<_> = old.collect();
         idle.swept = !idle.lines.is_empty();
         let left = idle.swept;
