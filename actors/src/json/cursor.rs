@@ -243,7 +243,18 @@ impl<'a> Node<'a> {
 
     /// The value of the member `key`.
     pub fn get(&self, key: &str) -> Option<Node<'a>> {
-        self.members().find(|member| member.key.is_str(key)).map(|member| member.value)
+        let count = if self.slot.kind == Kind::Object { self.slot.len } else { 0 };
+        let mut at = self.index.wrapping_add(1);
+        for _ in 0..count {
+            let slot = &self.doc.slots[at as usize];
+            let value = &self.doc.slots[at as usize + 1];
+            // The length first: it tells nearly all keys apart.
+            if slot.len as usize == key.len() && self.doc.node(at).is_str(key) {
+                return Some(Node { doc: self.doc, slot: *value, index: at + 1 });
+            }
+            at = value.after;
+        }
+        None
     }
 }
 

@@ -345,3 +345,23 @@ proptest! {
         prop_assert_eq!(to_value(again.root()), value);
     }
 }
+
+#[test]
+fn members_are_sorted_and_twins_found_whatever_the_length_of_their_keys() {
+    let mut keys = ["", "a", "ab", "abcdefgh", "abcdefgh-", "abcdefghi", "b", "\u{e9}", "\u{e9}t\u{e9}"];
+    for _ in 0..keys.len() {
+        keys.rotate_left(1);
+        let members: Vec<String> = keys.iter().map(|key| format!("{}:0", quote(key))).collect();
+        let document = Document::parse(format!("{{{}}}", members.join(",")).into(), JsonLimits::default());
+        let document = document.expect("no key is there twice");
+        let sorted: Vec<_> =
+            document.root().sorted_members().filter_map(|member| member.key.as_str()).collect();
+        assert!(sorted.is_sorted() && sorted.len() == keys.len(), "{sorted:?}");
+        for twin in &members {
+            let text = format!("{{{},{twin}}}", members.join(","));
+            let fault =
+                Document::parse(text.into(), JsonLimits::default()).expect_err("a key is there twice");
+            assert!(matches!(fault.what, Flaw::DuplicateKey(_)), "{fault}");
+        }
+    }
+}
