@@ -1,5 +1,7 @@
 //! What every answer says about itself: ids, how it came, what Tidegate added.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,15 +81,51 @@ impl About {
         if let Some(key) = key {
             headers.append(X_KEY.clone(), value(&key.text()));
         }
-        let (provider, model) = target.split_once('/').unwrap_or((target, ""));
-        headers.append(X_PROVIDER.clone(), value(provider.as_bytes()));
-        if !model.is_empty() {
-            headers.append(X_MODEL.clone(), value(model.as_bytes()));
+        let (provider, model) = Route::told(target);
+        headers.append(X_PROVIDER.clone(), provider);
+        if let Some(model) = model {
+            headers.append(X_MODEL.clone(), model);
         }
         if let Some(age) = age_s {
             headers.append(AGE.clone(), HeaderValue::from(*age));
         }
         headers.append(SERVER_TIMING.clone(), timing(*ours));
+    }
+}
+
+thread_local! {
+    /// The targets that answered last on this thread, as header values: there are few, and each would be copied anew.
+    static ROUTES: RefCell<VecDeque<Route>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// Targets that are held as header values; a catch-all has as many as clients name.
+const HELD_ROUTES: usize = 8;
+
+/// A target as header values.
+struct Route {
+    target: Arc<str>,
+    provider: HeaderValue,
+    model: Option<HeaderValue>,
+}
+
+impl Route {
+    /// Its provider, and its model if it has one.
+    fn told(target: &Arc<str>) -> (HeaderValue, Option<HeaderValue>) {
+        ROUTES.with_borrow_mut(|routes| {
+            let known = routes.iter().position(|known| Arc::ptr_eq(&known.target, target));
+            let at = known.unwrap_or_else(|| {
+                routes.truncate(HELD_ROUTES - 1);
+                routes.push_front(Self::of(target));
+                0
+            });
+            (routes[at].provider.clone(), routes[at].model.clone())
+        })
+    }
+
+    fn of(target: &Arc<str>) -> Self {
+        let (provider, model) = target.split_once('/').unwrap_or((target, ""));
+        let model = Some(model).filter(|model| !model.is_empty()).map(|model| value(model.as_bytes()));
+        Self { target: Arc::clone(target), provider: value(provider.as_bytes()), model }
     }
 }
 
@@ -131,6 +169,21 @@ fn said(outcome: Outcome, tier: Tier) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_target_is_told_as_provider_and_model_however_many_were_told_before() {
+        let told = |target: &Arc<str>| {
+            let (provider, model) = Route::told(target);
+            let text = |value: &HeaderValue| value.to_str().expect("ascii").to_owned();
+            (text(&provider), model.as_ref().map(text))
+        };
+        let targets: Vec<Arc<str>> = (0..3 * HELD_ROUTES).map(|n| format!("up/model/{n}").into()).collect();
+        for (n, target) in targets.iter().enumerate().chain(targets.iter().enumerate().rev()) {
+            assert_eq!(told(target), ("up".to_owned(), Some(format!("model/{n}"))));
+        }
+        assert_eq!(told(&"alone".into()), ("alone".to_owned(), None));
+        assert!(ROUTES.with_borrow(VecDeque::len) <= HELD_ROUTES);
+    }
 
     #[test]
     fn the_time_we_added_is_told_in_milliseconds_with_three_digits_after_the_point() {
