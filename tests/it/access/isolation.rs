@@ -1,5 +1,7 @@
 //! What one workspace can see of another: nothing.
 
+use proptest::test_runner::{Config, TestRunner};
+
 use super::*;
 
 #[tokio::test]
@@ -77,4 +79,101 @@ async fn a_purge_reaches_ones_own_answers_alone() {
     assert_eq!(server.post(CHAT, &first, &ask("x")).await.cache(), "hit");
     assert_eq!(server.post(CHAT, &second, &ask("x")).await.cache(), "miss");
     assert_eq!(purge(&server.operator, json!({ "workspace": one })).await.json()["purged"], 1);
+}
+
+/// A team with everything others must not learn of it.
+struct Team {
+    id: String,
+    key: String,
+    /// Words that stand in nothing but what this team sent, made or is.
+    marks: Vec<String>,
+    /// The last call it made.
+    call: Option<String>,
+}
+
+/// What a team asks, by number.
+fn question(team: &Team, other: &Team, what: usize) -> (Method, String, Json) {
+    let get = |path: String| (Method::GET, path, Json::Null);
+    let post = |path: &str, body: Json| (Method::POST, path.to_owned(), body);
+    let mark = &team.marks[0];
+    let call = |team: &Team| team.call.clone().unwrap_or_else(|| "none".to_owned());
+    match what {
+        0 => post(CHAT, ask(mark)),
+        1 => post(CHAT, ask("what everybody asks")),
+        2 => post("/v1/embeddings", json!({ "model": "m", "input": [mark, "common"], "dimensions": 2 })),
+        3 => post(
+            "/v1/messages",
+            json!({ "model": "m", "max_tokens": 9, "temperature": 0,
+            "messages": [{ "role": "user", "content": mark }] }),
+        ),
+        4 => get("/api/v1/calls?limit=1000".to_owned()),
+        5 => get("/api/v1/attempts?limit=1000".to_owned()),
+        6 => get(format!("/api/v1/calls/{}/explain", call(team))),
+        7 => get(format!("/api/v1/calls/{}/explain", call(other))),
+        8 => get(format!("/api/v1/calls/{}", call(other))),
+        9 => get("/api/v1/keys".to_owned()),
+        10 => get("/api/v1/workspaces".to_owned()),
+        11 => get("/api/v1/limits".to_owned()),
+        12 => get("/api/v1/usage".to_owned()),
+        13 => get(format!("/api/v1/usage?workspace={}", other.id)),
+        14 => get(format!("/api/v1/workspaces/{}/cache/stats", other.id)),
+        15 => post("/api/v1/cache/purge", json!({ "model": "m" })),
+        16 => post("/api/v1/cache/purge", json!({ "workspace": other.id })),
+        17 => post("/v1/responses", json!({ "model": "m", "input": mark })),
+        18 => get("/metrics".to_owned()),
+        19 => get("/api/v1/engine".to_owned()),
+        20 => get("/v1/models".to_owned()),
+        _ => post("/api/v1/limits", json!({ "workspace": other.id, "concurrent_calls": 1 })),
+    }
+}
+
+const QUESTIONS: usize = 22;
+
+async fn team(server: &Guarded, name: &str) -> Team {
+    let id = server.workspace(&format!("workspace-{name}")).await;
+    let asked = json!({ "name": format!("key-{name}"), "workspace": id, "role": "admin" });
+    let (key, key_id) = server.key(&asked).await;
+    let short = key[3..11].to_owned();
+    let names = [format!("secret-of-{name}"), format!("workspace-{name}"), format!("key-{name}")];
+    Team { marks: names.into_iter().chain([id.clone(), key_id, short]).collect(), id, key, call: None }
+}
+
+/// Asks one question and looks at all of the answer for what another team's is. What the asker sent itself it may see.
+async fn look(server: &Guarded, teams: &mut [Team], (who, whom, what): (usize, usize, usize)) {
+    let other = &teams[(who + 1 + whom) % teams.len()];
+    let (method, path, body) = question(&teams[who], other, what);
+    let sent = format!("{path} {body}");
+    let answer = server.asked(method, &path, Some(&teams[who].key), &body).await;
+    let all = format!("{:?} {}", answer.fields, String::from_utf8_lossy(&answer.body));
+    for (at, team) in teams.iter().enumerate().filter(|(at, _)| *at != who) {
+        let marks = team.marks.iter().chain(&team.call).filter(|mark| !sent.contains(mark.as_str()));
+        for mark in marks {
+            assert!(!all.contains(mark.as_str()), "team {who} learned {mark} of team {at} by {sent}: {all}");
+        }
+    }
+    if matches!(what, 7 | 8 | 13 | 14 | 16 | 18 | 19) || what >= 21 {
+        assert!(matches!(answer.status, 403 | 404), "team {who} asked {sent}: {answer:?}");
+    }
+    if what < 4 {
+        teams[who].call = answer.field("x-request-id").map(str::to_owned);
+    }
+}
+
+/// Any requests of three teams in any order, through the whole server.
+#[test]
+fn whatever_three_teams_ask_none_learns_anything_of_another() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let server = runtime.block_on(Guarded::start());
+    let named = async |name: &str| team(&server, name).await;
+    let teams = runtime.block_on(async { vec![named("ant").await, named("bee").await, named("cat").await] });
+    let teams = std::cell::RefCell::new(teams);
+    let steps = proptest::collection::vec((0..3_usize, 0..2_usize, 0..QUESTIONS), 1..40);
+    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(24) });
+    let walked = runner.run(&steps, |steps| {
+        for step in steps {
+            runtime.block_on(look(&server, &mut teams.borrow_mut(), step));
+        }
+        Ok(())
+    });
+    walked.unwrap_or_else(|fault| panic!("{fault}"));
 }
