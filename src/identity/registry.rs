@@ -34,32 +34,6 @@ pub struct Workspace {
     pub created_us: i64,
 }
 
-/// Somebody who can log in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person {
-    /// `usr_` and a UUIDv7.
-    pub id: String,
-    /// The name to log in with.
-    pub name: String,
-    /// Another name to log in with.
-    pub email: Option<String>,
-    /// argon2, in PHC's notation.
-    pub password: String,
-    /// Microseconds since 1970 UTC.
-    pub created_us: i64,
-}
-
-/// What a person may in a workspace.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// The person's id.
-    pub person: String,
-    /// Where.
-    pub workspace: WorkspaceId,
-    /// What.
-    pub role: Role,
-}
-
 /// A key as it is stored.
 #[derive(Debug, Clone)]
 pub struct KeyRow {
@@ -111,10 +85,6 @@ pub struct Contents {
     pub epoch: u64,
     /// Every workspace, the oldest first.
     pub workspaces: Vec<Workspace>,
-    /// Every person.
-    pub people: Vec<Person>,
-    /// Who may what.
-    pub members: Vec<Member>,
     /// Every key, also those that ended, the oldest first.
     pub keys: Vec<KeyRow>,
     /// What workspaces and keys may use.
@@ -126,10 +96,6 @@ pub struct Contents {
 pub enum Change {
     /// A new workspace.
     AddWorkspace(Workspace),
-    /// A new person.
-    AddPerson(Person),
-    /// What a person may, in place of what it might before.
-    SetMember(Member),
     /// A new key.
     AddKey(KeyRow),
     /// A key ends at a moment, unless it ends before.

@@ -22,8 +22,6 @@ pub enum Who {
     Anybody,
     /// The holder of the key with this id.
     Key(Arc<str>),
-    /// The person with this id.
-    Person(Arc<str>),
 }
 
 /// A credential that was verified, and what it may.

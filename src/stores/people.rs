@@ -1,4 +1,4 @@
-//! Workspaces, people and keys in the main database: the adapter of [`Registry`] and its statements, which SQLite and
+//! Workspaces, keys and limits in the main database: the adapter of [`Registry`] and its statements, which SQLite and
 //! PostgreSQL both read. Must not judge what it stores.
 
 use futures_util::future::BoxFuture;
@@ -10,15 +10,13 @@ use super::database::Database;
 use super::sqlite::Connection;
 use super::trouble::Trouble;
 use crate::identity::{
-    Change, Contents, Door, KeyHash, KeyRow, Limit, LimitName, Member, Pending, Person, Registry,
-    RegistryFault, Role, Scopes, Workspace,
+    Change, Contents, Door, KeyHash, KeyRow, Limit, LimitName, Pending, Registry, RegistryFault, Role,
+    Scopes, Workspace,
 };
 
 const EPOCH: &str = "SELECT value FROM facts WHERE name = 'people_epoch'";
 const NEXT_EPOCH: &str = "UPDATE facts SET value = value + 1 WHERE name = 'people_epoch' RETURNING value";
 const WORKSPACES: &str = "SELECT id, name, created_us FROM workspaces ORDER BY created_us, id";
-const PEOPLE: &str = "SELECT id, name, email, password, created_us FROM people ORDER BY id";
-const MEMBERS: &str = "SELECT person, workspace, role FROM members ORDER BY person, workspace";
 const KEYS: &str = "SELECT id, short, name, workspace, role, sha256, doors, models, created_us, expires_us, revoked_us \
     FROM api_keys ORDER BY id";
 const LIMITS: &str = "SELECT subject, name, value FROM limits ORDER BY subject, name";
@@ -26,10 +24,6 @@ const SET_LIMIT: &str = "INSERT INTO limits (subject, name, value) VALUES ($1, $
     ON CONFLICT (subject, name) DO UPDATE SET value = excluded.value";
 const LIFT_LIMIT: &str = "DELETE FROM limits WHERE subject = $1 AND name = $2";
 const ADD_WORKSPACE: &str = "INSERT INTO workspaces (id, name, created_us) VALUES ($1, $2, $3)";
-const ADD_PERSON: &str =
-    "INSERT INTO people (id, name, email, password, created_us) VALUES ($1, $2, $3, $4, $5)";
-const SET_MEMBER: &str = "INSERT INTO members (person, workspace, role) VALUES ($1, $2, $3) \
-    ON CONFLICT (person, workspace) DO UPDATE SET role = excluded.role";
 const ADD_KEY: &str = "INSERT INTO api_keys \
     (id, short, name, workspace, role, sha256, doors, models, created_us, expires_us, revoked_us) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
@@ -79,11 +73,9 @@ async fn epoch(on: &mut Connection) -> Result<u64, sqlx::Error> {
 async fn read(on: &mut Connection) -> Result<Contents, sqlx::Error> {
     let epoch = epoch(on).await?;
     let workspaces = sqlx::query(WORKSPACES).try_map(workspace).fetch_all(&mut *on).await?;
-    let people = sqlx::query(PEOPLE).try_map(person).fetch_all(&mut *on).await?;
-    let members = sqlx::query(MEMBERS).try_map(member).fetch_all(&mut *on).await?;
     let keys = sqlx::query(KEYS).try_map(key).fetch_all(&mut *on).await?;
     let limits = sqlx::query(LIMITS).try_map(limit).fetch_all(&mut *on).await?;
-    Ok(Contents { epoch, workspaces, people, members, keys, limits })
+    Ok(Contents { epoch, workspaces, keys, limits })
 }
 
 fn apply(on: &mut Connection, changes: Vec<Change>) -> BoxFuture<'_, Result<u64, sqlx::Error>> {
@@ -100,12 +92,6 @@ async fn store(on: &mut Connection, change: Change) -> Result<(), sqlx::Error> {
     let query = match change {
         Change::AddWorkspace(Workspace { id, name, created_us }) => {
             sqlx::query(ADD_WORKSPACE).bind(id.as_str().to_owned()).bind(name).bind(created_us)
-        }
-        Change::AddPerson(Person { id, name, email, password, created_us }) => {
-            sqlx::query(ADD_PERSON).bind(id).bind(name).bind(email).bind(password).bind(created_us)
-        }
-        Change::SetMember(Member { person, workspace, role }) => {
-            sqlx::query(SET_MEMBER).bind(person).bind(workspace.as_str().to_owned()).bind(role.name())
         }
         Change::AddKey(row) => {
             let KeyRow { id, short, name, workspace, role, hash, scopes, created_us, expires_us, revoked_us } =
@@ -132,24 +118,6 @@ fn workspace(row: SqliteRow) -> Result<Workspace, sqlx::Error> {
         id: WorkspaceId::new(row.try_get::<String, _>(0)?),
         name: row.try_get(1)?,
         created_us: row.try_get(2)?,
-    })
-}
-
-fn person(row: SqliteRow) -> Result<Person, sqlx::Error> {
-    Ok(Person {
-        id: row.try_get(0)?,
-        name: row.try_get(1)?,
-        email: row.try_get(2)?,
-        password: row.try_get(3)?,
-        created_us: row.try_get(4)?,
-    })
-}
-
-fn member(row: SqliteRow) -> Result<Member, sqlx::Error> {
-    Ok(Member {
-        person: row.try_get(0)?,
-        workspace: WorkspaceId::new(row.try_get::<String, _>(1)?),
-        role: role(row.try_get(2)?)?,
     })
 }
 
