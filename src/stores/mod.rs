@@ -5,6 +5,7 @@
 //! file or folder here and a line below; what differs between databases stands in the file of the database, statements
 //! stand beside their adapter.
 
+mod aside;
 mod database;
 mod io;
 mod journal;

@@ -33,6 +33,7 @@ use self::queue::{Job, Queue};
 use self::row::{Fault, Now};
 use self::shelf::Shelf;
 use self::writer::Writer;
+use super::aside;
 
 /// Its folder in the data directory.
 const FOLDER: &str = "warm";
@@ -62,7 +63,9 @@ impl fmt::Debug for Warm {
 
 impl Warm {
     /// Opens what lies in the data directory `dir`, made if there is nothing; at most `max_bytes` of answers stay in it. What
-    /// they are is looked up by a thread of its own; until it has, every key is looked for.
+    /// they are is looked up by a thread of its own; until it has, every key is looked for. That thread and those of the
+    /// database have the lowest priority: where processors are busy, calls come first, and answers beyond what may wait are
+    /// not kept here.
     ///
     /// # Errors
     /// The folder cannot be read or written.
@@ -72,7 +75,7 @@ impl Warm {
             std::fs::remove_dir_all(&folder)?;
         }
         let inner = Arc::new(Inner {
-            shelf: Shelf::open(&folder)?,
+            shelf: opened(folder.clone())?,
             known: Known::default(),
             queue: Queue::default(),
             clock: Arc::clone(clock),
@@ -81,8 +84,7 @@ impl Warm {
             thread: Mutex::new(None),
         });
         let writer = Writer::new(Arc::clone(&inner), max_bytes);
-        let thread = std::thread::Builder::new().name("tidegate-warm".to_owned());
-        *inner.thread.lock() = Some(thread.spawn(move || writer.run())?);
+        *inner.thread.lock() = Some(aside::spawn("tidegate-warm", move || writer.run())?);
         Ok(Self(inner))
     }
 
@@ -94,6 +96,12 @@ impl Warm {
             let _ = thread.join();
         }
     }
+}
+
+/// The database in `folder`, opened where the threads it starts take their priority from.
+fn opened(folder: PathBuf) -> io::Result<Shelf> {
+    let broken = |_| io::Error::other("opening it broke off");
+    aside::spawn("tidegate-warm", move || Shelf::open(&folder))?.join().map_err(broken)?
 }
 
 impl Inner {

@@ -68,6 +68,10 @@ impl Tidegate {
             _ => ("tidegate, no batch", "server-nobatch"),
         };
         let home = folder.join(home);
+        // What an earlier run kept would make hits of misses.
+        if home.exists() {
+            std::fs::remove_dir_all(&home)?;
+        }
         std::fs::create_dir_all(&home)?;
         let app = home.join("app.ai").display().to_string();
         let config = home.join("tidegate.toml");

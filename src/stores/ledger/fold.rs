@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -20,16 +20,14 @@ use super::days::{Day, Days};
 use super::lines::Lines;
 use super::rows::{self, Booked};
 use crate::stores::journal::Journal;
-use crate::stores::lock;
 use crate::stores::sqlite::{BEGIN_TO_WRITE, Connection};
 use crate::stores::trouble::Trouble;
+use crate::stores::{aside, lock};
 
 /// Bytes of the journal folded in one transaction a day.
 const FOLD_BYTES: usize = 1 << 20;
 /// How often the journal is looked at.
 const EVERY: Duration = Duration::from_secs(1);
-/// The lowest priority.
-const NICE: i32 = 19;
 /// Days that stay open: today, and yesterday around midnight.
 const OPEN_DAYS: usize = 2;
 
@@ -54,13 +52,7 @@ impl Folder {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let folding =
             Folding { journal, days, keep_days, clock, open: BTreeMap::new(), was_in_trouble: false };
-        let thread = thread::Builder::new().name("tidegate-fold".into()).spawn(move || {
-            // Threads it starts, as those of SQLite, inherit it.
-            if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-                tracing::debug!(%error, "the folder keeps its priority");
-            }
-            runtime.block_on(folding.run(asked, ended));
-        })?;
+        let thread = aside::spawn("tidegate-fold", move || runtime.block_on(folding.run(asked, ended)))?;
         let (thread, end) = (Arc::new(Mutex::new(Some(thread))), Arc::new(Mutex::new(Some(end))));
         Ok(Self { asks, thread, end })
     }
