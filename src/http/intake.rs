@@ -2,10 +2,7 @@
 //!
 //! Owns reading; what a field means is the dialect's or the engine's business.
 
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderMap, HeaderName};
@@ -58,8 +55,7 @@ pub(crate) async fn body(
     }
     let mut taken = Taken { bytes: Bytes::new(), share: doors.bodies.share() };
     let mut many = BytesMut::new();
-    let mut is_first = true;
-    while let Some(chunk) = next_chunk(doors, payload, std::mem::take(&mut is_first)).await? {
+    while let Some(chunk) = next_chunk(doors, payload).await? {
         if taken.bytes.len() + many.len() + chunk.len() > limit {
             return Err(DoorError::too_large(limit));
         }
@@ -83,25 +79,20 @@ pub(crate) async fn body(
     Ok(taken)
 }
 
-async fn next_chunk(
-    doors: &Doors,
-    payload: &mut web::Payload,
-    is_first: bool,
-) -> Result<Option<Bytes>, DoorError> {
+async fn next_chunk(doors: &Doors, payload: &mut web::Payload) -> Result<Option<Bytes>, DoorError> {
     let mut next = payload.next();
-    let chunk = match Pin::new(&mut next).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(chunk) => chunk,
-        Poll::Pending => {
-            // A body mostly lies in the same packet as its head, and its connection feeds it right after this first look
-            // and before the next one: woken for it as well, we would be looked at once more for nothing. The connection
-            // is what we are polled by, so that whatever comes later is seen too; the alarm is set in any case.
-            let mut unheard = is_first;
-            let soon = poll_fn(|cx| match std::mem::take(&mut unheard) {
-                true => Poll::Pending,
-                false => Pin::new(&mut next).poll(cx),
-            });
+    // A body mostly lies in the same packet as its head, and is fed right after this first look: only one that
+    // has to be waited for is worth a timer.
+    let mut chunk = futures_util::poll!(&mut next);
+    if chunk.is_pending() {
+        tokio::task::yield_now().await;
+        chunk = futures_util::poll!(&mut next);
+    }
+    let chunk = match chunk {
+        std::task::Poll::Ready(chunk) => chunk,
+        std::task::Poll::Pending => {
             let patience = doors.config.listen.keep_alive_ms;
-            let waited = tokio::time::timeout(Duration::from_millis(patience), soon).await;
+            let waited = tokio::time::timeout(Duration::from_millis(patience), next).await;
             waited.map_err(|_| DoorError::body_slow(patience))?
         }
     };
