@@ -34,6 +34,16 @@ impl Counted {
         count.send_modify(|count| *count += 1);
         Self(count.clone())
     }
+
+    /// One more, unless there are so many already. Looks and counts at once: others do so on other threads.
+    fn if_fewer_than(at_most: usize, count: &watch::Sender<usize>) -> Option<Self> {
+        let fits = count.send_if_modified(|count| {
+            let fits = *count < at_most;
+            *count += usize::from(fits);
+            fits
+        });
+        fits.then(|| Self(count.clone()))
+    }
 }
 
 impl Drop for Counted {
@@ -63,20 +73,23 @@ impl Line {
         if let Ok(permit) = turn.try_acquire_owned() {
             return Ok(Turn { _permit: permit });
         }
-        if *self.waiting.borrow() >= self.at_most {
-            return Err(Refusal::LineFull { limit: self.at_most });
-        }
+        let limit = self.at_most;
+        let place = Counted::if_fewer_than(limit, &self.waiting).ok_or(Refusal::LineFull { limit })?;
         let deadline = clock.now().plus(Duration::from_millis(patience_ms));
         tokio::select! {
             biased;
-            turn = self.rejoin() => turn,
+            turn = self.next(place) => turn,
             () = clock.sleep_until(deadline) => Err(Refusal::Late { after_ms: patience_ms }),
         }
     }
 
     /// As [`Line::join`], for one that had the turn before: always admitted, without a deadline.
     pub(super) async fn rejoin(&self) -> Result<Turn, Refusal> {
-        let _place = Counted::one_more(&self.waiting);
+        self.next(Counted::one_more(&self.waiting)).await
+    }
+
+    /// Waits at this place.
+    async fn next(&self, _place: Counted) -> Result<Turn, Refusal> {
         let permit = Arc::clone(&self.turn).acquire_owned().await.map_err(|_| Refusal::Closing)?;
         Ok(Turn { _permit: permit })
     }
