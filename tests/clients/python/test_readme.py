@@ -29,16 +29,16 @@ def free(port):
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-@pytest.fixture(scope="module")
-def port(folder):
-    """A server with nothing configured, as `make run` starts it, on the README's port if nobody has it."""
+@pytest.fixture
+def server(tmp_path):
+    """A server with nothing configured, as `make run` starts it, on the README's port if nobody has it: its port and the
+    folder it was started in. One for each block, as keys that one makes would keep the next one out."""
     wanted = PORT if free(PORT) else 0
-    command = [harness.binary(), "serve", "--port", str(wanted), "--data", str(folder / "readme-data")]
     # In a folder of its own, so that no configuration file of the repository is picked up.
-    home = folder / "readme"
+    home = tmp_path / "home"
     home.mkdir()
-    process = harness.Process(command, {}, folder / "readme.log", cwd=home)
-    yield int(process.url.rsplit(":", 1)[1])
+    process = harness.Process([harness.binary(), "serve", "--port", str(wanted)], {}, tmp_path / "readme.log", cwd=home)
+    yield int(process.url.rsplit(":", 1)[1]), home
     process.stop()
 
 
@@ -53,13 +53,15 @@ def command_for(kind, code, folder):
 
 
 @pytest.mark.parametrize("number", range(len(blocks())))
-def test_an_example_of_the_readme_runs_as_it_stands(port, tmp_path, number):
+def test_an_example_of_the_readme_runs_as_it_stands(server, number):
+    port, home = server
     kind, code = blocks()[number]
     if port != PORT:
         code = code.replace(f":{PORT}", f":{port}")
-    (tmp_path / "node_modules").symlink_to(harness.HERE / "node" / "node_modules")
-    env = {**os.environ, "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"}
-    done = subprocess.run(command_for(kind, code, tmp_path), cwd=tmp_path, env=env, capture_output=True, text=True, timeout=SECONDS)
+    (home / "node_modules").symlink_to(harness.HERE / "node" / "node_modules")
+    programs = [pathlib.Path(sys.executable).parent, pathlib.Path(harness.binary()).parent]
+    env = {**os.environ, "PATH": ":".join([*map(str, programs), os.environ["PATH"]])}
+    done = subprocess.run(command_for(kind, code, home), cwd=home, env=env, capture_output=True, text=True, timeout=SECONDS)
     assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
     assert done.stdout.strip(), "an example shows something"
     assert '"error"' not in done.stdout, done.stdout
