@@ -23,7 +23,7 @@ run: ## Build the server and start it on http://127.0.0.1:8080
 	@exec $(TARGET)/release/tidegate serve $(ARGS)
 
 test: check ## Install what is missing, check, and run every test
-	@scripts/need promtool python3-venv
+	@scripts/need promtool python3-venv postgres setpriv
 	scripts/stage "build the tests" 10 $(CARGO) test --workspace $(LOCKED) --no-run
 	scripts/stage "tests" 15 $(CARGO) test --workspace $(LOCKED)
 	@if [ -x tests/clients/run ]; then \

@@ -94,7 +94,7 @@ pub fn start_with(config: &Config, app: Option<AppService>, spare_ports: u16) ->
     let mut registry = Registry::default();
     let lag = LoopLag::register(&mut registry);
     let clock: ClockRef = Arc::new(SystemClock::new());
-    let stored = Stored::open(config, &clock, &mut registry)?;
+    let mut stored = Stored::open(config, &clock, &mut registry)?;
     let mut unless_started = stored::EndBooks::of(stored.as_ref());
     let identity = Identity::open(config, stored.as_ref(), &clock)?;
     let ledger = stored::ledger(stored.as_ref());
@@ -109,7 +109,7 @@ pub fn start_with(config: &Config, app: Option<AppService>, spare_ports: u16) ->
     let doors = Doors { app: mounted, backing, books, roster, office, ..shared };
     let doors = web::Data::new(doors);
     let (servers, address) = listen::bind(config, &doors, &lag, spare_ports)?;
-    let following = stored.as_ref().map(|stored| identity.follow(stored, &clock)).transpose()?;
+    let following = stored.as_mut().map(|stored| identity.follow(stored, &clock)).transpose()?;
     let patience = Duration::from_millis(config.listen.shutdown_ms);
     let handles = servers.iter().map(Server::handle).collect();
     let serving = actix_web::rt::spawn(async { try_join_all(servers).await.map(drop) });

@@ -11,9 +11,10 @@ use super::stored::{Stored, unusable};
 use crate::cli::{Books, ServeError, Settled};
 use crate::config::Config;
 use crate::identity::{Office, Roster};
-use crate::stores::{DataLock, Database, Io, People, Stirred, followed, upkeep};
+use crate::stores::{DataLock, Database, Io, People, Target, Watch, followed, upkeep};
 
-/// How often a server looks whether commands changed what is stored, milliseconds. One look is one `stat` of a file.
+/// How often a server looks whether commands changed what is stored, milliseconds. One look is one `stat` of a file, or one
+/// statement that reads one number.
 const LOOK_MS: u64 = 50;
 /// Looks between two tries of a database that could not be used.
 const LOOKS_PER_PROBE: u32 = 20;
@@ -59,10 +60,13 @@ impl Identity {
     }
 
     /// Follows what is stored until the lock is let go of.
-    pub(super) fn follow(&self, stored: &Stored, clock: &ClockRef) -> Result<JoinHandle<()>, ServeError> {
-        let Some(office) = self.office.clone() else { return Err("nothing is kept".into()) };
+    pub(super) fn follow(&self, stored: &mut Stored, clock: &ClockRef) -> Result<JoinHandle<()>, ServeError> {
+        let (Some(office), Some(watch)) = (self.office.clone(), stored.watch.take()) else {
+            return Err("nothing is kept".into());
+        };
         let following = Following {
             office,
+            watch,
             database: stored.database.clone(),
             lock: Arc::downgrade(stored.lock()),
             clock: Arc::clone(clock),
@@ -80,6 +84,7 @@ fn nobody_may(host: &str, dir: &str) -> String {
 
 struct Following {
     office: Arc<Office>,
+    watch: Watch,
     database: Database,
     lock: Weak<DataLock>,
     clock: ClockRef,
@@ -87,10 +92,10 @@ struct Following {
 
 impl Following {
     async fn run(self) {
-        let Self { office, database, lock, clock } = self;
-        let (mut seen, mut noted, mut looks) = (Stirred::default(), 0, 0_u32);
+        let Self { office, mut watch, database, lock, clock } = self;
+        let (mut noted, mut looks) = (0, 0_u32);
         loop {
-            if database.stirred(&mut seen, clock.unix_us())
+            if watch.stirred(clock.unix_us()).await
                 && let Err(fault) = office.refresh().await
             {
                 tracing::warn!(
@@ -100,9 +105,9 @@ impl Following {
             let epoch = office.roster().contents().epoch;
             let Some(lock) = lock.upgrade() else { return };
             if noted != epoch {
-                match lock.note(epoch) {
+                match watch.note(&lock, epoch).await {
                     Ok(()) => noted = epoch,
-                    Err(error) => tracing::debug!(%error, "the lock file cannot be written"),
+                    Err(trouble) => tracing::debug!("commands cannot be told what is in force: {trouble}"),
                 }
             }
             drop(lock);
@@ -121,26 +126,30 @@ pub(super) fn books(config: &Config) -> Result<Books, ServeError> {
         return Err("nothing is kept (data.keep = false), so there are no keys".into());
     }
     let dir: Arc<Path> = Arc::from(Path::new(&config.data.dir));
+    let told = |trouble| unusable(config, &trouble);
+    let target = Target::of(&dir, &config.database).map_err(told)?;
     let (clock, io): (ClockRef, Io) = (Arc::new(SystemClock::new()), Io::default());
-    // While it is held no server starts; there is none to hold if one runs.
+    // While it is held no server starts from the directory; there is none to hold if one runs.
     let alone = DataLock::beside(&dir)?;
-    if alone.is_none() {
-        let own = Arc::clone(&dir);
+    let is_alone = if target.is_shared() { !is_followed(config, &io, &target)? } else { alone.is_some() };
+    if !is_alone {
+        let own = target.clone();
         let layout = io.wait(async move { upkeep::layout(&own).await })?.ok_or("the work was broken off")?;
-        layout.map_err(|trouble| unusable(&dir, &trouble))?;
+        layout.map_err(told)?;
     }
     let database = Database::open(&dir, &config.database, &io, &clock, &mut Registry::default());
-    let database = database.map_err(|trouble| unusable(&dir, &trouble))?;
+    let database = database.map_err(told)?;
     let roster = Arc::new(Roster::open(Arc::clone(&clock)));
     let office = Office::new(Arc::new(People::of(&database)), roster, clock);
     let settle = Box::new(move |office: &Office| {
-        if alone.is_some() {
+        if alone.is_some() && !target.is_shared() {
             return Settled::Yes;
         }
-        let (epoch, dir) = (office.roster().contents().epoch, Arc::clone(&dir));
+        let (epoch, dir, target) = (office.roster().contents().epoch, Arc::clone(&dir), target.clone());
         let settled = io.wait(async move {
             for _ in 0..SETTLE_LOOKS {
-                if followed(&dir).is_none_or(|followed| followed >= epoch) {
+                let followed = followed(&dir, &target).await;
+                if followed.is_ok_and(|followed| followed.is_none_or(|followed| followed >= epoch)) {
                     return Settled::Yes;
                 }
                 tokio::time::sleep(std::time::Duration::from_millis(SETTLE_MS)).await;
@@ -150,4 +159,11 @@ pub(super) fn books(config: &Config) -> Result<Books, ServeError> {
         settled.ok().flatten().unwrap_or(Settled::NotYet)
     });
     Ok(Books { office, settle })
+}
+
+/// Whether a server follows the database.
+fn is_followed(config: &Config, io: &Io, target: &Target) -> Result<bool, ServeError> {
+    let (dir, own) = (Arc::<Path>::from(Path::new(&config.data.dir)), target.clone());
+    let followed = io.wait(async move { followed(&dir, &own).await })?.ok_or("the work was broken off")?;
+    Ok(followed.map_err(|trouble| unusable(config, &trouble))?.is_some())
 }

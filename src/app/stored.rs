@@ -14,12 +14,14 @@ use crate::cli::{ServeError, Told, Upkeep};
 use crate::config::Config;
 use crate::http::Backing;
 use crate::stores::ledger::BookKeeper;
-use crate::stores::{DataLock, Database, Io, Trouble, Warm, upkeep};
+use crate::stores::{DataLock, Database, Io, Target, Trouble, Warm, Watch, followed, upkeep};
 use crate::telemetry::when::written;
 
 /// The data directory of a server.
 pub(super) struct Stored {
     pub(super) database: Database,
+    /// How it is heard that others changed the database, until somebody listens.
+    pub(super) watch: Option<Watch>,
     /// The ledger, if it is kept.
     books: Option<BookKeeper>,
     /// Answers behind memory, where they are kept.
@@ -41,10 +43,11 @@ impl Stored {
         let dir = Path::new(&config.data.dir);
         let lock = DataLock::take(dir, "tidegate serve")?;
         let database = Database::open(dir, &config.database, &Io::default(), clock, registry);
-        let database = database.map_err(|trouble| unusable(dir, &trouble))?;
+        let database = database.map_err(|trouble| unusable(config, &trouble))?;
+        let watch = Watch::start(&database).map_err(|trouble| unusable(config, &trouble))?;
         let books = ledger::open(config, clock)?;
         let warm = if config.cache.warm { warm(dir, config, clock, registry) } else { None };
-        Ok(Some(Self { database, books, warm, lock: Arc::new(lock) }))
+        Ok(Some(Self { database, watch: Some(watch), books, warm, lock: Arc::new(lock) }))
     }
 
     /// What makes the directory ours.
@@ -129,25 +132,30 @@ fn warm(dir: &Path, config: &Config, clock: &ClockRef, registry: &mut Registry) 
     opened.inspect_err(refused).ok().map(Warmed)
 }
 
-pub(super) fn unusable(dir: &Path, trouble: &Trouble) -> ServeError {
-    format!("the database in {}: {trouble}", dir.display()).into()
+/// Why the main database cannot be used, and which that is.
+pub(super) fn unusable(config: &Config, trouble: &Trouble) -> ServeError {
+    let dir = Path::new(&config.data.dir);
+    match Target::of(dir, &config.database) {
+        Ok(target) if target.is_shared() => format!("the {}: {trouble}", target.shown()).into(),
+        Ok(_) => format!("the database in {}: {trouble}", dir.display()).into(),
+        Err(_) => trouble.to_string().into(), // it says itself what cannot be read
+    }
 }
 
-/// Looks after the database of the data directory; says what there is to say, name by name.
+/// Looks after the main database; says what there is to say, name by name.
 pub(super) fn upkeep(config: &Config, what: Upkeep) -> Result<Told, ServeError> {
-    let dir = Arc::<Path>::from(Path::new(&config.data.dir));
-    let told = |trouble: Trouble| unusable(&dir, &trouble);
-    // Who changes the file as a whole must be alone with it.
-    let alone = |command| DataLock::take(&dir, command);
+    let dir = Path::new(&config.data.dir);
+    let told = |trouble: Trouble| unusable(config, &trouble);
+    let target = Target::of(dir, &config.database).map_err(told)?;
     let shown = |name: &str, value: String| (name.to_owned(), value);
-    let own = Arc::clone(&dir);
+    let own = target.clone();
     Ok(match what {
         Upkeep::Status => match wait(async move { upkeep::look(&own).await })?.map_err(told)? {
             Some(condition) => condition_told(&condition),
-            None => vec![shown("database", format!("none in {}; a server makes it", dir.display()))],
+            None => vec![shown("database", format!("none in {}; a server makes it", place(dir, &target)))],
         },
         Upkeep::Migrate => {
-            let _lock = alone("tidegate db migrate")?;
+            let _lock = alone(config, &target, "tidegate db migrate")?;
             let version = wait(async move { upkeep::migrate(&own).await })?.map_err(told)?;
             vec![shown("layout", version.to_string())]
         }
@@ -157,7 +165,7 @@ pub(super) fn upkeep(config: &Config, what: Upkeep) -> Result<Told, ServeError> 
             vec![shown("backup", to.display().to_string()), shown("bytes", bytes.to_string())]
         }
         Upkeep::Restore(from) => {
-            let _lock = alone("tidegate db restore")?;
+            let _lock = alone(config, &target, "tidegate db restore")?;
             let copy = from.clone();
             let before = wait(async move { upkeep::restore(&own, &copy).await })?;
             let before = before.map_err(|trouble| format!("{}: {trouble}", from.display()))?;
@@ -167,9 +175,28 @@ pub(super) fn upkeep(config: &Config, what: Upkeep) -> Result<Told, ServeError> 
         Upkeep::Optimize => {
             let now_us = SystemClock::new().unix_us();
             wait(async move { upkeep::optimize(&own, now_us).await })?.map_err(told)?;
-            vec![shown("optimized", dir.display().to_string())]
+            vec![shown("optimized", place(dir, &target))]
         }
     })
+}
+
+/// Whoever changes a database as a whole must be alone with it: nobody else has the directory while the lock is held, and
+/// no server follows the database.
+fn alone(config: &Config, target: &Target, command: &str) -> Result<DataLock, ServeError> {
+    let dir = Arc::<Path>::from(Path::new(&config.data.dir));
+    let lock = DataLock::take(&dir, command)?;
+    if target.is_shared() {
+        let own = target.clone();
+        let followed = wait(async move { followed(&dir, &own).await })?;
+        if followed.map_err(|trouble| unusable(config, &trouble))?.is_some() {
+            return Err(format!("the {} is in use by a server; stop it first", target.shown()).into());
+        }
+    }
+    Ok(lock)
+}
+
+fn place(dir: &Path, target: &Target) -> String {
+    if target.is_shared() { target.shown() } else { dir.display().to_string() }
 }
 
 fn wait<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, ServeError> {
@@ -177,18 +204,19 @@ fn wait<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Re
 }
 
 fn condition_told(condition: &upkeep::Condition) -> Told {
-    let upkeep::Condition { path, bytes, layout, latest, check, tables, optimized_us } = condition;
+    let upkeep::Condition { at, engine, bytes, layout, latest, check, tables, optimized_us } = condition;
     let layout = match layout == latest {
         true => layout.to_string(),
         false => format!("{layout} (this version makes {latest}; `tidegate db migrate`)"),
     };
     let mut told = vec![
-        ("database".to_owned(), path.display().to_string()),
+        ("database".to_owned(), at.clone()),
+        ("engine".to_owned(), engine.clone()),
         ("bytes".to_owned(), bytes.to_string()),
         ("layout".to_owned(), layout),
-        ("check".to_owned(), check.clone()),
         ("optimized".to_owned(), optimized_us.map_or("never".to_owned(), written)),
     ];
+    told.extend(check.iter().map(|check| ("check".to_owned(), check.clone())));
     told.extend(tables.iter().map(|(name, rows)| (format!("rows in {name}"), rows.to_string())));
     told
 }

@@ -39,6 +39,24 @@ impl Section for Credentials {
     fn ranges(&self, _at: &KeyPath, _faults: &mut super::Faults) {}
 }
 
+/// A secret that is given in one of three ways: the name of a variable, the path of a file, or as it is.
+pub(super) fn one(reader: &mut Reader<'_, '_>, [env, file, inline]: [&'static str; 3]) -> Option<Secret> {
+    let in_env = reader.leaf::<Option<String>>(env, None);
+    let in_file = reader.leaf::<Option<String>>(file, None);
+    let here = reader.leaf::<Option<Secret>>(inline, None);
+    match (in_env, in_file, here) {
+        (Some(name), None, None) => from_env(reader, &reader.path.key(env), &name),
+        (None, Some(name), None) => from_file(reader, &reader.path.key(file), &name),
+        (None, None, Some(secret)) => usable(reader, &reader.path.key(inline), "it", secret.reveal()),
+        (None, None, None) => None,
+        _ => {
+            let path = reader.path.clone();
+            reader.walk.faults.add(&path, format!("give one of {env}, {file} and {inline}, not several"));
+            None
+        }
+    }
+}
+
 /// The keys, `None` if they are given in several ways.
 fn keys(reader: &mut Reader<'_, '_>) -> Option<Vec<Secret>> {
     let env = reader.leaf::<Option<String>>("api_key_env", None);

@@ -1,9 +1,11 @@
-//! Owns the settings of the main database: which of the named pools serves it, and what counts as slow. Must not open
-//! anything.
+//! Owns the settings of the main database: where it is, which of the named pools serves it, and what counts as slow. Must
+//! not open anything.
 
 use super::leaf::choices;
-use super::reader::settings;
+use super::reader::{Reader, Section, within};
+use super::secret::Secret;
 use super::server::LONGEST_MS;
+use super::{Faults, KeyPath, credentials};
 
 choices! {
     /// A pool of connections by name.
@@ -23,17 +25,50 @@ choices! {
     }
 }
 
-settings! {
-    /// `[database]`: the connections to the main database.
-    pub struct Database {
-        /// How many connections read.
-        pool: PoolName = PoolName::Cores;
-        /// Connections kept, where the pool's own number does not fit.
-        pool_size: Option<u16> = None, in 1..=65_535;
-        /// Milliseconds after which a query is logged as slow and counted.
-        slow_query_ms: u64 = 100, in 1..=LONGEST_MS;
+/// `[database]`: which database is the main one, and the connections to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Database {
+    /// A database of a PostgreSQL server; without it a file in the data directory. In the file: `url`, `url_env` or
+    /// `url_file`.
+    pub url: Option<Secret>,
+    /// How many connections read.
+    pub pool: PoolName,
+    /// Connections kept, where the pool's own number does not fit.
+    pub pool_size: Option<u16>,
+    /// Milliseconds after which a query is logged as slow and counted.
+    pub slow_query_ms: u64,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self { url: None, pool: PoolName::Cores, pool_size: None, slow_query_ms: 100 }
     }
 }
+
+impl Section for Database {
+    fn read(reader: &mut Reader<'_, '_>, default: Self) -> Self {
+        Self {
+            url: credentials::one(reader, ["url_env", "url_file", "url"]).or(default.url),
+            pool: reader.leaf("pool", default.pool),
+            pool_size: reader.leaf("pool_size", default.pool_size),
+            slow_query_ms: reader.leaf("slow_query_ms", default.slow_query_ms),
+        }
+    }
+
+    fn ranges(&self, at: &KeyPath, faults: &mut Faults) {
+        within(faults, &at.key("pool_size"), &self.pool_size, &(1..=65_535));
+        within(faults, &at.key("slow_query_ms"), &self.slow_query_ms, &(1..=LONGEST_MS));
+        let is_known = |url: &Secret| SCHEMES.iter().any(|scheme| url.reveal().starts_with(scheme));
+        faults.require(
+            self.url.as_ref().is_none_or(is_known),
+            &at.key("url"),
+            "must begin with postgres:// (SQLite needs no URL: leave it out)",
+        );
+    }
+}
+
+/// What the URL of a PostgreSQL server begins with.
+const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 
 /// The figures of a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,9 @@
-//! Owns the main database of an instance, `tidegate.db` in its data directory: one connection that writes, a pool that reads,
-//! and whether it can be used at all. Must not know what is stored in it.
+//! Owns the main database of an instance, a file in its data directory or a database of a PostgreSQL server: one connection that
+//! writes, a pool that reads, and whether it can be used at all. Must not know what is stored in it.
 //!
 //! Work is handed over as a closure and done on the runtime of the stores; who waits for it may live on any arbiter, and
-//! may leave: what was begun is ended. On SQLite readers and the one writer do not hinder each other (write-ahead log).
+//! may leave: what was begun is ended. Readers and the one writer do not hinder each other.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,31 +11,26 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
-use sqlx::{Connection as _, SqliteTransaction};
+use sqlx::{Connection as _, SqlSafeStr as _, Transaction};
 use tidegate_actors::ports::clock::ClockRef;
 
 use super::io::Io;
 use super::metrics::DatabaseMetrics;
-use super::pool::{Held, NoConnection, Pool};
-use super::sqlite::{BEGIN_TO_READ, BEGIN_TO_WRITE, Connection, MAIN, Sqlite};
+use super::pool::{NoConnection, Pool};
+use super::schema::MAIN;
+use super::sql::{Connection, Dialect, Place as _};
+use super::target::{Kind, Target};
 use super::trouble::Trouble;
 use super::{retry, upkeep};
 use crate::config::{self, PoolProfile};
-
-/// Its name in the data directory.
-const FILE: &str = "tidegate.db";
-
-/// How long another process may keep the file locked: commands write beside a server.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The main database. Clones are one.
 #[derive(Clone)]
 pub struct Database(Arc<Inner>);
 
 struct Inner {
-    sqlite: Sqlite,
-    readers: Pool<sqlx::Sqlite>,
-    writer: Pool<sqlx::Sqlite>,
+    target: Target,
+    pools: Pools,
     io: Io,
     clock: ClockRef,
     metrics: DatabaseMetrics,
@@ -45,30 +39,35 @@ struct Inner {
     ailing: Mutex<Option<Trouble>>,
 }
 
-/// What the write-ahead log was like when somebody looked: its bytes, and when it was written.
-#[derive(Debug, Default)]
-pub struct Stirred(Option<Option<(u64, i64, i64)>>);
+/// The connections to it.
+enum Pools {
+    Sqlite(Pair<sqlx::Sqlite>),
+    Postgres(Pair<sqlx::Postgres>),
+}
 
-/// Age of a file's time, microseconds, below which it may be written again within it.
-const FRESH_US: i64 = 100_000;
+struct Pair<D: Dialect> {
+    place: D::Place,
+    readers: Pool<D>,
+    writer: Pool<D>,
+}
 
 /// What is being done; dropped, it is done all the same.
 pub(super) type Doing<T> = BoxFuture<'static, Result<T, Trouble>>;
 
 /// What is done on a connection, inside a transaction. It may be done again if it could not be kept.
 pub(super) trait Work<T>:
-    for<'c> Fn(&'c mut Connection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + Sync + 'static
+    for<'c> Fn(Connection<'c>) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + Sync + 'static
 {
 }
 
 impl<T, F> Work<T> for F where
-    F: for<'c> Fn(&'c mut Connection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + Sync + 'static
+    F: for<'c> Fn(Connection<'c>) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + Sync + 'static
 {
 }
 
 impl Database {
-    /// Opens the database in `dir`, made and brought up to date where that is needed. Blocks the thread: for the start of
-    /// a process.
+    /// Opens the database that is configured, or else the one in `dir`, made and brought up to date where that is needed.
+    /// Blocks the thread: for the start of a process.
     ///
     /// # Errors
     /// Why it cannot be used.
@@ -79,21 +78,14 @@ impl Database {
         clock: &ClockRef,
         registry: &mut Registry,
     ) -> Result<Self, Trouble> {
-        let sqlite = sqlite(dir);
+        let target = Target::of(dir, settings)?;
         let (settings, inner_io, clock) = (settings.clone(), io.clone(), Arc::clone(clock));
         let metrics = DatabaseMetrics::register(registry);
         let opened = io.wait(async move {
-            let first = sqlite.open().await?;
-            first.close().await.map_err(|error| sqlite.trouble(&error))?;
-            let profile = settings.profile();
-            let readers = sqlite.options()?.pragma("query_only", "on");
-            let readers = Pool::new(readers, profile, Arc::clone(&clock), metrics.readers.clone());
-            let one = PoolProfile { size: 1, overflow: 0, least: 0, ..profile };
-            let writer = Pool::new(sqlite.options()?, one, Arc::clone(&clock), metrics.writer.clone());
+            let pools = Pools::open(&target, settings.profile(), &clock, &metrics).await?;
             let slow_after = Duration::from_millis(settings.slow_query_ms);
             let ailing = Mutex::new(None);
-            let io = inner_io;
-            let inner = Inner { sqlite, readers, writer, io, clock, metrics, slow_after, ailing };
+            let inner = Inner { target, pools, io: inner_io, clock, metrics, slow_after, ailing };
             let database = Self(Arc::new(inner));
             // A pool that cannot read stops the start, not the first request.
             database.read("open", |on| Box::pin(upkeep::read_probe(on))).await?;
@@ -110,20 +102,9 @@ impl Database {
         &self.0.io
     }
 
-    /// Whether anything may have been written since `seen`, by whatever process. A look at a file, no query.
-    #[must_use]
-    pub fn stirred(&self, seen: &mut Stirred, now_us: i64) -> bool {
-        let mut log = self.0.sqlite.path.as_os_str().to_owned();
-        log.push("-wal");
-        let facts = std::fs::metadata(log).ok();
-        let changed = facts.map(|facts| (facts.len(), facts.mtime(), facts.mtime_nsec()));
-        // What was written a moment ago may be followed by more with the same time.
-        let is_fresh = changed.is_some_and(|(_, seconds, nanos)| {
-            now_us.saturating_sub(seconds.saturating_mul(1_000_000).saturating_add(nanos / 1_000)) < FRESH_US
-        });
-        let is_other = seen.0 != Some(changed);
-        seen.0 = Some(changed);
-        is_other || is_fresh
+    /// Where it lies.
+    pub(super) fn target(&self) -> &Target {
+        &self.0.target
     }
 
     /// Why nothing can be stored just now, if that is so.
@@ -154,8 +135,10 @@ impl Database {
         let this = self.clone();
         let Ok(io) = self.0.io.handle() else { return };
         let closed = io.spawn(async move {
-            this.0.readers.close().await;
-            this.0.writer.close().await;
+            match &this.0.pools {
+                Pools::Sqlite(pair) => pair.close().await,
+                Pools::Postgres(pair) => pair.close().await,
+            }
         });
         // A runtime that has ended has closed them.
         let _ = closed.await;
@@ -223,22 +206,10 @@ impl Inner {
     }
 
     async fn once<T>(&self, query: &'static str, access: Access, work: &dyn Work<T>) -> Result<T, Trouble> {
-        let pool = match access {
-            Access::Read => &self.readers,
-            Access::Write => &self.writer,
-        };
-        let mut held = pool.acquire().await.map_err(|none| match none {
-            NoConnection::Trouble(trouble) => trouble,
-            NoConnection::Database(error) => self.sqlite.trouble(&error),
-        })?;
-        let since = self.clock.now();
-        let done = transact(&mut held, access, work).await.map_err(|error| self.sqlite.trouble(&error));
-        if done.as_ref().is_err_and(|trouble| !matches!(trouble, Trouble::Conflict(_) | Trouble::Busy { .. }))
-        {
-            held.discard(); // SQLite may have ended the transaction itself, and then the connection cannot begin another
-        }
-        drop(held);
-        let took = self.clock.now().since(since);
+        let (done, took) = match &self.pools {
+            Pools::Sqlite(pair) => pair.once(access, work, &self.clock).await,
+            Pools::Postgres(pair) => pair.once(access, work, &self.clock).await,
+        }?;
         if self.metrics.queried(query, took, self.slow_after) {
             let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             tracing::warn!(query, ms, "slow query (database.slow_query_ms)");
@@ -252,36 +223,96 @@ impl Inner {
         match trouble {
             Some(trouble) if trouble.lasts() => {
                 if ailing.as_ref() != Some(trouble) {
-                    tracing::error!(path = %self.sqlite.path.display(), "the database cannot be used: {trouble}");
+                    tracing::error!(at = %self.target.shown(), "the database cannot be used: {trouble}");
                 }
                 *ailing = Some(trouble.clone());
             }
             None if access == Access::Write && ailing.take().is_some() => {
-                tracing::info!(path = %self.sqlite.path.display(), "the database can be used again");
+                tracing::info!(at = %self.target.shown(), "the database can be used again");
             }
             _ => {}
         }
     }
 }
 
-async fn transact<T>(
-    held: &mut Held<sqlx::Sqlite>,
-    access: Access,
-    work: &dyn Work<T>,
-) -> Result<T, sqlx::Error> {
-    let begin = match access {
-        Access::Read => BEGIN_TO_READ,
-        Access::Write => BEGIN_TO_WRITE,
-    };
-    let mut transaction: SqliteTransaction<'_> = held.begin_with(begin).await?;
-    let done = work(&mut transaction).await?;
-    transaction.commit().await?;
-    Ok(done)
+impl Pools {
+    async fn open(
+        target: &Target,
+        profile: PoolProfile,
+        clock: &ClockRef,
+        metrics: &DatabaseMetrics,
+    ) -> Result<Self, Trouble> {
+        let one = PoolProfile { size: 1, overflow: 0, least: 0, ..profile };
+        let (readers, writer) = (metrics.readers.clone(), metrics.writer.clone());
+        let (clock, also) = (Arc::clone(clock), Arc::clone(clock));
+        Ok(match &target.0 {
+            Kind::Sqlite(file) => {
+                let first = file.open().await?;
+                first.close().await.map_err(|error| file.trouble(&error))?;
+                let read_only = file.options()?.pragma("query_only", "on");
+                let readers = Pool::new(read_only, profile, clock, readers);
+                let writer = Pool::new(file.options()?, one, also, writer);
+                Self::Sqlite(Pair { place: file.clone(), readers, writer })
+            }
+            Kind::Postgres(server) => {
+                let mut first = server.connect().await?;
+                server.bring_up_to_date(&MAIN, &mut first).await?;
+                first.close().await.map_err(|error| server.trouble(&error))?;
+                let readers = Pool::new(server.options(), profile, clock, readers);
+                let writer = Pool::new(server.options(), one, also, writer);
+                Self::Postgres(Pair { place: server.clone(), readers, writer })
+            }
+        })
+    }
 }
 
-/// The file in `dir`.
-pub(super) fn sqlite(dir: &Path) -> Sqlite {
-    Sqlite { path: Arc::from(dir.join(FILE)), schema: &MAIN, patience: PATIENCE }
+impl<D: Dialect> Pair<D> {
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    /// Does `work` in a transaction; says how long that took, if it could begin at all.
+    async fn once<T>(
+        &self,
+        access: Access,
+        work: &dyn Work<T>,
+        clock: &ClockRef,
+    ) -> Result<(Result<T, Trouble>, Duration), Trouble> {
+        let (pool, begin) = match access {
+            Access::Read => (&self.readers, D::BEGIN_TO_READ),
+            Access::Write => (&self.writer, D::BEGIN_TO_WRITE),
+        };
+        let mut held = pool.acquire().await.map_err(|none| match none {
+            NoConnection::Trouble(trouble) => trouble,
+            NoConnection::Database(error) => self.place.trouble(&error),
+        })?;
+        let since = clock.now();
+        let done = self.transact(&mut held, begin, work).await;
+        if done.as_ref().is_err_and(|trouble| !matches!(trouble, Trouble::Conflict(_) | Trouble::Busy { .. }))
+        {
+            held.discard(); // SQLite may have ended the transaction itself, and then the connection cannot begin another
+        }
+        drop(held);
+        Ok((done, clock.now().since(since)))
+    }
+
+    async fn transact<T>(
+        &self,
+        on: &mut D::Connection,
+        begin: &'static str,
+        work: &dyn Work<T>,
+    ) -> Result<T, Trouble> {
+        let told = |error| self.place.trouble(&error);
+        let mut transaction: Transaction<'_, D> = on.begin_with(begin.into_sql_str()).await.map_err(told)?;
+        let done = work(D::connection(&mut transaction)).await.map_err(told)?;
+        transaction.commit().await.map_err(|error| match self.place.trouble(&error) {
+            // The answer was lost, not necessarily the order.
+            Trouble::Unreachable(why) => Trouble::Unsure(why),
+            trouble => trouble,
+        })?;
+        Ok(done)
+    }
 }
 
 fn broken_off() -> Trouble {

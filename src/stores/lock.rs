@@ -107,8 +107,7 @@ fn unusable(dir: &Path, error: &std::io::Error) -> Refused {
 }
 
 /// How far the process that has the directory has followed the books; nothing if no process has it.
-#[must_use]
-pub fn followed(dir: &Path) -> Option<u64> {
+pub(super) fn followed(dir: &Path) -> Option<u64> {
     let file = File::open(dir.join(FILE)).ok()?;
     match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => Some(read(&file).1),

@@ -6,6 +6,9 @@
 //! stand beside their adapter.
 
 mod aside;
+#[cfg(test)]
+#[path = "../../tests/postgres/mod.rs"]
+mod cluster;
 mod database;
 mod io;
 mod journal;
@@ -14,16 +17,23 @@ mod lock;
 mod metrics;
 mod people;
 mod pool;
+mod postgres;
 pub mod records;
 mod retry;
+mod schema;
+mod sql;
 mod sqlite;
+mod target;
 mod trouble;
 pub mod upkeep;
 mod warm;
+mod watch;
 
-pub use database::{Database, Stirred};
+pub use database::Database;
 pub use io::Io;
-pub use lock::{DataLock, Refused, followed};
+pub use lock::{DataLock, Refused};
 pub use people::People;
+pub use target::Target;
 pub use trouble::Trouble;
 pub use warm::Warm;
+pub use watch::{Watch, followed};

@@ -2,19 +2,17 @@
 //! PostgreSQL both read. Must not judge what it stores.
 
 use futures_util::future::BoxFuture;
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 use tidegate_actors::WorkspaceId;
 
 use super::database::Database;
-use super::sqlite::Connection;
+use super::sql::{Connection, Row};
 use super::trouble::Trouble;
 use crate::identity::{
     Change, Contents, Door, KeyHash, KeyRow, Limit, LimitName, Pending, Registry, RegistryFault, Role,
     Scopes, Workspace,
 };
 
-const EPOCH: &str = "SELECT value FROM facts WHERE name = 'people_epoch'";
+pub(super) const EPOCH: &str = "SELECT value FROM facts WHERE name = 'people_epoch'";
 const NEXT_EPOCH: &str = "UPDATE facts SET value = value + 1 WHERE name = 'people_epoch' RETURNING value";
 const WORKSPACES: &str = "SELECT id, name, created_us FROM workspaces ORDER BY created_us, id";
 const KEYS: &str = "SELECT id, short, name, workspace, role, sha256, doors, models, created_us, expires_us, revoked_us \
@@ -48,7 +46,7 @@ impl Registry for People {
     }
 
     fn epoch(&self) -> Pending<u64> {
-        told(self.0.read("people.epoch", |on| Box::pin(epoch(on))))
+        told(self.0.read("people.epoch", |mut on| Box::pin(async move { epoch(&mut on).await })))
     }
 
     fn apply(&self, changes: Vec<Change>) -> Pending<u64> {
@@ -65,82 +63,77 @@ fn told<T: 'static>(done: impl Future<Output = Result<T, Trouble>> + Send + 'sta
     })
 }
 
-async fn epoch(on: &mut Connection) -> Result<u64, sqlx::Error> {
-    let epoch: i64 = sqlx::query_scalar(EPOCH).fetch_one(on).await?;
+async fn epoch(on: &mut Connection<'_>) -> Result<u64, sqlx::Error> {
+    let epoch: i64 = on.query(EPOCH).fetch_one().await?.get(0)?;
     u64::try_from(epoch).map_err(damaged)
 }
 
-async fn read(on: &mut Connection) -> Result<Contents, sqlx::Error> {
-    let epoch = epoch(on).await?;
-    let workspaces = sqlx::query(WORKSPACES).try_map(workspace).fetch_all(&mut *on).await?;
-    let keys = sqlx::query(KEYS).try_map(key).fetch_all(&mut *on).await?;
-    let limits = sqlx::query(LIMITS).try_map(limit).fetch_all(&mut *on).await?;
+async fn read(mut on: Connection<'_>) -> Result<Contents, sqlx::Error> {
+    let epoch = epoch(&mut on).await?;
+    let workspaces = on.query(WORKSPACES).fetch_all(workspace).await?;
+    let keys = on.query(KEYS).fetch_all(key).await?;
+    let limits = on.query(LIMITS).fetch_all(limit).await?;
     Ok(Contents { epoch, workspaces, keys, limits })
 }
 
-fn apply(on: &mut Connection, changes: Vec<Change>) -> BoxFuture<'_, Result<u64, sqlx::Error>> {
+fn apply(mut on: Connection<'_>, changes: Vec<Change>) -> BoxFuture<'_, Result<u64, sqlx::Error>> {
     Box::pin(async move {
         for change in changes {
-            store(on, change).await?;
+            store(&mut on, change).await?;
         }
-        let epoch: i64 = sqlx::query_scalar(NEXT_EPOCH).fetch_one(on).await?;
+        let epoch: i64 = on.query(NEXT_EPOCH).fetch_one().await?.get(0)?;
         u64::try_from(epoch).map_err(damaged)
     })
 }
 
-async fn store(on: &mut Connection, change: Change) -> Result<(), sqlx::Error> {
+async fn store(on: &mut Connection<'_>, change: Change) -> Result<(), sqlx::Error> {
     let query = match change {
         Change::AddWorkspace(Workspace { id, name, created_us }) => {
-            sqlx::query(ADD_WORKSPACE).bind(id.as_str().to_owned()).bind(name).bind(created_us)
+            on.query(ADD_WORKSPACE).bind(id.as_str().to_owned()).bind(name).bind(created_us)
         }
         Change::AddKey(row) => {
             let KeyRow { id, short, name, workspace, role, hash, scopes, created_us, expires_us, revoked_us } =
                 row;
             let (doors, models) = written(&scopes);
-            let query =
-                sqlx::query(ADD_KEY).bind(id).bind(short).bind(name).bind(workspace.as_str().to_owned());
+            let query = on.query(ADD_KEY).bind(id).bind(short).bind(name).bind(workspace.as_str().to_owned());
             let query = query.bind(role.name()).bind(hash.hex()).bind(doors).bind(models);
             query.bind(created_us).bind(expires_us).bind(revoked_us)
         }
-        Change::ExpireKey { id, at_us } => sqlx::query(EXPIRE_KEY).bind(id).bind(at_us),
+        Change::ExpireKey { id, at_us } => on.query(EXPIRE_KEY).bind(id).bind(at_us),
         Change::SetLimit(Limit { subject, name, value }) => {
             let value = i64::try_from(value).unwrap_or(i64::MAX);
-            sqlx::query(SET_LIMIT).bind(subject).bind(name.name()).bind(value)
+            on.query(SET_LIMIT).bind(subject).bind(name.name()).bind(value)
         }
-        Change::LiftLimit { subject, name } => sqlx::query(LIFT_LIMIT).bind(subject).bind(name.name()),
-        Change::RevokeKey { id, at_us } => sqlx::query(REVOKE_KEY).bind(id).bind(at_us),
+        Change::LiftLimit { subject, name } => on.query(LIFT_LIMIT).bind(subject).bind(name.name()),
+        Change::RevokeKey { id, at_us } => on.query(REVOKE_KEY).bind(id).bind(at_us),
     };
-    query.execute(on).await.map(drop)
+    query.execute().await.map(drop)
 }
 
-fn workspace(row: SqliteRow) -> Result<Workspace, sqlx::Error> {
-    Ok(Workspace {
-        id: WorkspaceId::new(row.try_get::<String, _>(0)?),
-        name: row.try_get(1)?,
-        created_us: row.try_get(2)?,
-    })
+fn workspace(row: &Row) -> Result<Workspace, sqlx::Error> {
+    Ok(Workspace { id: WorkspaceId::new(row.get::<String>(0)?), name: row.get(1)?, created_us: row.get(2)? })
 }
 
-fn key(row: SqliteRow) -> Result<KeyRow, sqlx::Error> {
-    let hash: String = row.try_get(5)?;
+fn key(row: &Row) -> Result<KeyRow, sqlx::Error> {
+    let hash: String = row.get(5)?;
     Ok(KeyRow {
-        id: row.try_get(0)?,
-        short: row.try_get(1)?,
-        name: row.try_get(2)?,
-        workspace: WorkspaceId::new(row.try_get::<String, _>(3)?),
-        role: role(row.try_get(4)?)?,
+        id: row.get(0)?,
+        short: row.get(1)?,
+        name: row.get(2)?,
+        workspace: WorkspaceId::new(row.get::<String>(3)?),
+        role: role(row.get(4)?)?,
         hash: KeyHash::parse(&hash).ok_or_else(|| damaged(format!("{hash:?} is no SHA-256")))?,
-        scopes: scopes(row.try_get(6)?, row.try_get(7)?)?,
-        created_us: row.try_get(8)?,
-        expires_us: row.try_get(9)?,
-        revoked_us: row.try_get(10)?,
+        scopes: scopes(row.get(6)?, row.get(7)?)?,
+        created_us: row.get(8)?,
+        expires_us: row.get(9)?,
+        revoked_us: row.get(10)?,
     })
 }
 
-fn limit(row: SqliteRow) -> Result<Limit, sqlx::Error> {
-    let (name, value): (String, i64) = (row.try_get(1)?, row.try_get(2)?);
+fn limit(row: &Row) -> Result<Limit, sqlx::Error> {
+    let (name, value): (String, i64) = (row.get(1)?, row.get(2)?);
     Ok(Limit {
-        subject: row.try_get(0)?,
+        subject: row.get(0)?,
         name: LimitName::of(&name).ok_or_else(|| damaged(format!("{name:?} is no limit")))?,
         value: u64::try_from(value).map_err(damaged)?,
     })

@@ -10,10 +10,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection as _, SqlSafeStr, SqliteConnection};
+use sqlx::{ConnectOptions, Connection as _, SqliteConnection};
 
+use super::schema::{self, Schema};
+use super::sql::{self, Dialect, Place};
 use super::trouble::Trouble;
 
 /// A connection to it.
@@ -30,38 +31,6 @@ pub(super) const VERSION_OF_OTHERS: &str = "PRAGMA data_version";
 const STATEMENTS: usize = 1_200;
 const IS_EMPTY: &str = "SELECT count(*) = 0 FROM sqlite_schema";
 
-/// What a file of ours holds: the mark in its head, and how its tables came to be.
-#[derive(Debug)]
-pub(super) struct Schema {
-    mark: i64,
-    make_mark: &'static str,
-    migrations: &'static [(&'static str, &'static str)],
-}
-
-/// Records of an app (`TIDE`).
-pub(super) static RECORDS: Schema = Schema {
-    mark: 0x5449_4445,
-    make_mark: "PRAGMA application_id = 1414087749",
-    migrations: &[("records", include_str!("migrations/records/0001_records.sql"))],
-};
-
-/// The main database (`TIDB`).
-pub(super) static MAIN: Schema = Schema {
-    mark: 0x5449_4442,
-    make_mark: "PRAGMA application_id = 1414087746",
-    migrations: &[
-        ("people", include_str!("migrations/main/0001_people.sql")),
-        ("limits", include_str!("migrations/main/0002_limits.sql")),
-    ],
-};
-
-/// A day of the ledger (`TIDC`).
-pub(super) static CALLS: Schema = Schema {
-    mark: 0x5449_4443,
-    make_mark: "PRAGMA application_id = 1414087747",
-    migrations: &[("calls", include_str!("migrations/calls/0001_calls.sql"))],
-};
-
 /// A file of SQLite.
 #[derive(Debug, Clone)]
 pub(super) struct Sqlite {
@@ -73,17 +42,13 @@ pub(super) struct Sqlite {
     pub(super) patience: Duration,
 }
 
-impl Schema {
-    /// The version of the last migration: they count from 1.
-    pub(super) fn latest(&self) -> i64 {
-        i64::try_from(self.migrations.len()).unwrap_or(i64::MAX)
-    }
+impl Dialect for sqlx::Sqlite {
+    type Place = Sqlite;
+    const BEGIN_TO_READ: &'static str = BEGIN_TO_READ;
+    const BEGIN_TO_WRITE: &'static str = BEGIN_TO_WRITE;
 
-    fn migrator(&self) -> Migrator {
-        let migration = |(version, &(what, sql)): (i64, &(&'static str, &'static str))| {
-            Migration::new(version, what.into(), MigrationType::Simple, sql.into_sql_str(), false)
-        };
-        Migrator::with_migrations((1..).zip(self.migrations).map(migration).collect())
+    fn connection(own: &mut SqliteConnection) -> sql::Connection<'_> {
+        sql::Connection::Sqlite(own)
     }
 }
 
@@ -115,7 +80,7 @@ impl Sqlite {
     /// Two processes may come here at once with a file that is new to both: the second finds it made.
     async fn bring_up_to_date(&self, connection: &mut Connection) -> Result<(), Trouble> {
         let told = |error| self.trouble(&error);
-        let Schema { mark: own, make_mark, migrations: _ } = *self.schema;
+        let Schema { mark: own, make_mark, .. } = *self.schema;
         let ours = |mark: i64| mark == own;
         let mark = "PRAGMA application_id";
         let mark = async |connection: &mut Connection| sqlx::query_scalar(mark).fetch_one(connection).await;
@@ -133,8 +98,8 @@ impl Sqlite {
             }
             sqlx::query(make_mark).execute(&mut *transaction).await.map_err(told)?;
         }
-        let migrated = self.schema.migrator().run_direct(None, &mut *transaction, false).await;
-        migrated.map_err(|error| self.trouble_of_migration(error))?;
+        let migrated = self.schema.migrator(str::to_owned).run_direct(None, &mut *transaction, false).await;
+        migrated.map_err(|error| schema::trouble(error, |error| self.trouble(error)))?;
         transaction.commit().await.map_err(told)
     }
 
@@ -143,19 +108,10 @@ impl Sqlite {
         let applied = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations";
         sqlx::query_scalar(applied).fetch_one(connection).await.map_err(|error| self.trouble(&error))
     }
+}
 
-    fn trouble_of_migration(&self, error: MigrateError) -> Trouble {
-        match error {
-            MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) => {
-                Trouble::Newer { version }
-            }
-            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => self.trouble(&error),
-            other => Trouble::Damaged(other.to_string()),
-        }
-    }
-
-    /// What an error of this file means.
-    pub(super) fn trouble(&self, error: &sqlx::Error) -> Trouble {
+impl Place for Sqlite {
+    fn trouble(&self, error: &sqlx::Error) -> Trouble {
         let said = match error {
             sqlx::Error::Database(said) => said,
             sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => {

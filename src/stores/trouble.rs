@@ -23,6 +23,10 @@ pub enum Trouble {
         /// How long that is.
         patience_ms: u64,
     },
+    /// Its server does not answer, or lets nobody in.
+    Unreachable(String),
+    /// Its server was lost while something was stored: nobody knows whether it was.
+    Unsure(String),
     /// It can be read only.
     ReadOnly,
     /// There is no room for more.
@@ -52,18 +56,19 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    /// Whether it stays until somebody does something about the disk or the file.
+    /// Whether it stays until somebody does something about the disk, the file or the server.
     pub(super) const fn lasts(&self) -> bool {
         match self {
             Self::Closed(_) | Self::ReadOnly | Self::Full | Self::NoDatabase | Self::Foreign => true,
             Self::Newer { .. } | Self::Older { .. } | Self::Damaged(_) => true,
+            Self::Unreachable(_) | Self::Unsure(_) => true,
             Self::Busy { .. } | Self::Crowded { .. } | Self::Conflict(_) | Self::Other(_) => false,
         }
     }
 
-    /// Whether the same may go well a moment later.
+    /// Whether the same may go well a moment later, and cannot have been done already.
     pub(super) const fn passes(&self) -> bool {
-        matches!(self, Self::Busy { .. })
+        matches!(self, Self::Busy { .. } | Self::Unreachable(_))
     }
 
     /// The fault of a run, in four parts. No `try` catches it: what the run did is undone already.
@@ -128,7 +133,7 @@ impl Trouble {
                 format!("All {connections} connections to {path} were in use for {patience_ms} ms."),
                 "Run again when less runs. Nothing was stored.",
             ),
-            Self::Conflict(what) | Self::Other(what) => (
+            Self::Conflict(what) | Self::Other(what) | Self::Unreachable(what) | Self::Unsure(what) => (
                 "The records cannot be reached.",
                 format!("{path}: {what}."),
                 "See what the database says, then run again. Nothing was stored.",
@@ -149,12 +154,21 @@ impl fmt::Display for Trouble {
                 f,
                 "all {connections} connections were in use for {patience_ms} ms (database.pool); nothing was stored"
             ),
+            Self::Unreachable(why) => {
+                write!(f, "it cannot be reached: {why}; see that its server runs and database.url is right")
+            }
+            Self::Unsure(why) => {
+                write!(
+                    f,
+                    "its server was lost while something was stored, so nobody knows whether it was: {why}"
+                )
+            }
             Self::ReadOnly => f.write_str("it may not be written; allow writing, nothing was stored"),
             Self::Full => f.write_str("the disk is full; make room, nothing was stored"),
             Self::NoDatabase => f.write_str("it is not a file that SQLite wrote; move it away"),
-            Self::Foreign => {
-                f.write_str("its tables are another program's; move it away, it was not changed")
-            }
+            Self::Foreign => f.write_str(
+                "its tables are another program's; move it away or name another, it was not changed",
+            ),
             Self::Newer { version } => {
                 write!(
                     f,

@@ -31,9 +31,13 @@ const ACCEPTED: &[&str] = &[
 /// Crates that are linked in two versions, and who holds the older one. Nothing else may be.
 const TWICE: &[(&str, &str)] = &[
     ("base64", "actix-web is a version behind"),
+    ("block-buffer", "as sha2"),
     ("cpufeatures", "sha2 is a version behind the generator uuid uses"),
+    ("crypto-common", "as sha2"),
+    ("digest", "as sha2"),
     ("hashbrown", "dashmap and sqlx are versions behind"),
     ("http", "actix-http is built on http 0.2, hyper on http 1"),
+    ("sha2", "sqlx-core is a version behind sqlx-postgres"),
 ];
 
 /// What `cargo tree` says of the workspace with these arguments, a line per package.

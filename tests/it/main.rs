@@ -18,6 +18,9 @@ mod layers;
 mod ledger;
 mod n3;
 mod persistence;
+#[expect(clippy::panic, reason = "helpers of tests fail the way tests do")]
+#[path = "../postgres/mod.rs"]
+mod postgres;
 mod promtool;
 mod prove;
 mod providers;

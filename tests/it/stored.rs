@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::postgres;
 use crate::server::Gateway;
 
 fn tidegate(data: &Path, args: &[&str]) -> Output {
@@ -94,4 +95,39 @@ fn a_server_that_keeps_nothing_makes_no_directory() {
     let data = folder.path().join("data");
     drop(Gateway::start_in(&data, "[data]\nkeep = false"));
     assert!(!data.exists());
+}
+
+#[test]
+fn the_commands_say_which_database_it_is_and_never_how_to_get_in() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let url = postgres::new_database().replace("postgres@localhost", "postgres:hidden@localhost");
+    std::fs::write(folder.path().join("db.url"), format!("{url}\n")).expect("written");
+    let toml = "[database]\nurl_file = \"db.url\"";
+    std::fs::write(folder.path().join("tidegate.toml"), toml).expect("written");
+
+    let status = told(&data, &["db", "status"]);
+    assert!(status.contains("none in PostgreSQL database test_"), "{status}");
+    assert!(told(&data, &["db", "migrate"]).contains("layout"));
+    told(&data, &["db", "optimize"]);
+    let status = told(&data, &["db", "status"]);
+    assert!(
+        status.contains("PostgreSQL database test_") && status.contains("rows in workspaces"),
+        "{status}"
+    );
+    assert!(!status.contains("hidden") && !status.contains("never"), "{status}");
+    let settings = told(&data, &["config", "--json"]);
+    assert!(!settings.contains("hidden") && settings.contains("db.url"), "{settings}");
+    assert_eq!(postgres::ask(&url, "SELECT name FROM workspaces"), "default", "psql shows the same tables");
+
+    let nobody = "[database]\nurl = \"postgres://me:hidden@127.0.0.1:1/books\"";
+    std::fs::write(folder.path().join("tidegate.toml"), nobody).expect("written");
+    for args in [&["db", "status"][..], &["serve", "--port", "0"], &["key", "list"]] {
+        let why = refused(&data, args);
+        assert!(
+            why.contains("the PostgreSQL database books on 127.0.0.1:1: it cannot be reached"),
+            "{args:?}: {why}"
+        );
+        assert!(!why.contains("hidden"), "{why}");
+    }
 }

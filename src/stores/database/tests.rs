@@ -1,4 +1,5 @@
-//! The main database as its adapters use it: a file per test, time by hand where something waits.
+//! The main database as its adapters use it: a new one per test, of each kind that there is; time by hand where something
+//! waits.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -9,22 +10,37 @@ use tidegate_actors::sim::ManualClock;
 use tokio::sync::Semaphore;
 
 use super::*;
-use crate::config::PoolName;
+use crate::config::{PoolName, Secret};
+use crate::stores::cluster;
+use crate::stores::target::sqlite;
 
 const COUNT: &str = "SELECT count(*) FROM workspaces";
 const ADD: &str = "INSERT INTO workspaces (id, name, created_us) VALUES ($1, $1, 0)";
 
 struct Place {
     folder: TempDir,
+    settings: config::Database,
     registry: Registry,
     database: Database,
 }
 
-fn place(settings: &config::Database, clock: &ClockRef) -> Place {
+/// A file.
+fn file(settings: &config::Database, clock: &ClockRef) -> Place {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut registry = Registry::default();
-    let database = Database::open(folder.path(), settings, &Io::default(), clock, &mut registry);
-    Place { database: database.expect("it can be made"), folder, registry }
+    let (settings, mut registry) = (settings.clone(), Registry::default());
+    let database = Database::open(folder.path(), &settings, &Io::default(), clock, &mut registry);
+    Place { database: database.expect("it can be made"), folder, settings, registry }
+}
+
+/// A database of a server.
+fn server(settings: &config::Database, clock: &ClockRef) -> Place {
+    let url = Some(Secret::new(cluster::new_database()));
+    file(&config::Database { url, ..settings.clone() }, clock)
+}
+
+/// One of each kind.
+fn both(settings: &config::Database, clock: &ClockRef) -> [Place; 2] {
+    [file(settings, clock), server(settings, clock)]
 }
 
 fn system() -> ClockRef {
@@ -32,7 +48,7 @@ fn system() -> ClockRef {
 }
 
 fn add(name: &'static str) -> impl Work<()> {
-    move |on| Box::pin(async move { sqlx::query(ADD).bind(name).execute(on).await.map(drop) })
+    move |mut on| Box::pin(async move { on.query(ADD).bind(name).execute().await.map(drop) })
 }
 
 /// A closure as work: its lifetimes are not guessed from a `let`.
@@ -40,8 +56,8 @@ fn work<T, W: Work<T>>(work: W) -> W {
     work
 }
 
-fn count(on: &mut Connection) -> BoxFuture<'_, Result<i64, sqlx::Error>> {
-    Box::pin(sqlx::query_scalar(COUNT).fetch_one(on))
+fn count(mut on: Connection<'_>) -> BoxFuture<'_, Result<i64, sqlx::Error>> {
+    Box::pin(async move { on.query(COUNT).fetch_one().await?.get(0) })
 }
 
 impl Place {
@@ -54,42 +70,48 @@ impl Place {
 
 #[tokio::test]
 async fn what_was_written_is_read_by_others_and_outlives_the_handle() {
-    let Place { folder, database, .. } = place(&config::Database::default(), &system());
-    database.write("add", add("one")).await.expect("written");
-    assert_eq!(database.read("count", count).await, Ok(2), "beside the one that is always there");
-    database.close().await;
-    let again = Database::open(
-        folder.path(),
-        &config::Database::default(),
-        &Io::default(),
-        &system(),
-        &mut Registry::default(),
-    );
-    assert_eq!(again.expect("opened").read("count", count).await, Ok(2));
+    for Place { folder, settings, database, .. } in both(&config::Database::default(), &system()) {
+        database.write("add", add("one")).await.expect("written");
+        assert_eq!(database.read("count", count).await, Ok(2), "beside the one that is always there");
+        database.close().await;
+        let (io, mut registry) = (Io::default(), Registry::default());
+        let again = Database::open(folder.path(), &settings, &io, &system(), &mut registry);
+        assert_eq!(again.expect("opened").read("count", count).await, Ok(2));
+    }
 }
 
 #[tokio::test]
 async fn a_write_that_fails_half_way_leaves_nothing() {
-    let Place { folder: _folder, database, .. } = place(&config::Database::default(), &system());
-    let both = work(|on| {
-        Box::pin(async move {
-            sqlx::query(ADD).bind("one").execute(&mut *on).await?;
-            sqlx::query(ADD).bind("one").execute(on).await.map(drop)
-        })
-    });
-    let refused = database.write("add", both).await.expect_err("the name is taken");
-    assert!(matches!(&refused, Trouble::Conflict(what) if what.contains("workspaces.")), "{refused:?}");
-    assert_eq!(database.read("count", count).await, Ok(1));
-    assert_eq!(database.ailment(), None, "the store is well");
+    for Place { folder: _folder, database, .. } in both(&config::Database::default(), &system()) {
+        let both = work(|mut on| {
+            Box::pin(async move {
+                on.query(ADD).bind("one").execute().await?;
+                on.query(ADD).bind("one").execute().await.map(drop)
+            })
+        });
+        let refused = database.write("add", both).await.expect_err("the name is taken");
+        assert!(matches!(&refused, Trouble::Conflict(what) if what.contains("workspaces")), "{refused:?}");
+        assert_eq!(database.read("count", count).await, Ok(1));
+        assert_eq!(database.ailment(), None, "the store is well");
+    }
+}
+
+#[tokio::test]
+async fn who_reads_cannot_write() {
+    for Place { folder: _folder, database, .. } in both(&config::Database::default(), &system()) {
+        assert_eq!(database.read("add", add("one")).await, Err(Trouble::ReadOnly));
+        assert_eq!(database.read("count", count).await, Ok(1));
+    }
 }
 
 #[tokio::test]
 async fn a_caller_that_leaves_does_not_undo_what_it_ordered() {
-    let Place { folder: _folder, database, .. } = place(&config::Database::default(), &system());
-    drop(database.write("add", add("one")));
-    // The writer takes one order after the other.
-    database.write("add", add("two")).await.expect("written");
-    assert_eq!(database.read("count", count).await, Ok(3));
+    for Place { folder: _folder, database, .. } in both(&config::Database::default(), &system()) {
+        drop(database.write("add", add("one")));
+        // The writer takes one order after the other.
+        database.write("add", add("two")).await.expect("written");
+        assert_eq!(database.read("count", count).await, Ok(3));
+    }
 }
 
 /// Before, one thread waited for a connection for as long as it took.
@@ -99,7 +121,12 @@ async fn who_waits_too_long_for_a_connection_is_told_how_many_there_are() {
     let shared: ClockRef = Arc::new(clock.clone());
     let settings =
         config::Database { pool: PoolName::Overflow, pool_size: Some(1), ..config::Database::default() };
-    let place = place(&settings, &shared);
+    for place in both(&settings, &shared) {
+        crowd(&place, &clock).await;
+    }
+}
+
+async fn crowd(place: &Place, clock: &ManualClock) {
     let (open, entered) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let holding: Vec<_> = (0..31)
         .map(|_| {
@@ -139,36 +166,36 @@ async fn who_waits_too_long_for_a_connection_is_told_how_many_there_are() {
 async fn a_slow_query_is_counted_by_name() {
     let clock = ManualClock::new();
     let shared: ClockRef = Arc::new(clock.clone());
-    let place = place(&config::Database::default(), &shared);
-    let passing = clock.clone();
-    let slow = work(move |on| {
-        passing.advance(Duration::from_millis(101));
-        count(on)
-    });
-    place.database.read("slow", slow).await.expect("read");
-    place.database.read("quick", count).await.expect("read");
-    let shown = place.shown();
-    assert!(shown.contains("slow_queries_total 1"), "{shown}");
-    assert!(shown.contains("db_query_time_seconds_count{query=\"slow\"} 1"), "{shown}");
+    for place in both(&config::Database::default(), &shared) {
+        let passing = clock.clone();
+        let slow = work(move |on| {
+            passing.advance(Duration::from_millis(101));
+            count(on)
+        });
+        place.database.read("slow", slow).await.expect("read");
+        place.database.read("quick", count).await.expect("read");
+        let shown = place.shown();
+        assert!(shown.contains("slow_queries_total 1"), "{shown}");
+        assert!(shown.contains("db_query_time_seconds_count{query=\"slow\"} 1"), "{shown}");
+    }
 }
 
 #[tokio::test]
 async fn work_that_met_a_locked_file_is_tried_again_and_done_once() {
     let clock = ManualClock::new();
     let shared: ClockRef = Arc::new(clock.clone());
-    let Place { folder, database, .. } = place(&config::Database::default(), &shared);
-    let impatient = work(|on| {
-        Box::pin(async move { sqlx::query("PRAGMA busy_timeout = 0").execute(on).await.map(drop) })
-    });
+    let Place { folder, database, .. } = file(&config::Database::default(), &shared);
+    let impatient =
+        work(|mut on| Box::pin(async move { on.query("PRAGMA busy_timeout = 0").execute().await.map(drop) }));
     database.write("impatient", impatient).await.expect("written");
     let mut other = sqlite(folder.path()).open().await.expect("another process");
-    let locked = other.begin_with(BEGIN_TO_WRITE).await.expect("it is free");
+    let locked = other.begin_with(crate::stores::sqlite::BEGIN_TO_WRITE).await.expect("it is free");
 
     let tries = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&tries);
-    let counting = work(move |on| {
+    let counting = work(move |mut on| {
         counted.fetch_add(1, Ordering::Relaxed);
-        Box::pin(async move { sqlx::query(ADD).bind("one").execute(on).await.map(drop) })
+        Box::pin(async move { on.query(ADD).bind("one").execute().await.map(drop) })
     });
     let done = tokio::spawn(database.write("add", counting.clone()));
     while !done.is_finished() {
@@ -192,14 +219,14 @@ async fn work_that_met_a_locked_file_is_tried_again_and_done_once() {
 /// a transaction any more: SQLite had ended the one it was in.
 #[tokio::test]
 async fn a_full_store_is_an_ailment_until_something_can_be_written_again() {
-    let Place { folder: _folder, database, .. } = place(&config::Database::default(), &system());
+    let Place { folder: _folder, database, .. } = file(&config::Database::default(), &system());
     let no_more = "PRAGMA max_page_count = 1";
-    let no_more = work(move |on| Box::pin(async move { sqlx::query(no_more).execute(on).await.map(drop) }));
+    let no_more = work(move |mut on| Box::pin(async move { on.query(no_more).execute().await.map(drop) }));
     database.write("no more", no_more).await.expect("set");
-    let large = work(|on| {
+    let large = work(|mut on| {
         Box::pin(async move {
             let name = "x".repeat(1 << 20);
-            sqlx::query(ADD).bind(name).execute(on).await.map(drop)
+            on.query(ADD).bind(name).execute().await.map(drop)
         })
     });
     assert_eq!(database.write("large", large).await, Err(Trouble::Full));
@@ -209,4 +236,52 @@ async fn a_full_store_is_an_ailment_until_something_can_be_written_again() {
     database.probe().await;
     assert_eq!(database.ailment(), None, "writing does");
     database.write("large", large).await.expect("there is room");
+}
+
+/// Two servers that begin at once with an empty database, or with one of an earlier version, both find it made.
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_start_at_once_make_the_tables_once() {
+    let url = cluster::new_database();
+    let settings = config::Database { url: Some(Secret::new(url.clone())), ..config::Database::default() };
+    let start = |settings: config::Database| {
+        move || {
+            let folder = tempfile::tempdir().expect("a folder");
+            let (io, mut registry) = (Io::default(), Registry::default());
+            Database::open(folder.path(), &settings, &io, &system(), &mut registry).map(drop)
+        }
+    };
+    let starting: Vec<_> = (0..8).map(|_| tokio::task::spawn_blocking(start(settings.clone()))).collect();
+    for started in starting {
+        started.await.expect("it ends").expect("it is made");
+    }
+    assert_eq!(cluster::ask(&url, "SELECT count(*), max(version) FROM _tidegate_main"), {
+        let latest = MAIN.latest();
+        format!("{latest}|{latest}")
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_a_later_version_or_of_another_program_is_refused_and_not_changed() {
+    let made = server(&config::Database::default(), &system());
+    let url = made.settings.url.as_ref().expect("it is a server's").reveal().to_owned();
+    let insert = "INSERT INTO _tidegate_main SELECT 999, description, installed_on, success, checksum, 0 \
+        FROM _tidegate_main WHERE version = 1";
+    cluster::ask(&url, insert);
+    let open = |settings: &config::Database| {
+        let folder = tempfile::tempdir().expect("a folder");
+        Database::open(folder.path(), settings, &Io::default(), &system(), &mut Registry::default()).map(drop)
+    };
+    assert_eq!(open(&made.settings), Err(Trouble::Newer { version: 999 }));
+
+    let url = cluster::new_database();
+    cluster::ask(&url, "CREATE TABLE workspaces (id INT)");
+    let settings = config::Database { url: Some(Secret::new(url.clone())), ..config::Database::default() };
+    assert_eq!(open(&settings), Err(Trouble::Foreign));
+    assert_eq!(
+        cluster::ask(
+            &url,
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE '%s' AND relnamespace = 'public'::regnamespace"
+        ),
+        "workspaces"
+    );
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use time::{Date, OffsetDateTime};
 
-use crate::stores::sqlite::{CALLS, Sqlite};
+use crate::stores::schema::CALLS;
+use crate::stores::sqlite::Sqlite;
 
 /// How long a file may be locked by somebody who looks at it with other tools.
 const PATIENCE: Duration = Duration::from_secs(10);

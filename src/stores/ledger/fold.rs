@@ -20,6 +20,7 @@ use super::days::{Day, Days};
 use super::lines::Lines;
 use super::rows::{self, Booked};
 use crate::stores::journal::Journal;
+use crate::stores::sql::Place as _;
 use crate::stores::sqlite::{BEGIN_TO_WRITE, Connection};
 use crate::stores::trouble::Trouble;
 use crate::stores::{aside, lock};

@@ -20,6 +20,7 @@ use super::rows::{self, Booked};
 use super::{Entry, READ_BYTES};
 use crate::stores::io::Io;
 use crate::stores::journal::Journal;
+use crate::stores::sql::Place as _;
 use crate::stores::sqlite::{Connection, Sqlite};
 
 /// Lines looked at for one page.

@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use super::{Order, statements};
 use crate::lang::fault::Fault;
 use crate::lang::records::{Changes, Supply, Want};
+use crate::stores::sql::Place as _;
 use crate::stores::sqlite::{BEGIN_TO_READ, BEGIN_TO_WRITE, Connection, Sqlite, VERSION_OF_OTHERS};
 use crate::stores::trouble::Trouble;
 

@@ -16,7 +16,8 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 
 use self::desk::Desk;
 use super::io::Io;
-use super::sqlite::{RECORDS, Sqlite};
+use super::schema::RECORDS;
+use super::sqlite::Sqlite;
 use super::trouble::Trouble;
 use crate::lang::fault::Fault;
 use crate::lang::records::{Archive, Pending, Session, Supply, Want};

@@ -11,6 +11,7 @@ use crate::lang::records::{
     Changes, Counters, Row, RowKey, Supply, TableChanges, TableName, UniqueValue, Want,
 };
 use crate::lang::value::{Map, Value};
+use crate::stores::sql::Place as _;
 use crate::stores::sqlite::{Connection, Sqlite};
 use crate::stores::trouble::Trouble;
 

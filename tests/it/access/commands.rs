@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use tempfile::TempDir;
+
 use super::*;
+use crate::postgres;
 
 fn tidegate(data: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
@@ -28,11 +31,35 @@ async fn called(gateway: &Gateway, key: &str) -> u16 {
     send(gateway.posting(CHAT, ask("x").to_string()).bearer_auth(key)).await.status
 }
 
+/// A data directory with a configuration in it, and what a server is told of the database.
+struct Home {
+    folder: TempDir,
+    toml: String,
+}
+
+/// One with a database of its own, and one that uses a server's.
+fn homes() -> [Home; 2] {
+    let home = |toml: String| {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("tidegate.toml"), &toml).expect("written");
+        Home { folder, toml }
+    };
+    [home(String::new()), home(on(&postgres::new_database()))]
+}
+
+fn on(url: &str) -> String {
+    format!("database.url = \"{url}\"\n")
+}
+
 #[tokio::test]
 async fn a_key_made_beside_a_running_server_counts_when_the_command_returns() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let data = folder.path();
-    let gateway = Gateway::start_in(data, "");
+    for Home { folder, toml } in homes() {
+        key_beside_a_server(folder.path(), &toml).await;
+    }
+}
+
+async fn key_beside_a_server(data: &Path, toml: &str) {
+    let gateway = Gateway::start_in(data, toml);
     assert_eq!(gateway.post(CHAT, ask("x").to_string()).await.status, 200);
     let workspace = told(data, &["workspace", "create", "team-a"]);
     assert!(workspace.starts_with("ws_"), "{workspace}");
@@ -47,10 +74,31 @@ async fn a_key_made_beside_a_running_server_counts_when_the_command_returns() {
     told(data, &["key", "revoke", &new[3..11]]);
     assert_eq!(called(&gateway, &new).await, 401, "in the very moment the command returns");
     gateway.end();
-    let again = Gateway::start_in(data, "");
+    let again = Gateway::start_in(data, toml);
     assert_eq!(called(&again, &new).await, 401);
     let none = again.post(CHAT, ask("x").to_string()).await;
     assert_eq!(none.status, 401, "that all keys ended does not open the doors again");
+}
+
+/// The servers and the command have nothing in common but the database.
+#[tokio::test]
+async fn a_key_that_is_revoked_from_elsewhere_is_refused_by_every_server_of_a_database_when_the_command_returns()
+ {
+    let toml = on(&postgres::new_database());
+    let [one, two] = [0, 1].map(|_| Gateway::start(&toml));
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("tidegate.toml"), &toml).expect("written");
+    for _ in 0..5 {
+        let key = told(folder.path(), &["key", "create"]);
+        assert_eq!((called(&one, &key).await, called(&two, &key).await), (200, 200));
+        told(folder.path(), &["key", "revoke", &key[3..11]]);
+        assert_eq!((called(&one, &key).await, called(&two, &key).await), (401, 401));
+    }
+    let why = refused(folder.path(), &["db", "migrate"]);
+    assert!(why.contains("PostgreSQL database test_") && why.contains("is in use by a server"), "{why}");
+    one.end();
+    two.end();
+    told(folder.path(), &["db", "migrate"]);
 }
 
 #[test]
@@ -71,12 +119,16 @@ fn commands_say_what_is_not_there_and_what_is_taken() {
 
 #[tokio::test]
 async fn other_machines_may_come_only_where_somebody_has_a_key() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let data = folder.path();
+    for Home { folder, toml } in homes() {
+        other_machines(folder.path(), &toml).await;
+    }
+}
+
+async fn other_machines(data: &Path, toml: &str) {
     let why = refused(data, &["serve", "--host", "0.0.0.0", "--port", "0"]);
     assert!(why.contains("tidegate key create --name ops --role operator --data"), "{why}");
     let key = told(data, &["key", "create"]);
-    let gateway = Gateway::start_in(data, "listen.host = \"0.0.0.0\"");
+    let gateway = Gateway::start_in(data, &format!("{toml}listen.host = \"0.0.0.0\""));
     assert_eq!(gateway.post(CHAT, ask("x").to_string()).await.status, 401);
     let request =
         gateway.posting(CHAT, ask("x").to_string()).bearer_auth(&key).header("host", "gateway.example");

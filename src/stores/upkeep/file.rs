@@ -1,9 +1,7 @@
-//! Owns what is done to the main database as a whole: looked at, brought up to date, copied while it is used, put back, kept
-//! fast. Each on a connection of its own. Must not know what is stored in it.
+//! Owns what is done to a database file as a whole. Each on a connection of its own. Must not know what is stored in it.
 //!
 //! Sources: <https://sqlite.org/lang_vacuum.html#vacuuminto>, <https://sqlite.org/pragma.html#pragma_optimize>.
 
-use std::cmp::Ordering;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -11,56 +9,20 @@ use std::sync::Arc;
 
 use sqlx::{ConnectOptions, Connection as _};
 
-use super::database::sqlite;
-use super::lock::of;
-use super::sqlite::{Connection, Sqlite};
-use super::trouble::Trouble;
-
-/// How a database is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Condition {
-    /// Where it lies.
-    pub path: PathBuf,
-    /// Bytes of the file.
-    pub bytes: u64,
-    /// Version of its tables.
-    pub layout: i64,
-    /// The version this program makes.
-    pub latest: i64,
-    /// What `PRAGMA quick_check` says; `ok` if it found nothing.
-    pub check: String,
-    /// Tables and their rows.
-    pub tables: Vec<(String, i64)>,
-    /// When it was last optimised, microseconds since 1970 UTC.
-    pub optimized_us: Option<i64>,
-}
+use super::Condition;
+use crate::stores::lock::of;
+use crate::stores::sql::{self, Place as _};
+use crate::stores::sqlite::{Connection, Sqlite};
+use crate::stores::trouble::Trouble;
 
 const TABLES: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE '\\_%' ESCAPE '\\' \
      ORDER BY name";
-const OPTIMIZED: &str = "SELECT value FROM facts WHERE name = 'optimized_us'";
-const NOTE_OPTIMIZED: &str = "INSERT INTO facts (name, value) VALUES ('optimized_us', $1) \
-    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-const READ_PROBE: &str = "SELECT value FROM facts WHERE name = 'probe'";
-const WRITE_PROBE: &str = "UPDATE facts SET value = value + 1 WHERE name = 'probe'";
+const ENGINE: &str = "SELECT sqlite_version()";
 
-/// Reads something small.
-pub(super) async fn read_probe(on: &mut Connection) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar(READ_PROBE).fetch_one(on).await
-}
-
-/// Writes something small.
-pub(super) async fn write_probe(on: &mut Connection) -> Result<(), sqlx::Error> {
-    sqlx::query(WRITE_PROBE).execute(on).await.map(drop)
-}
-
-/// How the database in `dir` is; nothing if there is none.
-///
-/// # Errors
-/// It cannot be read.
-pub async fn look(dir: &Path) -> Result<Option<Condition>, Trouble> {
-    let sqlite = sqlite(dir);
+/// How the database is; nothing if there is none.
+pub(super) async fn look(sqlite: &Sqlite) -> Result<Option<Condition>, Trouble> {
     let Ok(facts) = fs::metadata(&sqlite.path) else { return Ok(None) };
-    let mut on = connect(&sqlite).await?;
+    let mut on = connect(sqlite).await?;
     let told = |error| sqlite.trouble(&error);
     let layout = sqlite.version(&mut on).await?;
     let check: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut on).await.map_err(told)?;
@@ -71,50 +33,37 @@ pub async fn look(dir: &Path) -> Result<Option<Condition>, Trouble> {
         let count = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM \"{name}\""));
         tables.push((name, sqlx::query_scalar(count).fetch_one(&mut on).await.map_err(told)?));
     }
-    let optimized_us = sqlx::query_scalar(OPTIMIZED).fetch_optional(&mut on).await.map_err(told)?;
-    close(&sqlite, on).await?;
-    let (path, latest) = (sqlite.path.to_path_buf(), sqlite.schema.latest());
-    Ok(Some(Condition { path, bytes: facts.len(), layout, latest, check, tables, optimized_us }))
+    let engine: String = sqlx::query_scalar(ENGINE).fetch_one(&mut on).await.map_err(told)?;
+    let optimized_us = super::optimized(sql::Connection::Sqlite(&mut on)).await.map_err(told)?;
+    close(sqlite, on).await?;
+    let (at, latest) = (sqlite.path.display().to_string(), sqlite.schema.latest());
+    let engine = format!("SQLite {engine}");
+    let check = Some(check);
+    Ok(Some(Condition { at, engine, bytes: facts.len(), layout, latest, check, tables, optimized_us }))
 }
 
-/// Whether the database in `dir` is as this version makes it.
-///
-/// # Errors
-/// It is not, or cannot be read.
-pub async fn layout(dir: &Path) -> Result<(), Trouble> {
-    let sqlite = sqlite(dir);
-    let mut on = connect(&sqlite).await?;
-    let (version, latest) = (sqlite.version(&mut on).await?, sqlite.schema.latest());
-    close(&sqlite, on).await?;
-    match version.cmp(&latest) {
-        Ordering::Less => Err(Trouble::Older { version, latest }),
-        Ordering::Equal => Ok(()),
-        Ordering::Greater => Err(Trouble::Newer { version }),
-    }
-}
-
-/// Makes the database in `dir`, or brings it up to date. Says its version.
-///
-/// # Errors
-/// It cannot be, and was not changed.
-pub async fn migrate(dir: &Path) -> Result<i64, Trouble> {
-    let sqlite = sqlite(dir);
-    let mut on = sqlite.open().await?;
+/// The version of its tables.
+pub(super) async fn layout(sqlite: &Sqlite) -> Result<i64, Trouble> {
+    let mut on = connect(sqlite).await?;
     let version = sqlite.version(&mut on).await?;
-    close(&sqlite, on).await?;
+    close(sqlite, on).await?;
     Ok(version)
 }
 
-/// Copies the database in `dir`, as it is at this moment, to a new file. Nobody who uses it is hindered.
-///
-/// # Errors
-/// There is no database, or the file cannot be written or exists.
-pub async fn back_up(dir: &Path, to: &Path) -> Result<u64, Trouble> {
-    let sqlite = sqlite(dir);
+/// Makes the database, or brings it up to date. Says its version.
+pub(super) async fn migrate(sqlite: &Sqlite) -> Result<i64, Trouble> {
+    let mut on = sqlite.open().await?;
+    let version = sqlite.version(&mut on).await?;
+    close(sqlite, on).await?;
+    Ok(version)
+}
+
+/// Copies the database, as it is at this moment, to a new file.
+pub(super) async fn back_up(sqlite: &Sqlite, to: &Path) -> Result<u64, Trouble> {
     if to.exists() {
         return Err(Trouble::Conflict(format!("{} exists already; name another file", to.display())));
     }
-    let mut on = connect(&sqlite).await?;
+    let mut on = connect(sqlite).await?;
     let to = std::path::absolute(to).map_err(|error| of(&error))?;
     let target = to.to_string_lossy().into_owned();
     let copied = sqlx::query("VACUUM INTO $1").bind(&target).execute(&mut on).await;
@@ -122,18 +71,15 @@ pub async fn back_up(dir: &Path, to: &Path) -> Result<u64, Trouble> {
         let _ = fs::remove_file(&to); // half a copy is none
         return Err(sqlite.trouble(&error));
     }
-    close(&sqlite, on).await?;
+    close(sqlite, on).await?;
     let synced = File::open(&to).and_then(|file| file.sync_all().and_then(|()| file.metadata()));
     synced.map(|facts| facts.len()).map_err(|error| of(&error))
 }
 
-/// Puts the copy `from` in the place of the database in `dir`, which no process may have open. What was there is kept beside
-/// it; says where.
-///
-/// # Errors
-/// The copy is not one of a database of ours, is damaged or is a later version's. Nothing was changed then.
-pub async fn restore(dir: &Path, from: &Path) -> Result<Option<PathBuf>, Trouble> {
-    let place = sqlite(dir);
+/// Puts the copy `from` in the place of the database, which no process may have open. What was there is kept beside it; says
+/// where.
+pub(super) async fn restore(place: &Sqlite, from: &Path) -> Result<Option<PathBuf>, Trouble> {
+    let dir = place.path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir).map_err(|error| of(&error))?;
     let new = dir.join("tidegate.db.new");
     clear(&new);
@@ -147,7 +93,7 @@ pub async fn restore(dir: &Path, from: &Path) -> Result<Option<PathBuf>, Trouble
     let had_one = place.path.exists();
     if had_one {
         // What stands in the log only would be lost with it.
-        if let Ok(on) = connect(&place).await {
+        if let Ok(on) = connect(place).await {
             let _ = on.close().await; // one that is damaged is kept as it is
         }
         clear(&before);
@@ -161,27 +107,20 @@ pub async fn restore(dir: &Path, from: &Path) -> Result<Option<PathBuf>, Trouble
 }
 
 /// Brings statistics up to date and gives back what the write-ahead log takes.
-///
-/// # Errors
-/// It cannot be written.
-pub async fn optimize(dir: &Path, now_us: i64) -> Result<(), Trouble> {
-    let sqlite = sqlite(dir);
-    let mut on = connect(&sqlite).await?;
+pub(super) async fn optimize(sqlite: &Sqlite, now_us: i64) -> Result<(), Trouble> {
+    let mut on = connect(sqlite).await?;
     for statement in ["PRAGMA analysis_limit = 1000", "PRAGMA optimize = 0x10002"] {
         sqlx::query(statement).execute(&mut on).await.map_err(|error| sqlite.trouble(&error))?;
     }
-    sqlx::query(NOTE_OPTIMIZED)
-        .bind(now_us)
-        .execute(&mut on)
-        .await
-        .map_err(|error| sqlite.trouble(&error))?;
+    let noted = super::note_optimized(sql::Connection::Sqlite(&mut on), now_us).await;
+    noted.map_err(|error| sqlite.trouble(&error))?;
     let log = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut on).await;
     log.map_err(|error| sqlite.trouble(&error))?;
-    close(&sqlite, on).await
+    close(sqlite, on).await
 }
 
 /// A connection to a database that is there.
-async fn connect(sqlite: &Sqlite) -> Result<Connection, Trouble> {
+pub(super) async fn connect(sqlite: &Sqlite) -> Result<Connection, Trouble> {
     if !sqlite.path.exists() {
         let path = sqlite.path.display();
         return Err(Trouble::Closed(format!("there is no {path}; `tidegate db migrate` makes one")));

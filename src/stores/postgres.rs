@@ -1,0 +1,177 @@
+//! Owns the dialect of PostgreSQL: how a server is reached, tables are made and brought up to date, how transactions begin,
+//! and what its error codes mean. Must not know what is stored.
+//!
+//! Sources: <https://www.postgresql.org/docs/current/errcodes-appendix.html>,
+//! <https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS>.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection as _, PgConnection};
+
+use super::schema::{self, Schema};
+use super::sql::{Connection, Dialect, Place};
+use super::trouble::Trouble;
+use crate::config::Secret;
+
+/// How long a server may take to let somebody in.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long another process may keep something locked, milliseconds.
+const LOCK_PATIENCE_MS: u128 = 5_000;
+/// Statements that a connection keeps prepared.
+const STATEMENTS: usize = 1_200;
+
+const IS_THERE: &str = "SELECT to_regclass($1) IS NOT NULL";
+
+/// A database of a server.
+#[derive(Debug, Clone)]
+pub(super) struct Postgres(Arc<PgConnectOptions>);
+
+impl Dialect for sqlx::Postgres {
+    type Place = Postgres;
+    const BEGIN_TO_READ: &'static str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+    // A lock of the whole database (`TIDB`), held until the end: what was read is still so when it is written.
+    const BEGIN_TO_WRITE: &'static str = "BEGIN; SELECT pg_advisory_xact_lock(1414087746)";
+
+    fn connection(own: &mut PgConnection) -> Connection<'_> {
+        Connection::Postgres(own)
+    }
+}
+
+impl Postgres {
+    /// The database that `url` names; what it leaves out is as libpq has it (`PGUSER`, `~/.pgpass`).
+    pub(super) fn at(url: &Secret) -> Result<Self, Trouble> {
+        let options: PgConnectOptions = url.reveal().parse().map_err(|error: sqlx::Error| {
+            Trouble::Unreachable(format!("the URL of the database cannot be read: {error}"))
+        })?;
+        let lock_timeout = LOCK_PATIENCE_MS.to_string();
+        let options = options
+            .application_name("tidegate")
+            .options([("lock_timeout", lock_timeout.as_str()), ("client_min_messages", "warning")])
+            .statement_cache_capacity(STATEMENTS)
+            .disable_statement_logging();
+        Ok(Self(Arc::new(options)))
+    }
+
+    /// How a connection is made.
+    pub(super) fn options(&self) -> PgConnectOptions {
+        (*self.0).clone()
+    }
+
+    /// Where it is, for people: without a password.
+    pub(super) fn shown(&self) -> String {
+        let options = &self.0;
+        let name = options.get_database().unwrap_or(options.get_username());
+        match options.get_socket() {
+            Some(folder) => format!("PostgreSQL database {name} in {}", folder.display()),
+            None => format!("PostgreSQL database {name} on {}:{}", options.get_host(), options.get_port()),
+        }
+    }
+
+    /// A connection of its own.
+    pub(super) async fn connect(&self) -> Result<PgConnection, Trouble> {
+        match tokio::time::timeout(PATIENCE, self.0.connect()).await {
+            Ok(connected) => connected.map_err(|error| self.trouble(&error)),
+            Err(_) => Err(Trouble::Unreachable(format!("no answer within {} s", PATIENCE.as_secs()))),
+        }
+    }
+
+    /// Makes the tables of `schema` or brings them up to date. Who comes at the same time waits.
+    pub(super) async fn bring_up_to_date(
+        &self,
+        schema: &Schema,
+        on: &mut PgConnection,
+    ) -> Result<(), Trouble> {
+        if self.version(schema, on).await? == schema.latest() {
+            return Ok(());
+        }
+        let told = |error: &sqlx::Error| match code(error).as_deref() {
+            // A table of this name that no migration of ours made.
+            Some("42P07") => Trouble::Foreign,
+            _ => self.trouble(error),
+        };
+        let begin = <sqlx::Postgres as Dialect>::BEGIN_TO_WRITE;
+        let mut transaction = on.begin_with(begin).await.map_err(|error| told(&error))?;
+        let mut migrator = schema.migrator(translated);
+        // The transaction has the lock already.
+        migrator.set_locking(false).dangerous_set_table_name(schema.versions);
+        let migrated = migrator.run_direct(None, &mut *transaction, false).await;
+        migrated.map_err(|error| schema::trouble(error, told))?;
+        transaction.commit().await.map_err(|error| told(&error))
+    }
+
+    /// The version of the tables of `schema`; 0 where there are none.
+    pub(super) async fn version(&self, schema: &Schema, on: &mut PgConnection) -> Result<i64, Trouble> {
+        let told = |error| self.trouble(&error);
+        let is_there = sqlx::query_scalar(IS_THERE).bind(schema.versions).fetch_one(&mut *on).await;
+        if !is_there.map_err(told)? {
+            return Ok(0);
+        }
+        // One of two names of ours.
+        let applied = format!("SELECT coalesce(max(version), 0) FROM {}", schema.versions);
+        sqlx::query_scalar(sqlx::AssertSqlSafe(applied)).fetch_one(on).await.map_err(told)
+    }
+}
+
+impl Place for Postgres {
+    fn trouble(&self, error: &sqlx::Error) -> Trouble {
+        let said = match error {
+            sqlx::Error::Database(said) => said,
+            sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => {
+                return Trouble::Damaged(error.to_string());
+            }
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut => {
+                return Trouble::Unreachable(error.to_string());
+            }
+            _ => return Trouble::Other(error.to_string()),
+        };
+        let message = || said.message().to_owned();
+        let code = said.code().unwrap_or_default();
+        match (&*code, code.get(..2).unwrap_or_default()) {
+            ("40001" | "40P01" | "55P03", _) => Trouble::Busy { patience_ms: LOCK_PATIENCE_MS },
+            ("25006", _) => Trouble::ReadOnly,
+            ("53100", _) => Trouble::Full,
+            (_, "08" | "28" | "3D" | "53" | "57") => Trouble::Unreachable(message()),
+            (_, "23") => Trouble::Conflict(message()),
+            (_, "XX") => Trouble::Damaged(message()),
+            ("42501", _) => Trouble::Closed(message()),
+            _ => Trouble::Other(message()),
+        }
+    }
+}
+
+fn code(error: &sqlx::Error) -> Option<String> {
+    error.as_database_error()?.code().map(Into::into)
+}
+
+/// A migration in the words of PostgreSQL. What it makes of a migration that was released must not change: its checksum is
+/// kept with the tables. Text is compared by its bytes, as SQLite does, whatever the language of the server.
+fn translated(migration: &str) -> String {
+    migration
+        .replace("INTEGER NOT NULL PRIMARY KEY", "BIGSERIAL NOT NULL PRIMARY KEY")
+        .replace(" TEXT", " TEXT COLLATE \"C\"")
+        .replace(" BLOB", " BYTEA")
+        .replace(" DOUBLE", " DOUBLE PRECISION")
+        .replace(") WITHOUT ROWID", ")")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_of_a_url_holds_no_password() {
+        let at = |url: &str| Postgres::at(&Secret::new(url)).map(|place| place.shown());
+        assert_eq!(
+            at("postgres://me:hidden@db.example:5433/books").as_deref(),
+            Ok("PostgreSQL database books on db.example:5433")
+        );
+        assert_eq!(
+            at("postgresql://me:hidden@localhost/books?host=/run/pg").as_deref(),
+            Ok("PostgreSQL database books in /run/pg")
+        );
+        let refused = at("postgres://me:hidden@db.example:none/books").expect_err("no port");
+        assert!(!refused.to_string().contains("hidden"), "{refused}");
+    }
+}

@@ -1,0 +1,131 @@
+//! Owns what is done to the main database as a whole: looked at, brought up to date, copied while it is used, put back, kept
+//! fast. Must not know what is stored in it.
+
+mod file;
+mod server;
+
+use std::cmp::Ordering;
+use std::path::{Path, PathBuf};
+
+use super::schema::MAIN;
+use super::sql::Connection;
+use super::target::{Kind, Target};
+use super::trouble::Trouble;
+
+/// How a database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// Where it lies.
+    pub at: String,
+    /// What keeps it, and its version.
+    pub engine: String,
+    /// What it takes of the disk.
+    pub bytes: u64,
+    /// Version of its tables.
+    pub layout: i64,
+    /// The version this program makes.
+    pub latest: i64,
+    /// What a quick check says, where there is one; `ok` if it found nothing.
+    pub check: Option<String>,
+    /// Tables and their rows.
+    pub tables: Vec<(String, i64)>,
+    /// When it was last optimised, microseconds since 1970 UTC.
+    pub optimized_us: Option<i64>,
+}
+
+const OPTIMIZED: &str = "SELECT value FROM facts WHERE name = 'optimized_us'";
+const NOTE_OPTIMIZED: &str = "INSERT INTO facts (name, value) VALUES ('optimized_us', $1) \
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+const READ_PROBE: &str = "SELECT value FROM facts WHERE name = 'probe'";
+const WRITE_PROBE: &str = "UPDATE facts SET value = value + 1 WHERE name = 'probe'";
+
+/// Reads something small.
+pub(super) async fn read_probe(mut on: Connection<'_>) -> Result<i64, sqlx::Error> {
+    on.query(READ_PROBE).fetch_one().await?.get(0)
+}
+
+/// Writes something small.
+pub(super) async fn write_probe(mut on: Connection<'_>) -> Result<(), sqlx::Error> {
+    on.query(WRITE_PROBE).execute().await.map(drop)
+}
+
+async fn optimized(mut on: Connection<'_>) -> Result<Option<i64>, sqlx::Error> {
+    on.query(OPTIMIZED).fetch_optional().await?.map(|row| row.get(0)).transpose()
+}
+
+async fn note_optimized(mut on: Connection<'_>, now_us: i64) -> Result<(), sqlx::Error> {
+    on.query(NOTE_OPTIMIZED).bind(now_us).execute().await.map(drop)
+}
+
+/// How the database is; nothing if there is none.
+///
+/// # Errors
+/// It cannot be read.
+pub async fn look(target: &Target) -> Result<Option<Condition>, Trouble> {
+    match &target.0 {
+        Kind::Sqlite(file) => file::look(file).await,
+        Kind::Postgres(server) => server::look(server).await,
+    }
+}
+
+/// Whether the database is as this version makes it.
+///
+/// # Errors
+/// It is not, or cannot be read.
+pub async fn layout(target: &Target) -> Result<(), Trouble> {
+    let version = match &target.0 {
+        Kind::Sqlite(file) => file::layout(file).await,
+        Kind::Postgres(server) => server::layout(server).await,
+    }?;
+    let latest = MAIN.latest();
+    match version.cmp(&latest) {
+        Ordering::Less => Err(Trouble::Older { version, latest }),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(Trouble::Newer { version }),
+    }
+}
+
+/// Makes the database, or brings it up to date. Says its version.
+///
+/// # Errors
+/// It cannot be, and was not changed.
+pub async fn migrate(target: &Target) -> Result<i64, Trouble> {
+    match &target.0 {
+        Kind::Sqlite(file) => file::migrate(file).await,
+        Kind::Postgres(server) => server::migrate(server).await,
+    }
+}
+
+/// Copies the database, as it is at this moment, to a new file. Nobody who uses it is hindered.
+///
+/// # Errors
+/// There is no database, or the file cannot be written or exists.
+pub async fn back_up(target: &Target, to: &Path) -> Result<u64, Trouble> {
+    match &target.0 {
+        Kind::Sqlite(file) => file::back_up(file, to).await,
+        Kind::Postgres(server) => Err(server::back_up(server, to)),
+    }
+}
+
+/// Puts the copy `from` in the place of the database, which no process may have open. What was there is kept beside it; says
+/// where.
+///
+/// # Errors
+/// The copy is not one of a database of ours, is damaged or is a later version's. Nothing was changed then.
+pub async fn restore(target: &Target, from: &Path) -> Result<Option<PathBuf>, Trouble> {
+    match &target.0 {
+        Kind::Sqlite(file) => file::restore(file, from).await,
+        Kind::Postgres(server) => Err(server::restore(server, from)),
+    }
+}
+
+/// Brings statistics up to date and gives back what is not needed.
+///
+/// # Errors
+/// It cannot be written.
+pub async fn optimize(target: &Target, now_us: i64) -> Result<(), Trouble> {
+    match &target.0 {
+        Kind::Sqlite(file) => file::optimize(file, now_us).await,
+        Kind::Postgres(server) => server::optimize(server, now_us).await,
+    }
+}
