@@ -3,10 +3,12 @@
 use std::io;
 use std::thread::{self, JoinHandle};
 
-/// The lowest priority.
-const NICE: i32 = 19;
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
+    thread_native_id,
+};
 
-/// Starts a thread of the lowest priority. Threads it starts, as those of a database it opens, have it too.
+/// Starts a thread that has stepped [aside](step).
 ///
 /// # Errors
 /// The system gives no thread.
@@ -15,10 +17,18 @@ pub(super) fn spawn<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<JoinHandle<T>> {
     thread::Builder::new().name(name.to_owned()).spawn(move || {
-        // Of the calling thread: Linux keeps one for each.
-        if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-            tracing::debug!(%error, name, "a thread keeps its priority");
-        }
+        step();
         work()
     })
+}
+
+/// Lets the calling thread run only while a processor has nothing else to do. Threads it starts from here on, as those of a
+/// database it opens, do the same. There is no way back: the system lets nobody raise what was lowered.
+///
+/// A low priority alone would not do: such a thread keeps the processor it was given for milliseconds, also from one that wakes.
+pub(super) fn step() {
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle) {
+        tracing::debug!(%error, thread = thread::current().name(), "a thread keeps its priority");
+    }
 }

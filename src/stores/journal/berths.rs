@@ -11,6 +11,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use tidegate_actors::ports::ledger::Refusal;
@@ -29,6 +30,8 @@ pub(in crate::stores) struct Berths {
     file: File,
     places: Mutex<Places>,
     count: usize,
+    /// Something was written that is not synced.
+    is_dirty: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -64,7 +67,8 @@ impl Berths {
         }
         file.sync_all()?;
         let free = (0..u32::try_from(count).unwrap_or(u32::MAX)).rev().collect();
-        Ok((Self { file, places: Mutex::new(Places { free, stale }), count }, left))
+        let places = Mutex::new(Places { free, stale });
+        Ok((Self { file, places, count, is_dirty: AtomicBool::new(false) }, left))
     }
 
     /// Takes a berth and writes into it.
@@ -88,7 +92,10 @@ impl Berths {
         };
         let place = taken.ok_or(Refusal::Full { rows: self.count })?;
         match self.file.write_all_at(&berth[..HEAD + bytes.len()], offset(place as usize)) {
-            Ok(()) => Ok(place),
+            Ok(()) => {
+                self.is_dirty.store(true, Ordering::Release);
+                Ok(place)
+            }
             Err(error) => {
                 self.places.lock().free.push(place);
                 Err(Refusal::Failing { why: error.to_string().into() })
@@ -121,6 +128,7 @@ impl Berths {
             .iter()
             .chain(&beyond)
             .try_for_each(|place| self.file.write_all_at(&[0; 2], offset(*place as usize)));
+        self.is_dirty.store(true, Ordering::Release);
         let mut places = self.places.lock();
         if cleared.is_err() {
             taken.iter().for_each(|place| places.stale[*place as usize] = true);
@@ -131,8 +139,12 @@ impl Berths {
         cleared
     }
 
+    /// Syncs what was written; asks nothing of the disk if nothing was.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+        if !self.is_dirty.swap(false, Ordering::Acquire) {
+            return Ok(());
+        }
+        self.file.sync_data().inspect_err(|_| self.is_dirty.store(true, Ordering::Release))
     }
 }
 

@@ -1,18 +1,18 @@
 //! The folder: groups of the journal become lines of tables, a file for each UTC day.
 //!
 //! Owns the thread that folds, its rhythm, and the days that are dropped. What is in a table already is not added again, so a
-//! group may be folded any number of times; it is forgotten only when its days have it on disk. The thread has the lowest priority
-//! there is: under load it takes what nobody else wants, and the journal grows up to its bound.
+//! group may be folded any number of times; it is forgotten only when its days have it on disk. The thread takes only the time that
+//! nobody else wants, so under load the journal grows; once it is half full, folding takes its share like anybody else.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use sqlx::Connection as _;
 use tidegate_actors::ports::clock::ClockRef;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Entry;
@@ -29,6 +29,11 @@ use crate::stores::{aside, lock};
 const FOLD_BYTES: usize = 1 << 20;
 /// How often the journal is looked at.
 const EVERY: Duration = Duration::from_secs(1);
+/// From this part of the journal's bound on, folding takes its share of the processors, until the second part is reached.
+const CROWDED: u64 = 2;
+const EASED: u64 = 8;
+/// How long the system is given to have a thread again.
+const RETRY: Duration = Duration::from_secs(1);
 /// Days that stay open: today, and yesterday around midnight.
 const OPEN_DAYS: usize = 2;
 
@@ -51,9 +56,21 @@ impl Folder {
         let (asks, asked) = mpsc::channel(16);
         let (end, ended) = oneshot::channel();
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let folding =
-            Folding { journal, days, keep_days, clock, open: BTreeMap::new(), was_in_trouble: false };
-        let thread = aside::spawn("tidegate-fold", move || runtime.block_on(folding.run(asked, ended)))?;
+        let folding = Folding {
+            journal,
+            days,
+            keep_days,
+            clock,
+            asked,
+            ended,
+            waiting: None,
+            pace: Pace::Aside,
+            open: BTreeMap::new(),
+            dropped_before: None,
+            was_in_trouble: false,
+        };
+        let thread = thread::Builder::new().name("tidegate-fold".into());
+        let thread = thread.spawn(move || keep_folding(folding, &runtime))?;
         let (thread, end) = (Arc::new(Mutex::new(Some(thread))), Arc::new(Mutex::new(Some(end))));
         Ok(Self { asks, thread, end })
     }
@@ -76,37 +93,102 @@ impl Folder {
     }
 }
 
-/// What folds.
+/// Which time folding takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// What nobody else wants.
+    Aside,
+    /// Its share.
+    Share,
+}
+
+impl Pace {
+    /// The pace for a journal of so many bytes, of so many at most, after this one.
+    fn then(self, (bytes, most): (u64, u64)) -> Self {
+        if bytes >= most / CROWDED {
+            Self::Share
+        } else if bytes <= most / EASED {
+            Self::Aside
+        } else {
+            self
+        }
+    }
+}
+
+/// Folds in threads of the pace that is right, one after the other: what has stepped aside cannot come back.
+fn keep_folding(mut folding: Folding, runtime: &Runtime) {
+    while !folding.is_ended() {
+        let pace = folding.pace;
+        let work = || {
+            if pace == Pace::Aside {
+                aside::step();
+            }
+            runtime.block_on(folding.run());
+        };
+        let spawned = thread::scope(|scope| {
+            // A thread that panicked has said so.
+            let name = thread::Builder::new().name("tidegate-fold".into());
+            name.spawn_scoped(scope, work).map(|thread| thread.join().is_ok())
+        });
+        match spawned {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                tracing::warn!("the system gives no thread to fold the ledger: {error}");
+                runtime.block_on(tokio::time::sleep(RETRY));
+            }
+        }
+    }
+}
+
+/// What folds. More than eight fields: it outlives the threads it works in, so all they would hold is here.
 struct Folding {
     journal: Journal<Entry>,
     days: Days,
     keep_days: u32,
     clock: ClockRef,
+    asked: mpsc::Receiver<oneshot::Sender<()>>,
+    ended: oneshot::Receiver<()>,
+    /// Who waits until everything is folded.
+    waiting: Option<oneshot::Sender<()>>,
+    pace: Pace,
     /// The latest days, open.
     open: BTreeMap<Day, Connection>,
+    /// Days before this one are gone.
+    dropped_before: Option<Day>,
     was_in_trouble: bool,
 }
 
 impl Folding {
-    async fn run(mut self, mut asked: mpsc::Receiver<oneshot::Sender<()>>, mut ended: oneshot::Receiver<()>) {
-        let mut dropped_before = None;
-        loop {
-            let waiting = tokio::select! {
-                biased;
-                _ = &mut ended => break,
-                waiting = asked.recv() => waiting,
-                () = tokio::time::sleep(EVERY) => None,
-            };
-            let folded = self.fold_all(waiting.is_some()).await;
+    fn is_ended(&mut self) -> bool {
+        !matches!(self.ended.try_recv(), Err(oneshot::error::TryRecvError::Empty))
+    }
+
+    /// Folds until it is ended or its pace has to change.
+    async fn run(&mut self) {
+        let pace = self.pace;
+        while self.pace == pace {
+            if self.waiting.is_none() {
+                tokio::select! {
+                    biased;
+                    _ = &mut self.ended => break,
+                    waiting = self.asked.recv() => self.waiting = waiting,
+                    () = tokio::time::sleep(EVERY) => {}
+                }
+            }
+            let folded = self.fold_all(self.waiting.is_some()).await;
             self.tell(&folded);
-            if let (Ok(()), Some(waiting)) = (&folded, waiting) {
+            if self.pace != pace {
+                break; // who waits goes on waiting
+            }
+            if let (Some(waiting), Ok(())) = (self.waiting.take(), folded) {
                 // Who left needs no answer.
                 let _ = waiting.send(());
             }
             let first = Day::of(self.clock.unix_us()).before(self.keep_days);
-            if dropped_before != Some(first) {
+            if self.dropped_before != Some(first) {
                 self.drop_before(first).await;
-                dropped_before = Some(first);
+                self.dropped_before = Some(first);
             }
         }
         for connection in std::mem::take(&mut self.open).into_values() {
@@ -127,7 +209,7 @@ impl Folding {
         self.was_in_trouble = folded.is_err();
     }
 
-    /// Folds every group there is; `all`: also those whose rows were pushed and are not written.
+    /// Folds every group there is, unless the pace has to change; `all`: also those whose rows were pushed and are not written.
     async fn fold_all(&mut self, all: bool) -> Result<(), Trouble> {
         if all {
             // What cannot be written cannot be folded; what was written before can.
@@ -151,6 +233,11 @@ impl Folding {
                 self.add(day, lines).await?;
             }
             self.journal.forget(from);
+            let pace = self.pace.then(self.journal.kept());
+            if pace != self.pace {
+                self.pace = pace;
+                return Ok(());
+            }
         }
     }
 
@@ -184,5 +271,20 @@ impl Folding {
             Ok(days) => tracing::info!(days, "dropped days older than ledger.keep_days"),
             Err(error) => tracing::warn!("days older than ledger.keep_days cannot be dropped: {error}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Pace;
+
+    #[test]
+    fn folding_takes_its_share_from_half_of_the_bound_on_and_until_an_eighth_is_left() {
+        let paces = [0, 49, 50, 90, 13, 12, 49].into_iter().scan(Pace::Aside, |pace, bytes| {
+            *pace = pace.then((bytes, 100));
+            Some(*pace)
+        });
+        let (aside, share) = (Pace::Aside, Pace::Share);
+        assert_eq!(paces.collect::<Vec<_>>(), [aside, aside, share, share, share, aside, aside]);
     }
 }

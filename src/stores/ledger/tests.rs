@@ -23,11 +23,18 @@ struct Bed {
 }
 
 fn keeper(storage: &Arc<Shaky>, folder: &TempDir, sync: config::LedgerSync) -> BookKeeper {
-    let settings =
-        config::Ledger { sync, sync_ms: 3_600_000, keep_days: 36_500, ..config::Ledger::default() };
+    let settings = config::Ledger { sync, ..settings() };
+    keeper_with(storage, folder, &settings)
+}
+
+fn settings() -> config::Ledger {
+    config::Ledger { sync_ms: 3_600_000, keep_days: 36_500, ..config::Ledger::default() }
+}
+
+fn keeper_with(storage: &Arc<Shaky>, folder: &TempDir, settings: &config::Ledger) -> BookKeeper {
     let storage = Arc::clone(storage) as Arc<dyn Storage>;
     let clock: ClockRef = Arc::new(SystemClock::new());
-    let fittings = Fittings { settings: &settings, attempts: 16, clock, config: "v1".to_owned() };
+    let fittings = Fittings { settings, attempts: 16, clock, config: "v1".to_owned() };
     let days = Days(folder.path().join("calls"));
     BookKeeper::on(storage, &folder.path().join("open"), days, fittings).expect("books")
 }

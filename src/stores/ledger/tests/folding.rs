@@ -128,6 +128,25 @@ fn groups_folded_twice_are_in_the_tables_once_and_the_sums_agree_with_the_rows()
 }
 
 #[test]
+fn a_journal_that_is_half_full_is_folded_at_another_pace_and_whoever_waits_is_told_all_the_same() {
+    let (storage, folder) = (Arc::default(), Arc::new(tempfile::tempdir().expect("a folder")));
+    let settings = config::Ledger { max_unfolded_bytes: 16 << 10, ..settings() };
+    let books = keeper_with(&storage, &folder, &settings);
+    let bed = Bed { storage, folder, books };
+    let mut told = 0;
+    while bed.books.journal.kept().0 < 12 << 10 {
+        tell(&bed.books, &record());
+        told += 1;
+        assert!(bed.books.journal.written().blocking_recv().is_ok());
+    }
+    fold(&bed);
+    assert_eq!(read(bed.books.reader().calls(all())).rows.len(), told);
+    tell(&bed.books, &record());
+    fold(&bed);
+    assert_eq!(read(bed.books.reader().calls(all())).rows.len(), told + 1);
+}
+
+#[test]
 fn days_older_than_those_kept_are_dropped_whole() {
     let folder = Arc::new(tempfile::tempdir().expect("a folder"));
     let calls = folder.path().join("calls");
