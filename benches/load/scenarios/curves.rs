@@ -114,8 +114,11 @@ async fn bodies(bench: &mut Bench) -> Outcome<()> {
 /// 1 to 1,000,000 kept answers, each asked as often as the others.
 async fn entries(bench: &mut Bench) -> Outcome<()> {
     let servers = Rc::clone(&bench.servers);
-    let options =
-        TidegateOptions { tables: "\n[cache]\nmax_bytes = 8589934592\n", ..TidegateOptions::default() };
+    let options = TidegateOptions {
+        name: "tidegate, large memory",
+        tables: "\n[cache]\nmax_bytes = 8589934592\n",
+        ..TidegateOptions::default()
+    };
     let own = match servers.tidegate {
         Some(_) => Some(Tidegate::start(servers.upstream.addr, &bench.settings.folder, &options).await?),
         None => None,

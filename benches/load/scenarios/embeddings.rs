@@ -21,7 +21,7 @@ const RATE: u32 = 1000;
 pub(super) async fn run(bench: &mut Bench) -> Outcome<()> {
     let servers = Rc::clone(&bench.servers);
     let Some(batched) = &servers.tidegate else { return Ok(()) };
-    let options = TidegateOptions { batch: false, ..TidegateOptions::default() };
+    let options = TidegateOptions { name: "tidegate, no batch", batch: false, ..TidegateOptions::default() };
     let unbatched = Tidegate::start(servers.upstream.addr, &bench.settings.folder, &options).await?;
     let (ask, keys) = (Ask::Embedding { model: "embed".to_owned() }, bench.unique_keys());
     let on = [Contestant::new(&batched.child, &ask, &keys, Proof::Vector)];

@@ -42,7 +42,8 @@ const BYTES: usize = 1200;
 pub(super) async fn run(bench: &mut Bench) -> Outcome<()> {
     let servers = Rc::clone(&bench.servers);
     let Some(gateway) = &servers.tidegate else { return Ok(()) };
-    let options = TidegateOptions { app: Some((APP, SETTINGS)), ..TidegateOptions::default() };
+    let options =
+        TidegateOptions { name: "tidegate, app", app: Some((APP, SETTINGS)), ..TidegateOptions::default() };
     let app = Tidegate::start(servers.upstream.addr, &bench.settings.folder, &options).await?;
     let (chat, flow) = (Ask::chat(), Ask::Flow { bytes: BYTES });
     bench.warm("flow", &gateway.child, &chat, Proof::ChatId).await?;

@@ -16,6 +16,8 @@ const BINARY: &str = "target/release/tidegate";
 /// What differs from the shipped configuration.
 #[derive(Debug, Clone)]
 pub(crate) struct TidegateOptions {
+    /// What tables call it; no two that run at once have the same.
+    pub(crate) name: &'static str,
     /// `gateway.batch`.
     pub(crate) batch: bool,
     /// Whole TOML lines for the gateway's table, for curves that need other limits.
@@ -30,7 +32,7 @@ pub(crate) struct TidegateOptions {
 
 impl Default for TidegateOptions {
     fn default() -> Self {
-        Self { batch: true, gateway: "", provider: "", tables: "", app: None }
+        Self { name: "tidegate", batch: true, gateway: "", provider: "", tables: "", app: None }
     }
 }
 
@@ -62,12 +64,7 @@ impl Tidegate {
                 format!("{} is not there: run `make bench`, which builds it", binary.display()).into()
             );
         }
-        let (name, home) = match options {
-            TidegateOptions { app: Some(_), .. } => ("tidegate, app", "server-app"),
-            TidegateOptions { batch: true, .. } => ("tidegate", "server"),
-            _ => ("tidegate, no batch", "server-nobatch"),
-        };
-        let home = folder.join(home);
+        let home = folder.join(options.name.replace(", ", "-"));
         // What an earlier run kept would make hits of misses.
         if home.exists() {
             std::fs::remove_dir_all(&home)?;
@@ -83,7 +80,7 @@ impl Tidegate {
             std::fs::write(home.join("namel3ss.toml"), settings)?;
             arguments.push(&app);
         }
-        let child = Child::printing(name, Place::Tested, &binary, &arguments, &[]).await?;
+        let child = Child::printing(options.name, Place::Tested, &binary, &arguments, &[]).await?;
         Ok(Self { child })
     }
 
