@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use tidegate_actors::ports::clock::ClockRef;
+use tidegate_actors::ports::clock::{ClockRef, SystemClock};
 
 use crate::cli::ServeError;
 use crate::config::Config;
+use crate::stores::Io;
 use crate::stores::ledger::{BookKeeper, Fittings};
 
 /// Openings beyond those that lanes can hold: of attempts whose end waits to be written.
@@ -31,6 +32,22 @@ pub(super) fn open(config: &Config, clock: &ClockRef) -> Result<Option<BookKeepe
         )
     };
     Ok(Some(books.map_err(unusable)?))
+}
+
+/// Folds all that the journal holds into tables, for a command that has the data directory to itself.
+pub(super) fn fold(config: &Config) -> Result<(), ServeError> {
+    let clock: ClockRef = Arc::new(SystemClock::new());
+    if !Path::new(&config.data.dir).join("ledger").exists() {
+        return Ok(());
+    }
+    let Some(books) = open(config, &clock)? else { return Ok(()) };
+    let own = books.clone();
+    let folded = Io::default().wait(async move { own.fold().await });
+    books.end();
+    match folded? {
+        Some(true) => Ok(()),
+        _ => Err("what the ledger's journal holds cannot be folded into tables; the log says why".into()),
+    }
 }
 
 /// Tells one configuration from another, on the rows of the ledger. Secrets do not show in what it is made of.

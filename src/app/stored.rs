@@ -159,15 +159,11 @@ pub(super) fn upkeep(config: &Config, what: Upkeep) -> Result<Told, ServeError> 
             let version = wait(async move { upkeep::migrate(&own).await })?.map_err(told)?;
             vec![shown("layout", version.to_string())]
         }
-        Upkeep::Backup(to) => {
-            let copy = to.clone();
-            let bytes = wait(async move { upkeep::back_up(&own, &copy).await })?.map_err(told)?;
-            vec![shown("backup", to.display().to_string()), shown("bytes", bytes.to_string())]
-        }
+        Upkeep::Backup(to) => back_up(config, &target, &to)?,
         Upkeep::Restore(from) => {
             let _lock = alone(config, &target, "tidegate db restore")?;
-            let copy = from.clone();
-            let before = wait(async move { upkeep::restore(&own, &copy).await })?;
+            let (dir, copy) = (dir.to_owned(), from.clone());
+            let before = wait(async move { upkeep::restore(&dir, &own, &copy).await })?;
             let before = before.map_err(|trouble| format!("{}: {trouble}", from.display()))?;
             let before = before.map_or("nothing".to_owned(), |path| path.display().to_string());
             vec![shown("restored", from.display().to_string()), shown("before", before)]
@@ -178,6 +174,27 @@ pub(super) fn upkeep(config: &Config, what: Upkeep) -> Result<Told, ServeError> 
             vec![shown("optimized", place(dir, &target))]
         }
     })
+}
+
+fn back_up(config: &Config, target: &Target, to: &Path) -> Result<Told, ServeError> {
+    let dir = Path::new(&config.data.dir);
+    // Nobody else folds what is in the journal while we do.
+    let lock = alone(config, target, "tidegate db backup");
+    let unfolded = match &lock {
+        Ok(_) => ledger::fold(config).map(|()| ""),
+        Err(_) => Ok("calls that a running server holds in its journal, mostly of the last second; "),
+    }?;
+    let (from, own, copy) = (dir.to_owned(), target.clone(), to.to_owned());
+    let copied = wait(async move { upkeep::back_up(&from, &own, &copy).await })?;
+    let upkeep::Copied { files, bytes } = copied.map_err(|trouble| unusable(config, &trouble))?;
+    Ok([
+        ("backup", to.display().to_string()),
+        ("files", files.to_string()),
+        ("bytes", bytes.to_string()),
+        ("left out", format!("{unfolded}answers behind memory, which can be asked for again")),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into())
 }
 
 /// Whoever changes a database as a whole must be alone with it: nobody else has the directory while the lock is held, and

@@ -12,9 +12,13 @@ use super::{Parts, Upkeep};
 pub(super) const EXAMPLES: &str = "\
 Examples:
   tidegate db status                      where it lies, its layout, whether it is sound, rows of each table
-  tidegate db backup monday.db            a copy as of now, also while a server runs
-  tidegate db restore monday.db           put the copy in its place; what was there is kept as tidegate.db.before
+  tidegate db backup monday               a copy as of now in the new folder monday, also while a server runs
+  tidegate db restore monday              put the copy in its place; what was there is kept in DATA/before
   tidegate db optimize                    bring statistics up to date, give back the write-ahead log
+
+A copy holds the main database and the ledger's days. Without a server the journal is folded into these first; beside one the copy lacks
+what the server has not folded yet. Restoring leaves the journal alone: the next server folds it into what was put back. Where
+database.url names PostgreSQL, copies are files that pg_dump makes and pg_restore reads.
 
 A server brings its database up to date when it starts; `migrate` does it ahead. migrate and restore need the data directory
 to themselves: stop the server first.";
@@ -25,15 +29,15 @@ pub(super) enum DbCommand {
     Status,
     /// Make it, or bring its tables up to date
     Migrate,
-    /// Copy it to a new file
+    /// Copy it
     Backup {
-        /// The file to make
-        file: PathBuf,
+        /// The folder to make; a file, where the database is a server's
+        to: PathBuf,
     },
     /// Put a copy in its place
     Restore {
-        /// A file that `backup` made
-        file: PathBuf,
+        /// What `backup` made
+        from: PathBuf,
     },
     /// Keep it fast
     Optimize,
@@ -44,8 +48,8 @@ pub(super) fn run(command: DbCommand, settings: &DataArgs, parts: Parts) -> Resu
     let what = match command {
         DbCommand::Status => Upkeep::Status,
         DbCommand::Migrate => Upkeep::Migrate,
-        DbCommand::Backup { file } => Upkeep::Backup(file),
-        DbCommand::Restore { file } => Upkeep::Restore(file),
+        DbCommand::Backup { to } => Upkeep::Backup(to),
+        DbCommand::Restore { from } => Upkeep::Restore(from),
         DbCommand::Optimize => Upkeep::Optimize,
     };
     let told = (parts.upkeep)(&loaded.config, what).map_err(|error| error.to_string())?;

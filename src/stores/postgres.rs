@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use percent_encoding::percent_decode_str;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection as _, PgConnection};
 
@@ -26,7 +27,10 @@ const IS_THERE: &str = "SELECT to_regclass($1) IS NOT NULL";
 
 /// A database of a server.
 #[derive(Debug, Clone)]
-pub(super) struct Postgres(Arc<PgConnectOptions>);
+pub(super) struct Postgres {
+    options: Arc<PgConnectOptions>,
+    url: Secret,
+}
 
 impl Dialect for sqlx::Postgres {
     type Place = Postgres;
@@ -51,17 +55,17 @@ impl Postgres {
             .options([("lock_timeout", lock_timeout.as_str()), ("client_min_messages", "warning")])
             .statement_cache_capacity(STATEMENTS)
             .disable_statement_logging();
-        Ok(Self(Arc::new(options)))
+        Ok(Self { options: Arc::new(options), url: url.clone() })
     }
 
     /// How a connection is made.
     pub(super) fn options(&self) -> PgConnectOptions {
-        (*self.0).clone()
+        (*self.options).clone()
     }
 
     /// Where it is, for people: without a password.
     pub(super) fn shown(&self) -> String {
-        let options = &self.0;
+        let options = &self.options;
         let name = options.get_database().unwrap_or(options.get_username());
         match options.get_socket() {
             Some(folder) => format!("PostgreSQL database {name} in {}", folder.display()),
@@ -69,9 +73,25 @@ impl Postgres {
         }
     }
 
+    /// The URL without the password, and that, for programs of PostgreSQL.
+    pub(super) fn parted(&self) -> (String, Option<Secret>) {
+        let url = self.url.reveal();
+        let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
+        let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (who, place) = place.rsplit_once('@').unwrap_or(("", place));
+        let (user, password) = who.split_once(':').unwrap_or((who, ""));
+        let (hidden, query): (Vec<&str>, Vec<&str>) =
+            query.split('&').filter(|part| !part.is_empty()).partition(|part| part.starts_with("password="));
+        let password = hidden.iter().find_map(|part| part.strip_prefix("password=")).unwrap_or(password);
+        let password = percent_decode_str(password).decode_utf8_lossy().into_owned();
+        let at = if user.is_empty() { "" } else { "@" };
+        let url = format!("{scheme}://{user}{at}{place}?{}", query.join("&"));
+        (url, (!password.is_empty()).then(|| Secret::new(password)))
+    }
+
     /// A connection of its own.
     pub(super) async fn connect(&self) -> Result<PgConnection, Trouble> {
-        match tokio::time::timeout(PATIENCE, self.0.connect()).await {
+        match tokio::time::timeout(PATIENCE, self.options.connect()).await {
             Ok(connected) => connected.map_err(|error| self.trouble(&error)),
             Err(_) => Err(Trouble::Unreachable(format!("no answer within {} s", PATIENCE.as_secs()))),
         }
@@ -171,6 +191,13 @@ mod tests {
             at("postgresql://me:hidden@localhost/books?host=/run/pg").as_deref(),
             Ok("PostgreSQL database books in /run/pg")
         );
+        for (url, parted) in [
+            ("postgres://me:hid%40den@h:1/books?sslmode=require", "postgres://me@h:1/books?sslmode=require"),
+            ("postgres://me@h/b?password=hid%40den&host=/run", "postgres://me@h/b?host=/run"),
+        ] {
+            let (url, password) = Postgres::at(&Secret::new(url)).expect("it can be read").parted();
+            assert_eq!((url.as_str(), password), (parted, Some(Secret::new("hid@den"))));
+        }
         let refused = at("postgres://me:hidden@db.example:none/books").expect_err("no port");
         assert!(!refused.to_string().contains("hidden"), "{refused}");
     }

@@ -12,10 +12,10 @@ use super::trouble::Trouble;
 use crate::config;
 
 /// The name of the file in the data directory.
-const FILE: &str = "tidegate.db";
+pub(super) const FILE: &str = "tidegate.db";
 
 /// How long another process may keep the file locked: commands write beside a server.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where the main database lies.
 #[derive(Debug, Clone)]

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use serde_json::json;
+
 use crate::postgres;
 use crate::server::Gateway;
 
@@ -44,13 +46,16 @@ fn the_first_server_makes_a_data_directory_and_has_it_alone() {
     assert!(told(&data, &["db", "migrate"]).contains("layout"), "it is free again");
 }
 
-#[test]
-fn a_backup_made_while_a_server_runs_can_be_put_back() {
+#[tokio::test]
+async fn a_backup_made_while_a_server_runs_can_be_put_back() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (data, copy) = (folder.path().join("data"), folder.path().join("copy.db"));
+    let (data, copy) = (folder.path().join("data"), folder.path().join("copy"));
     let copy = copy.to_str().expect("UTF-8");
     let gateway = Gateway::start_in(&data, "");
-    assert!(told(&data, &["db", "backup", copy]).contains("copy.db"));
+    let asked = calls(&gateway, 3).await;
+    assert_eq!(gateway.get("/api/v1/usage").await.status, 200, "sums are told when all is folded");
+    let told_of_copy = told(&data, &["db", "backup", copy]);
+    assert!(told_of_copy.contains("2") && told_of_copy.contains("holds in its journal"), "{told_of_copy}");
     assert!(
         refused(&data, &["db", "backup", copy]).contains("exists already"),
         "a copy is never overwritten"
@@ -61,10 +66,66 @@ fn a_backup_made_while_a_server_runs_can_be_put_back() {
         .expect("written");
     let why = refused(&data, &["serve", "--port", "0"]);
     assert!(why.contains("is not a file that SQLite wrote"), "{why}");
+    std::fs::remove_dir_all(data.join("calls")).expect("the days are lost");
     let put_back = told(&data, &["db", "restore", copy]);
-    assert!(put_back.contains("tidegate.db.before"), "{put_back}");
-    assert!(data.join("tidegate.db.before").exists(), "what was there is kept");
-    drop(Gateway::start_in(&data, ""));
+    assert!(put_back.contains("data/before"), "{put_back}");
+    assert!(data.join("before/tidegate.db").exists(), "what was there is kept");
+    let again = Gateway::start_in(&data, "");
+    assert_eq!(listed(&again).await, asked);
+}
+
+/// Makes calls and gives their ids, the latest first.
+async fn calls(gateway: &Gateway, count: usize) -> Vec<String> {
+    for number in 0..count {
+        let body = json!({ "model": "m", "messages": [{ "role": "user", "content": format!("{number}") }] });
+        assert_eq!(gateway.post("/v1/chat/completions", body.to_string()).await.status, 200);
+    }
+    listed(gateway).await
+}
+
+async fn listed(gateway: &Gateway) -> Vec<String> {
+    let page = gateway.get("/api/v1/calls").await.json();
+    let calls = page["calls"].as_array().expect("a list");
+    calls.iter().map(|call| call["id"].as_str().expect("an id").to_owned()).collect()
+}
+
+/// Without a server nothing is left out: what stood in its journal only is folded first.
+#[tokio::test]
+async fn a_backup_without_a_server_holds_every_call() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [data, other, copy] = ["data", "other", "copy"].map(|name| folder.path().join(name));
+    let copy = copy.to_str().expect("UTF-8");
+    let gateway = Gateway::start_in(&data, "");
+    let asked = calls(&gateway, 2).await;
+    gateway.end();
+    assert!(!told(&data, &["db", "backup", copy]).contains("journal"));
+    told(&other, &["db", "restore", copy]);
+    assert_eq!(listed(&Gateway::start_in(&other, "")).await, asked);
+}
+
+#[tokio::test]
+async fn a_backup_of_a_server_can_be_put_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (data, copy) = (folder.path().join("data"), folder.path().join("copy"));
+    let copy = copy.to_str().expect("UTF-8");
+    let url = postgres::new_database().replace("postgres@localhost", "postgres:hidden@localhost");
+    std::fs::write(folder.path().join("tidegate.toml"), format!("database.url = \"{url}\""))
+        .expect("written");
+    told(&data, &["workspace", "create", "kept"]);
+    assert!(told(&data, &["db", "backup", copy]).contains("copy"));
+    assert!(refused(&data, &["db", "backup", copy]).contains("exists already"));
+    told(&data, &["workspace", "create", "made-later"]);
+    let put_back = told(&data, &["db", "restore", copy]);
+    assert!(put_back.contains("before.dump"), "{put_back}");
+    let names = || postgres::ask(&url, "SELECT string_agg(name, ' ' ORDER BY name) FROM workspaces");
+    assert_eq!(names(), "default kept");
+    told(&data, &["db", "restore", data.join("before.dump").to_str().expect("UTF-8")]);
+    assert_eq!(names(), "default kept made-later", "what was there can be put back too");
+
+    std::fs::write(folder.path().join("text"), "text ".repeat(99)).expect("written");
+    let why = refused(&data, &["db", "restore", folder.path().join("text").to_str().expect("UTF-8")]);
+    assert!(why.contains("pg_restore says") && !why.contains("hidden"), "{why}");
+    assert_eq!(names(), "default kept made-later");
 }
 
 #[test]
@@ -84,7 +145,7 @@ fn what_is_no_backup_is_not_put_in_place() {
         assert!(why.contains(words) && why.contains(name), "{why}");
     }
     assert_eq!(std::fs::read(data.join("tidegate.db")).expect("it is there"), before);
-    assert!(!data.join("tidegate.db.new").exists(), "nothing stays behind");
+    assert!(!data.join("restored.new").exists(), "nothing stays behind");
     told(&data, &["db", "optimize"]);
     assert!(!told(&data, &["db", "status"]).contains("never"), "the last run is shown");
 }

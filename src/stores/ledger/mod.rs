@@ -133,6 +133,11 @@ impl BookKeeper {
         Reader::new(self.journal.clone(), self.folder.clone(), self.days.clone())
     }
 
+    /// Folds everything that was told into tables; false if that cannot be.
+    pub async fn fold(&self) -> bool {
+        self.folder.folded().await.is_ok()
+    }
+
     /// Why no row can be written, if that is so.
     pub fn failure(&self) -> Option<Arc<str>> {
         self.journal.failure()

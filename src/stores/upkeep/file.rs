@@ -4,8 +4,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 use sqlx::{ConnectOptions, Connection as _};
 
@@ -58,52 +57,23 @@ pub(super) async fn migrate(sqlite: &Sqlite) -> Result<i64, Trouble> {
     Ok(version)
 }
 
-/// Copies the database, as it is at this moment, to a new file.
-pub(super) async fn back_up(sqlite: &Sqlite, to: &Path) -> Result<u64, Trouble> {
-    if to.exists() {
-        return Err(Trouble::Conflict(format!("{} exists already; name another file", to.display())));
-    }
+/// Copies a database, as it is at this moment, to a new file. Nobody who uses it is hindered.
+pub(super) async fn copy_to(sqlite: &Sqlite, to: &Path) -> Result<u64, Trouble> {
     let mut on = connect(sqlite).await?;
     let to = std::path::absolute(to).map_err(|error| of(&error))?;
     let target = to.to_string_lossy().into_owned();
     let copied = sqlx::query("VACUUM INTO $1").bind(&target).execute(&mut on).await;
-    if let Err(error) = copied {
-        let _ = fs::remove_file(&to); // half a copy is none
-        return Err(sqlite.trouble(&error));
-    }
+    copied.map_err(|error| sqlite.trouble(&error))?;
     close(sqlite, on).await?;
     let synced = File::open(&to).and_then(|file| file.sync_all().and_then(|()| file.metadata()));
     synced.map(|facts| facts.len()).map_err(|error| of(&error))
 }
 
-/// Puts the copy `from` in the place of the database, which no process may have open. What was there is kept beside it; says
-/// where.
-pub(super) async fn restore(place: &Sqlite, from: &Path) -> Result<Option<PathBuf>, Trouble> {
-    let dir = place.path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(dir).map_err(|error| of(&error))?;
-    let new = dir.join("tidegate.db.new");
-    clear(&new);
-    copy(from, &new).map_err(|error| of(&error))?;
-    let copied = Sqlite { path: Arc::from(new.as_path()), ..place.clone() };
-    if let Err(trouble) = examine(&copied).await {
-        clear(&new);
-        return Err(trouble);
+/// Lets what stands in the log only go over into the file, so that it is not lost when the file is moved.
+pub(super) async fn settle(sqlite: &Sqlite) {
+    if let Ok(on) = connect(sqlite).await {
+        let _ = on.close().await; // one that is damaged is kept as it is
     }
-    let before = dir.join("tidegate.db.before");
-    let had_one = place.path.exists();
-    if had_one {
-        // What stands in the log only would be lost with it.
-        if let Ok(on) = connect(place).await {
-            let _ = on.close().await; // one that is damaged is kept as it is
-        }
-        clear(&before);
-        for end in ENDS {
-            let _ = fs::rename(with_end(&place.path, end), with_end(&before, end));
-        }
-    }
-    fs::rename(&new, &place.path).map_err(|error| of(&error))?;
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| of(&error))?;
-    Ok(had_one.then_some(before))
 }
 
 /// Brings statistics up to date and gives back what the write-ahead log takes.
@@ -133,7 +103,7 @@ async fn close(sqlite: &Sqlite, on: Connection) -> Result<(), Trouble> {
 }
 
 /// Whether a copy is whole and ours; it is brought up to date on the way.
-async fn examine(copied: &Sqlite) -> Result<(), Trouble> {
+pub(super) async fn examine(copied: &Sqlite) -> Result<(), Trouble> {
     let mut on = connect(copied).await?;
     let check = sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(&mut on).await;
     let check: String = check.map_err(|error| copied.trouble(&error))?;
@@ -155,23 +125,10 @@ async fn examine(copied: &Sqlite) -> Result<(), Trouble> {
 }
 
 /// What SQLite keeps of one database.
-const ENDS: [&str; 3] = ["", "-wal", "-shm"];
-
-fn with_end(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    name.into()
-}
-
-/// Removes a database that is in the way, if there is one.
-fn clear(path: &Path) {
-    for end in ENDS {
-        let _ = fs::remove_file(with_end(path, end));
-    }
-}
+pub(super) const ENDS: [&str; 3] = ["", "-wal", "-shm"];
 
 /// Copies a file to one that nobody else may read.
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+pub(super) fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     let mut source = File::open(from)?;
     let mut target = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
     std::io::copy(&mut source, &mut target)?;

@@ -1,6 +1,7 @@
 //! Owns what is done to the main database as a whole: looked at, brought up to date, copied while it is used, put back, kept
 //! fast. Must not know what is stored in it.
 
+mod copies;
 mod file;
 mod server;
 
@@ -11,6 +12,7 @@ use super::schema::MAIN;
 use super::sql::Connection;
 use super::target::{Kind, Target};
 use super::trouble::Trouble;
+pub use copies::Copied;
 
 /// How a database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,26 +98,26 @@ pub async fn migrate(target: &Target) -> Result<i64, Trouble> {
     }
 }
 
-/// Copies the database, as it is at this moment, to a new file. Nobody who uses it is hindered.
+/// Copies the database: what lies in `dir` to a new folder, or the tables of a server to a new file. Nobody who uses it is
+/// hindered.
 ///
 /// # Errors
-/// There is no database, or the file cannot be written or exists.
-pub async fn back_up(target: &Target, to: &Path) -> Result<u64, Trouble> {
+/// There is no database, or the copy cannot be written or exists.
+pub async fn back_up(dir: &Path, target: &Target, to: &Path) -> Result<Copied, Trouble> {
     match &target.0 {
-        Kind::Sqlite(file) => file::back_up(file, to).await,
-        Kind::Postgres(server) => Err(server::back_up(server, to)),
+        Kind::Sqlite(_) => copies::back_up(dir, to).await,
+        Kind::Postgres(server) => server::back_up(server, to),
     }
 }
 
-/// Puts the copy `from` in the place of the database, which no process may have open. What was there is kept beside it; says
-/// where.
+/// Puts the copy `from` in the place of the database, which no process may use. What was there is kept in `dir`; says where.
 ///
 /// # Errors
 /// The copy is not one of a database of ours, is damaged or is a later version's. Nothing was changed then.
-pub async fn restore(target: &Target, from: &Path) -> Result<Option<PathBuf>, Trouble> {
+pub async fn restore(dir: &Path, target: &Target, from: &Path) -> Result<Option<PathBuf>, Trouble> {
     match &target.0 {
-        Kind::Sqlite(file) => file::restore(file, from).await,
-        Kind::Postgres(server) => Err(server::restore(server, from)),
+        Kind::Sqlite(_) => copies::restore(dir, from).await,
+        Kind::Postgres(server) => server::restore(server, dir, from).await,
     }
 }
 

@@ -1,14 +1,22 @@
 //! Owns what is done to a database of a PostgreSQL server as a whole. Must not know what is stored in it.
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use sqlx::{Connection as _, PgConnection};
 
-use super::Condition;
+use super::{Condition, Copied};
+use crate::stores::lock::of;
 use crate::stores::postgres::Postgres;
 use crate::stores::schema::MAIN;
 use crate::stores::sql::{Connection, Place as _};
 use crate::stores::trouble::Trouble;
+
+/// Where what was there before a copy was put back is kept, in the data directory.
+const BEFORE: &str = "before.dump";
+const NEW: &str = "before.dump.new";
 
 const ENGINE: &str = "SELECT split_part(current_setting('server_version'), ' ', 1)";
 const BYTES: &str = "SELECT pg_database_size(current_database())";
@@ -67,17 +75,56 @@ pub(super) async fn migrate(server: &Postgres) -> Result<i64, Trouble> {
     Ok(version)
 }
 
-/// Says which command copies it: those of PostgreSQL do it better.
-pub(super) fn back_up(server: &Postgres, to: &Path) -> Trouble {
-    let (shown, to) = (server.shown(), to.display());
-    Trouble::Conflict(format!("it is the {shown}; copy it with `pg_dump --format=custom --file={to} URL`"))
+/// Copies all tables, as they are at one moment, to a new file.
+pub(super) fn back_up(server: &Postgres, to: &Path) -> Result<Copied, Trouble> {
+    if to.exists() {
+        return Err(Trouble::Conflict(format!("{} exists already; name another file", to.display())));
+    }
+    let arguments = ["--format=custom", "--no-owner", "--no-privileges", "--file"].map(OsStr::new);
+    let dumped = run(server, "pg_dump", &[&arguments[..], &[to.as_os_str()]].concat());
+    if let Err(trouble) = dumped {
+        let _ = fs::remove_file(to); // half a copy is none
+        return Err(trouble);
+    }
+    let synced = File::open(to).and_then(|file| file.sync_all().and_then(|()| file.metadata()));
+    synced.map(|facts| Copied { files: 1, bytes: facts.len() }).map_err(|error| of(&error))
 }
 
-/// Says which command puts a copy back.
-pub(super) fn restore(server: &Postgres, from: &Path) -> Trouble {
-    let (shown, from) = (server.shown(), from.display());
-    let command = format!("pg_restore --clean --if-exists --single-transaction --dbname=URL {from}");
-    Trouble::Conflict(format!("it is the {shown}; stop its servers and put a copy back with `{command}`"))
+/// Puts the copy `from` in the place of all tables, in one transaction. What was there is kept in `dir`.
+pub(super) async fn restore(server: &Postgres, dir: &Path, from: &Path) -> Result<Option<PathBuf>, Trouble> {
+    let (new, before) = (dir.join(NEW), dir.join(BEFORE));
+    let had_any = layout(server).await? > 0;
+    if had_any {
+        let _ = fs::remove_file(&new); // of a try that did not end
+        back_up(server, &new)?;
+    }
+    let how = ["--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction"];
+    run(server, "pg_restore", &[&how.map(OsStr::new)[..], &[from.as_os_str()]].concat())?;
+    migrate(server).await?;
+    if had_any {
+        // It may be this one that was put back.
+        fs::rename(&new, &before).map_err(|error| of(&error))?;
+    }
+    Ok(had_any.then_some(before))
+}
+
+/// Runs a program of PostgreSQL on the database. The password is not among its arguments, which everybody can see.
+fn run(server: &Postgres, program: &str, arguments: &[&OsStr]) -> Result<(), Trouble> {
+    let (url, password) = server.parted();
+    let mut command = Command::new(program);
+    command.arg("--no-password").arg("--dbname").arg(url).args(arguments).stdin(Stdio::null());
+    if let Some(password) = password {
+        command.env("PGPASSWORD", password.reveal());
+    }
+    let done = command.output().map_err(|error| {
+        let what = format!("{program} cannot be run ({error}); it is one of PostgreSQL's client programs");
+        Trouble::Conflict(format!("{what} (Debian: postgresql-client)"))
+    })?;
+    if !done.status.success() {
+        let said = String::from_utf8_lossy(&done.stderr);
+        return Err(Trouble::Conflict(format!("{program} says: {}", said.trim())));
+    }
+    Ok(())
 }
 
 /// Brings statistics up to date.
