@@ -9,8 +9,8 @@ use tokio::task::JoinHandle;
 
 use super::stored::{Stored, unusable};
 use crate::cli::{Books, ServeError, Settled};
-use crate::config::Config;
-use crate::identity::{Office, Roster};
+use crate::config::{Access, Config};
+use crate::identity::{Office, OfficeError, Password, Roster, SignInRules};
 use crate::stores::{DataLock, Database, Io, People, Target, Watch, followed, upkeep};
 
 /// How often a server looks whether commands changed what is stored, milliseconds. One look is one `stat` of a file, or one
@@ -21,6 +21,20 @@ const LOOKS_PER_PROBE: u32 = 20;
 /// How often, and how many times, a command looks whether the server has followed.
 const SETTLE_MS: u64 = 10;
 const SETTLE_LOOKS: u32 = 500;
+
+/// Who may sign in where that is only shown.
+const DEMO_USER: &str = "test_user";
+const DEMO_PASSWORD: &str = "test_password";
+
+fn sign_in_rules(access: &Access) -> SignInRules {
+    let us = |ms: u64| i64::try_from(ms.saturating_mul(1_000)).unwrap_or(i64::MAX);
+    SignInRules {
+        token_us: us(access.token_ms),
+        session_us: us(access.session_ms),
+        per_account: access.failures_per_account,
+        per_address: access.failures_per_address,
+    }
+}
 
 /// Who judges the requests of a server, and where keys are given if anything is kept.
 #[derive(Clone)]
@@ -42,17 +56,24 @@ impl Identity {
         let roster = Arc::new(Roster::open(Arc::clone(clock)));
         let office = stored.map(|stored| {
             let registry = Arc::new(People::of(&stored.database));
-            Arc::new(Office::new(registry, Arc::clone(&roster), Arc::clone(clock)))
+            let rules = sign_in_rules(&config.access);
+            Arc::new(Office::with_rules(registry, Arc::clone(&roster), Arc::clone(clock), rules))
         });
         if let (Some(stored), Some(office)) = (stored, &office) {
-            let office = Arc::clone(office);
-            let read = stored.database.io().wait(async move { office.refresh().await })?;
+            let (office, demo) = (Arc::clone(office), config.access.demo);
+            let read = stored.database.io().wait(async move {
+                if demo {
+                    let password = Password::new(DEMO_PASSWORD).map_err(OfficeError::from)?;
+                    office.admit_guest(DEMO_USER, password).await?;
+                }
+                office.refresh().await.map_err(OfficeError::from)
+            })?;
             read.ok_or("the work was broken off")?.map_err(|fault| fault.to_string())?;
         }
         let listen = &config.listen;
         if listen.ip().is_some_and(|ip| !ip.is_loopback()) {
             roster.guard();
-            if !roster.has_live_key() {
+            if !roster.lets_somebody_in() {
                 return Err(nobody_may(&listen.host, &config.data.dir).into());
             }
         }
@@ -78,7 +99,8 @@ impl Identity {
 fn nobody_may(host: &str, dir: &str) -> String {
     format!(
         "listen.host = {host} can be reached from other machines and there is no key, so nobody could call; make one with\n  \
-         tidegate key create --name ops --role operator --data {dir}\nor listen on 127.0.0.1"
+         tidegate key create --name ops --role operator --data {dir}\nor a person who signs in, with\n  \
+         tidegate user create NAME --role operator --data {dir}\nor listen on 127.0.0.1"
     )
 }
 

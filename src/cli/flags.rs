@@ -70,6 +70,9 @@ pub(super) struct ServerArgs {
     listen: ListenArgs,
     #[command(flatten)]
     pub(super) data: DataArgs,
+    /// Let test_user sign in with test_password, on this machine alone
+    #[arg(long)]
+    demo: bool,
     #[command(flatten)]
     performance: PerformanceArgs,
 }
@@ -130,6 +133,8 @@ impl ServerArgs {
     pub(super) fn load_args(&self) -> LoadArgs {
         let mut args = self.data.load_args();
         args.flags.extend(self.listen.flags());
+        let demo = self.demo.then(|| Flag { path: "access.demo", name: "--demo", text: "true".to_owned() });
+        args.flags.extend(demo);
         LoadArgs { performance: self.performance.flags(), ..args }
     }
 }

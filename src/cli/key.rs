@@ -161,7 +161,7 @@ fn purpose(scopes: &Scopes) -> String {
     }
 }
 
-fn role(word: &str) -> Result<Role, String> {
+pub(super) fn role(word: &str) -> Result<Role, String> {
     let words = Role::ALL.map(Role::name).join(", ");
     Role::of(word).ok_or_else(|| format!("must be one of {words}"))
 }

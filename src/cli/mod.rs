@@ -35,6 +35,7 @@ pub mod service;
 mod settings;
 mod table;
 mod timeline;
+mod user;
 mod workspace;
 
 use self::flags::{AddressArgs, AppArgs, DataArgs, ServerArgs};
@@ -251,6 +252,14 @@ enum Command {
         #[command(flatten)]
         settings: DataArgs,
     },
+    /// Add and list people who sign in, say what they may, keep them out
+    #[command(after_help = user::EXAMPLES)]
+    User {
+        #[command(subcommand)]
+        command: user::UserCommand,
+        #[command(flatten)]
+        settings: DataArgs,
+    },
     /// Make and list workspaces
     #[command(after_help = workspace::EXAMPLES)]
     Workspace {
@@ -312,6 +321,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, parts: Parts) -> ExitCode {
         }
         Command::Key { command, settings } => key::run(command, &settings, parts),
         Command::Limit { command, settings } => limit::run(command, &settings, parts),
+        Command::User { command, settings } => user::run(command, &settings, parts),
         Command::Workspace { command, settings } => workspace::run(command, &settings, parts),
         Command::Db { command, settings } => db::run(command, &settings, parts),
         Command::Health { url, settings } => health::run(url.as_deref(), &settings),

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+mod access;
 mod credentials;
 mod database;
 mod engine;
@@ -25,6 +26,7 @@ mod secret;
 mod server;
 mod telemetry;
 
+pub use access::{Access, Network};
 pub use credentials::{Credentials, KeyFrom};
 pub use database::{Database, PoolName, PoolProfile};
 pub use engine::{
@@ -55,6 +57,8 @@ pub const FILE: &str = "tidegate.toml";
 pub struct Config {
     /// The sockets.
     pub listen: Listen,
+    /// Who comes in, and how.
+    pub access: Access,
     /// What one client may send.
     pub limits: Limits,
     /// Where Tidegate keeps what outlives the process.
@@ -89,8 +93,9 @@ pub struct Config {
     pub persistence: Persistence,
 }
 
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 16] = [
     "listen",
+    "access",
     "limits",
     "data",
     "database",
@@ -111,6 +116,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: Listen::default(),
+            access: Access::default(),
             limits: Limits::default(),
             data: DataDir::default(),
             database: Database::default(),
@@ -158,6 +164,7 @@ impl Config {
     fn read(reader: &mut Reader<'_, '_>) -> Self {
         let default = Self::default();
         let listen = reader.section("listen", default.listen);
+        let access = reader.section("access", default.access);
         let limits = reader.section("limits", default.limits);
         let data = reader.section("data", default.data);
         let database = reader.section("database", default.database);
@@ -176,6 +183,7 @@ impl Config {
         reader.refuse_unknown_keys();
         Self {
             listen,
+            access,
             limits,
             data,
             database,
@@ -199,6 +207,7 @@ impl Config {
         let at = |section: &str| KeyPath::root().key(section);
         self.listen.ranges(&at("listen"), faults);
         self.listen.agree(&at("listen"), faults);
+        self.access.ranges(&at("access"), faults);
         self.limits.ranges(&at("limits"), faults);
         self.limits.agree(&at("limits"), faults);
         self.data.agree(&at("data"), faults);
@@ -243,16 +252,7 @@ impl Config {
             let hint = near::hint(name, self.providers.keys().map(String::as_str));
             faults.add(&gateway.key("passthrough"), format!("no [providers.{name}]{hint}"));
         }
-        let is_far = self.listen.ip().is_some_and(|ip| !ip.is_loopback());
-        faults.require(
-            self.data.keep || !is_far,
-            &KeyPath::root().key("listen").key("host"),
-            format!(
-                "{} can be reached from outside, and without data.keep = true there are no keys, so anybody could spend \
-                 your provider's money; use 127.0.0.1 or ::1",
-                self.listen.host
-            ),
-        );
+        self.access.agree((&self.listen, &self.data), faults);
         let models = KeyPath::root().key("models");
         let message =
             "several providers and no [models]: add [models.\"*\"] with targets = [{ provider = \"..\" }]";

@@ -25,7 +25,11 @@ const fn row(method: &'static str, path: &'static str, door: Door, role: Role) -
 }
 
 const fn public(path: &'static str) -> Access {
-    Access { method: "GET", path, door: Door::Api, role: None }
+    open("GET", path)
+}
+
+const fn open(method: &'static str, path: &'static str) -> Access {
+    Access { method, path, door: Door::Api, role: None }
 }
 
 pub(crate) const CHAT: Access = row("POST", "/v1/chat/completions", Door::Chat, Role::Write);
@@ -56,11 +60,22 @@ pub(crate) const ROTATE_KEY: Access = row("POST", "/api/v1/keys/{id}/rotate", Do
 pub(crate) const REVOKE_KEY: Access = row("POST", "/api/v1/keys/{id}/revoke", Door::Api, Role::Admin);
 pub(crate) const LIMITS: Access = row("GET", "/api/v1/limits", Door::Api, Role::Read);
 pub(crate) const SET_LIMITS: Access = row("POST", "/api/v1/limits", Door::Api, Role::Admin);
+pub(crate) const LOGIN: Access = open("POST", "/api/v1/auth/login");
+pub(crate) const REFRESH: Access = open("POST", "/api/v1/auth/refresh");
+pub(crate) const LOGOUT: Access = open("POST", "/api/v1/auth/logout");
+pub(crate) const ME: Access = open("GET", "/api/v1/auth/me");
+pub(crate) const PASSWORD: Access = open("POST", "/api/v1/auth/password");
+pub(crate) const USERS: Access = row("GET", "/api/v1/users", Door::Api, Role::Admin);
+pub(crate) const MAKE_USER: Access = row("POST", "/api/v1/users", Door::Api, Role::Operator);
+pub(crate) const SET_PASSWORD: Access = row("POST", "/api/v1/users/{id}/password", Door::Api, Role::Operator);
+pub(crate) const GRANT: Access = row("POST", "/api/v1/users/{id}/grant", Door::Api, Role::Admin);
+pub(crate) const DISABLE_USER: Access = row("POST", "/api/v1/users/{id}/disable", Door::Api, Role::Operator);
+pub(crate) const ENABLE_USER: Access = row("POST", "/api/v1/users/{id}/enable", Door::Api, Role::Operator);
 pub(crate) const APP_READ: Access = row("GET", "", Door::App, Role::Read);
 pub(crate) const APP_WRITE: Access = row("*", "", Door::App, Role::Write);
 
 /// Every path of the gateway, its app's aside. `/api/metrics` is where `observability.metrics_endpoint` says.
-pub const TABLE: [Access; 32] = [
+pub const TABLE: [Access; 43] = [
     CHAT,
     EMBED,
     MESSAGES,
@@ -88,6 +103,17 @@ pub const TABLE: [Access; 32] = [
     REVOKE_KEY,
     LIMITS,
     SET_LIMITS,
+    LOGIN,
+    REFRESH,
+    LOGOUT,
+    ME,
+    PASSWORD,
+    USERS,
+    MAKE_USER,
+    SET_PASSWORD,
+    GRANT,
+    DISABLE_USER,
+    ENABLE_USER,
     public("/health"),
     public("/ready"),
     public("/docs"),

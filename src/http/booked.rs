@@ -8,6 +8,7 @@ use tidegate_actors::ports::provider::Usage;
 use tidegate_actors::record::ItemCounts;
 use utoipa::ToSchema;
 
+use crate::identity::Roster;
 use crate::telemetry::when::written;
 
 /// A call as the ledger has it.
@@ -20,6 +21,9 @@ pub(crate) struct CallRow {
     pub(crate) workspace: String,
     /// The credential it came with; null on an instance without keys.
     pub(crate) credential: Option<String>,
+    /// The key or person this is, as far as that is known any more.
+    #[schema(example = "key_01932c07-9a3e-7a61-b2f0-0123456789ab")]
+    pub(crate) credential_id: Option<String>,
     pub(crate) tags: Vec<String>,
     #[schema(example = "openai.chat")]
     pub(crate) door: String,
@@ -65,6 +69,9 @@ pub(crate) struct AttemptRow {
     pub(crate) id: String,
     /// The call, or the first of a batch, it served.
     pub(crate) call: String,
+    /// The credential of that call, and the key or person this is; null on an instance without keys.
+    pub(crate) credential: Option<String>,
+    pub(crate) credential_id: Option<String>,
     /// When it was opened, RFC 3339 UTC.
     pub(crate) at: String,
     pub(crate) kind: String,
@@ -112,15 +119,17 @@ pub(crate) struct ErrorShown {
     pub(crate) blame: String,
 }
 
-impl From<BookedCall<'static>> for CallRow {
-    fn from(row: BookedCall<'static>) -> Self {
+impl CallRow {
+    /// A row, whose credential `roster` knows by name.
+    pub(crate) fn of(row: BookedCall<'static>, roster: &Roster) -> Self {
         let (lane_wait, first, total) = (row.lane_wait_ns(), row.first_ns(), row.took_ns());
         let [stage, code, blame] = row.failure.map(String::from);
         Self {
             id: row.id.to_string(),
             at: written(row.at_us),
             workspace: row.workspace.into(),
-            credential: (row.credential != 0).then(|| format!("{:016x}", row.credential)),
+            credential: credential(row.credential),
+            credential_id: credential_id(row.credential, roster),
             tags: split(&row.tags),
             door: row.door.into(),
             kind: row.kind.into(),
@@ -146,11 +155,14 @@ impl From<BookedCall<'static>> for CallRow {
     }
 }
 
-impl From<BookedAttempt<'static>> for AttemptRow {
-    fn from(row: BookedAttempt<'static>) -> Self {
+impl AttemptRow {
+    /// A row, whose credential `roster` knows by name.
+    pub(crate) fn of(row: BookedAttempt<'static>, roster: &Roster) -> Self {
         Self {
             id: row.id.to_string(),
             call: row.call.to_string(),
+            credential: credential(row.credential),
+            credential_id: credential_id(row.credential, roster),
             at: written(row.at_us),
             kind: row.kind.into(),
             model: row.model.into(),
@@ -178,6 +190,16 @@ impl From<ItemCounts> for ItemsShown {
         let ItemCounts { hit, joined, miss } = items;
         Self { hit, joined, miss }
     }
+}
+
+/// What tells the calls of one credential from those of others; nothing on an instance without keys.
+pub(crate) fn credential(number: u64) -> Option<String> {
+    (number != 0).then(|| format!("{number:016x}"))
+}
+
+/// The key or person with this credential.
+pub(crate) fn credential_id(number: u64, roster: &Roster) -> Option<String> {
+    roster.named(number).map(|named| named.id.to_string())
 }
 
 /// Labels of a row.

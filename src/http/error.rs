@@ -168,6 +168,11 @@ impl DoorError {
         Self { blame: Blame::Upstream, ..Self::refused(502, "upstream_broken", what) }
     }
 
+    /// What programs tell it by.
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// The body in a door's shape.
     pub(crate) fn body(&self, shape: Shape, call: CallId) -> Vec<u8> {
         let id = call.to_string();

@@ -1,7 +1,7 @@
 //! Who may come in: with keys, who has one; without, this machine alone, and no web page may make its browser do it.
 //!
 //! Owns where a credential stands in a request, and the check of `Host` (DNS rebinding) and `Origin` (cross-site
-//! requests); without keys the listener is bound to loopback. Must not know whose a credential is.
+//! requests); without keys and people the listener is bound to loopback. Must not know whose a credential is.
 
 use std::sync::Arc;
 
@@ -11,23 +11,58 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use super::Doors;
 use super::access::Access;
 use super::error::DoorError;
-use crate::identity::Principal;
+use super::{cookie, proxy};
+use crate::identity::{Denial, Principal, Who};
 
 static X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+static X_WORKSPACE: HeaderName = HeaderName::from_static("x-tidegate-workspace");
 
 /// Whose request this is, if it may do what `access` says.
 ///
 /// # Cost
-/// Without keys a look at two headers; with keys one SHA-256 of 55 bytes and a look under a read lock. Allocates nothing.
+/// Without keys a look at a few headers; with a key one SHA-256 of 55 bytes and a look under a read lock. Allocates nothing then.
 pub(crate) fn admit(
     request: &HttpRequest,
     doors: &Doors,
     access: &Access,
 ) -> Result<Arc<Principal>, DoorError> {
     no_stranger(request, doors)?;
-    let principal = doors.roster.judge(credential(request.headers())).map_err(DoorError::unauthorised)?;
+    let (judged, is_cookie) = judge(request, doors);
+    let named =
+        || request.headers().get(&X_WORKSPACE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let principal = judged.map_err(|denial| DoorError::unauthorised(denial, named()))?;
+    if is_cookie && !request.method().is_safe() && matches!(principal.who, Who::Person(_)) {
+        cookie::from_our_page(request)?;
+    }
     access.permit(&principal)?;
     Ok(principal)
+}
+
+/// Whose this request is; and whether it said so in a cookie, which a browser sends without being asked.
+pub(super) fn judge(request: &HttpRequest, doors: &Doors) -> (Result<Arc<Principal>, Denial>, bool) {
+    let headers = request.headers();
+    // A name that is no text is nobody's.
+    let named = headers.get(&X_WORKSPACE).map(|value| value.to_str().unwrap_or_default());
+    let own = credential(headers);
+    if let Some(person) = proxy::vouched(request, doors).filter(|_| !own.is_some_and(is_ours)) {
+        let vouched = doors.roster.vouched(person, named);
+        // Where everybody on this machine may come in, so may they.
+        if doors.roster.is_guarded() || !matches!(vouched, Err(Denial::Unknown)) {
+            return (vouched, false);
+        }
+    }
+    let of_cookie = own.is_none().then(|| cookie::access(headers)).flatten();
+    (doors.roster.judge(own.or(of_cookie.map(str::as_bytes)), named), of_cookie.is_some())
+}
+
+/// What stands where tokens and keys do, in a request that carries one.
+pub(super) fn bearer_of(request: &HttpRequest) -> Option<&str> {
+    credential(request.headers()).and_then(|text| std::str::from_utf8(text).ok())
+}
+
+/// Whether it looks like a credential that was given here.
+fn is_ours(text: &[u8]) -> bool {
+    text.starts_with(b"tg_") || text.starts_with(b"eyJ")
 }
 
 /// The credential a request carries: a key of ours where one stands, else what a vendor's SDK sends.

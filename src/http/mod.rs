@@ -9,6 +9,7 @@ mod app;
 mod booked;
 mod budget;
 mod coding;
+mod cookie;
 mod error;
 mod guard;
 mod intake;
@@ -18,6 +19,7 @@ mod metrics;
 mod names;
 mod nowhere;
 mod openapi;
+mod proxy;
 mod reply;
 mod routes;
 mod stream;
@@ -146,12 +148,27 @@ pub fn routes(doors: &web::Data<Doors>) -> impl FnOnce(&mut web::ServiceConfig) 
             ))
             .service(taking(access::ROTATE_KEY.path, post().to(routes::keys::rotate)))
             .service(taking(access::REVOKE_KEY.path, post().to(routes::keys::revoke)))
+            .configure(people)
             .service(giving("/docs/openapi.json", get().to(routes::docs::openapi)))
             .service(giving("/docs", get().to(routes::docs::moved)))
             .service(giving("/docs/{file:.*}", get().to(routes::docs::page)))
             .route(access::FORWARD.path, web::route().to(routes::forward::forward))
             .default_service(web::route().to(nowhere::fallback));
     }
+}
+
+/// The paths of those who sign in.
+fn people(app: &mut web::ServiceConfig) {
+    app.service(taking(access::LOGIN.path, post().to(routes::auth::login)))
+        .service(taking(access::REFRESH.path, post().to(routes::auth::refresh)))
+        .service(taking(access::LOGOUT.path, post().to(routes::auth::logout)))
+        .service(taking(access::PASSWORD.path, post().to(routes::auth::password)))
+        .service(giving(access::ME.path, get().to(routes::auth::me)))
+        .service(both(access::USERS.path, get().to(routes::users::list), post().to(routes::users::make)))
+        .service(taking(access::SET_PASSWORD.path, post().to(routes::users::password)))
+        .service(taking(access::GRANT.path, post().to(routes::users::grant)))
+        .service(taking(access::DISABLE_USER.path, post().to(routes::users::disable)))
+        .service(taking(access::ENABLE_USER.path, post().to(routes::users::enable)));
 }
 
 fn get() -> Route {

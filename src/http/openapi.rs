@@ -9,8 +9,8 @@ use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 use super::routes::{
-    calls, chat, docs, embeddings, engine, explain, export, forward, health, keys, limits, metrics, models,
-    purge, usage, workspaces,
+    auth, calls, chat, docs, embeddings, engine, explain, export, forward, health, keys, limits, metrics,
+    models, purge, usage, users, workspaces,
 };
 
 /// An error of a path under `/api/v1`.
@@ -50,7 +50,8 @@ pub(crate) struct ApiProblemDetail {
         forward::forward, health::health, health::ready, metrics::text, metrics::json, usage::usage,
         usage::cache_stats, export::jsonl, export::csv, calls::list, calls::attempts, calls::one, explain::explain, purge::purge, engine::engine,
         workspaces::list, workspaces::make, keys::list, keys::make, keys::rotate, keys::revoke, limits::list,
-        limits::set, docs::openapi, docs::page,
+        limits::set, auth::login, auth::refresh, auth::logout, auth::password, auth::me, users::list, users::make,
+        users::password, users::grant, users::disable, users::enable, docs::openapi, docs::page,
     )
 )]
 struct Described;

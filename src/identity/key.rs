@@ -61,20 +61,13 @@ impl KeyHash {
     /// In hex.
     #[must_use]
     pub fn hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.0)
     }
 
     /// From hex.
     #[must_use]
     pub fn parse(hex: &str) -> Option<Self> {
-        let mut bytes = [0; 32];
-        if hex.len() != 64 || !hex.is_ascii() {
-            return None;
-        }
-        for (at, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).ok()?;
-        }
-        Some(Self(bytes))
+        unhex(hex).map(Self)
     }
 
     /// Whether both are of the same key; takes as long whether they are or not.
@@ -88,6 +81,23 @@ impl KeyHash {
     pub(super) fn number(&self) -> u64 {
         self.0.iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte))
     }
+}
+
+/// 32 bytes in hex.
+pub(super) fn hex(bytes: &[u8; 32]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// 32 bytes from hex.
+pub(super) fn unhex(hex: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if hex.len() != 64 || !hex.is_ascii() {
+        return None;
+    }
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).ok()?;
+    }
+    Some(bytes)
 }
 
 /// The short part of what looks like a key of ours.

@@ -9,19 +9,25 @@ use uuid::Uuid;
 
 use super::key::ApiKey;
 use super::limit::LimitName;
+use super::password::{BadPassword, Hashing, NotHashed};
 use super::registry::{Change, KeyRow, Limit, Registry, RegistryFault, Workspace};
 use super::role::Role;
 use super::roster::Roster;
 use super::scope::Scopes;
+use super::sign_in::SignInRules;
+use super::throttle::Throttle;
 
 /// Longest name, characters.
-const LONGEST_NAME: usize = 100;
+pub(super) const LONGEST_NAME: usize = 100;
 
 /// Gives and takes what the roster judges by.
 pub struct Office {
-    registry: Arc<dyn Registry>,
-    roster: Arc<Roster>,
-    clock: ClockRef,
+    pub(super) registry: Arc<dyn Registry>,
+    pub(super) roster: Arc<Roster>,
+    pub(super) clock: ClockRef,
+    pub(super) hashing: Hashing,
+    pub(super) throttle: Throttle,
+    pub(super) rules: SignInRules,
 }
 
 /// A key to make.
@@ -67,6 +73,30 @@ pub enum OfficeError {
         /// What was given, cut.
         got: String,
     },
+    /// Something that is not what it has to be.
+    #[error("{what} {why}; got {got:?}")]
+    NotThat {
+        /// What it has to be.
+        what: &'static str,
+        /// What that is like.
+        why: &'static str,
+        /// What was given, cut.
+        got: String,
+    },
+    /// A password nobody may have.
+    #[error(transparent)]
+    BadPassword(#[from] BadPassword),
+    /// No password was hashed.
+    #[error(transparent)]
+    NotHashed(#[from] NotHashed),
+    /// What the person of a demonstration is cannot be changed.
+    #[error(
+        "{name:?} is there for demonstrations alone (--demo) and stored nowhere, so nothing can be changed"
+    )]
+    Guest {
+        /// Their name.
+        name: String,
+    },
     /// The name is somebody else's.
     #[error("there is a {what} {name:?} already")]
     Taken {
@@ -107,7 +137,19 @@ impl Office {
     /// An office whose orders `registry` stores and `roster` then knows.
     #[must_use]
     pub fn new(registry: Arc<dyn Registry>, roster: Arc<Roster>, clock: ClockRef) -> Self {
-        Self { registry, roster, clock }
+        Self::with_rules(registry, roster, clock, SignInRules::default())
+    }
+
+    /// As [`Office::new`], where people sign in by these rules.
+    #[must_use]
+    pub fn with_rules(
+        registry: Arc<dyn Registry>,
+        roster: Arc<Roster>,
+        clock: ClockRef,
+        rules: SignInRules,
+    ) -> Self {
+        let throttle = Throttle::new(rules.per_account, rules.per_address);
+        Self { registry, roster, clock, hashing: Hashing::default(), throttle, rules }
     }
 
     /// Who judges by what was ordered here.
@@ -199,9 +241,8 @@ impl Office {
     /// There is none.
     pub fn workspace(&self, named: &str) -> Result<Workspace, OfficeError> {
         let contents = self.roster.contents();
-        let has_id = contents.workspaces.iter().find(|workspace| workspace.id.as_str() == named);
-        let found = has_id.or_else(|| contents.workspaces.iter().find(|workspace| workspace.name == named));
-        found.cloned().ok_or_else(|| OfficeError::Missing { what: "workspace", name: cut(named) })
+        let found = contents.workspace(named).cloned();
+        found.ok_or_else(|| OfficeError::Missing { what: "workspace", name: cut(named) })
     }
 
     /// The key with this id, or with this short part.
@@ -249,7 +290,7 @@ impl Office {
         Ok(Made { key, row })
     }
 
-    async fn store(&self, changes: Vec<Change>) -> Result<(), OfficeError> {
+    pub(super) async fn store(&self, changes: Vec<Change>) -> Result<(), OfficeError> {
         self.registry.apply(changes).await?;
         self.refresh().await?;
         Ok(())
@@ -264,17 +305,17 @@ struct KeyFacts {
     expires_us: Option<i64>,
 }
 
-fn after(now_us: i64, seconds: u64) -> i64 {
+pub(super) fn after(now_us: i64, seconds: u64) -> i64 {
     let us = i64::try_from(seconds.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
     now_us.saturating_add(us)
 }
 
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     text.chars().take(LONGEST_NAME).collect()
 }
 
 /// A name people may give.
-fn checked(what: &'static str, name: &str) -> Result<String, OfficeError> {
+pub(super) fn checked(what: &'static str, name: &str) -> Result<String, OfficeError> {
     let name = name.trim();
     match !name.is_empty() && name.chars().count() <= LONGEST_NAME && !name.chars().any(char::is_control) {
         true => Ok(name.to_owned()),

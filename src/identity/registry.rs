@@ -6,8 +6,11 @@ use tidegate_actors::WorkspaceId;
 
 use super::key::KeyHash;
 use super::limit::LimitName;
+use super::password::PasswordHash;
+use super::person::{Membership, PersonRow, SessionRow};
 use super::role::Role;
 use super::scope::Scopes;
+use super::token::TokenKey;
 
 /// What is being read or stored.
 pub type Pending<T> = Pin<Box<dyn Future<Output = Result<T, RegistryFault>> + Send>>;
@@ -89,6 +92,29 @@ pub struct Contents {
     pub keys: Vec<KeyRow>,
     /// What workspaces and keys may use.
     pub limits: Vec<Limit>,
+    /// Everybody who may sign in or might, the oldest first.
+    pub people: Vec<PersonRow>,
+    /// What they may where, the oldest workspace first.
+    pub members: Vec<Membership>,
+    /// Sessions that ended before their time, as long as one of their tokens could be taken.
+    pub ended_sessions: Vec<String>,
+    /// What signs tokens, if it was ever needed.
+    pub token_key: Option<TokenKey>,
+}
+
+impl Contents {
+    /// The workspace with this id, else with this name.
+    #[must_use]
+    pub fn workspace(&self, named: &str) -> Option<&Workspace> {
+        let has_id = self.workspaces.iter().find(|workspace| workspace.id.as_str() == named);
+        has_id.or_else(|| self.workspaces.iter().find(|workspace| workspace.name == named))
+    }
+
+    /// The person with this id, name or e-mail address.
+    #[must_use]
+    pub fn person(&self, named: &str) -> Option<&PersonRow> {
+        self.people.iter().find(|person| person.is_called(named))
+    }
 }
 
 /// Something to store.
@@ -121,6 +147,76 @@ pub enum Change {
         /// When.
         at_us: i64,
     },
+    /// A new person.
+    AddPerson(PersonRow),
+    /// Another password; all sessions of the person end.
+    SetPassword {
+        /// Whose.
+        person: String,
+        /// What is stored of it.
+        password: PasswordHash,
+    },
+    /// A person may not come in any more; all their sessions end.
+    DisablePerson {
+        /// Who.
+        id: String,
+        /// When.
+        at_us: i64,
+    },
+    /// A person may come in again.
+    EnablePerson {
+        /// Who.
+        id: String,
+    },
+    /// Whether a person runs the instance.
+    SetOperator {
+        /// Who.
+        person: String,
+        /// Whether they do.
+        is_operator: bool,
+    },
+    /// What a person may in a workspace, in place of what they might before.
+    SetMembership(Membership),
+    /// A person is no member any more.
+    EndMembership {
+        /// Who.
+        person: String,
+        /// Where.
+        workspace: WorkspaceId,
+    },
+    /// What signs tokens, unless there is something already.
+    KeepTokenKey(TokenKey),
+    /// A session ends, unless it ended before.
+    EndSession {
+        /// Which.
+        id: String,
+        /// When.
+        at_us: i64,
+    },
+}
+
+/// A session that is to go on.
+#[derive(Debug, Clone)]
+pub struct Renewal {
+    /// Which.
+    pub session: String,
+    /// How often it had been renewed when the token for this was given.
+    pub renewals: u64,
+    /// Now.
+    pub at_us: i64,
+    /// When it ends unless it is renewed again.
+    pub expires_us: i64,
+}
+
+/// What became of a renewal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Renewed {
+    /// It goes on.
+    Yes(SessionRow),
+    /// The token was used before.
+    Used,
+    /// There is no such session any more.
+    Gone,
 }
 
 /// Where identity is stored.
@@ -133,4 +229,10 @@ pub trait Registry: Send + Sync + 'static {
 
     /// Stores all changes or none; gives the epoch from which on they are seen.
     fn apply(&self, changes: Vec<Change>) -> Pending<u64>;
+
+    /// Begins a session. Nobody is judged by it, so the epoch stays.
+    fn begin_session(&self, session: SessionRow) -> Pending<()>;
+
+    /// Lets a session go on, once for each token.
+    fn renew_session(&self, renewal: Renewal) -> Pending<Renewed>;
 }

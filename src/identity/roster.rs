@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::RwLock;
@@ -11,9 +12,12 @@ use tidegate_actors::ports::clock::ClockRef;
 
 use super::key::{KeyHash, SHORT, short_of};
 use super::meter::{Meter, Till};
+use super::people::{People, credential_of};
+use super::person::{Membership, PersonRow};
 use super::registry::{Contents, KeyRow};
 use super::role::Role;
 use super::scope::Scopes;
+use super::token::{Tokens, looks_signed};
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +26,8 @@ pub enum Who {
     Anybody,
     /// The holder of the key with this id.
     Key(Arc<str>),
+    /// The person with this id, signed in.
+    Person(Arc<str>),
 }
 
 /// A credential that was verified, and what it may.
@@ -49,6 +55,15 @@ impl Principal {
     }
 }
 
+/// A key or person, for people to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// Its id.
+    pub id: Arc<str>,
+    /// What people call it.
+    pub name: Arc<str>,
+}
+
 /// Why a credential is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denial {
@@ -60,6 +75,12 @@ pub enum Denial {
     Expired,
     /// It was taken back.
     Revoked,
+    /// The time of somebody's token is over.
+    TokenExpired,
+    /// The session has ended.
+    SignedOut,
+    /// It is not for the workspace that the request names.
+    Elsewhere,
 }
 
 /// The credentials in force.
@@ -70,6 +91,8 @@ pub struct Roster {
     /// Whether every request needs a credential.
     guarded: AtomicBool,
     till: Arc<Till>,
+    /// Somebody who is nowhere stored.
+    guest: OnceLock<(PersonRow, Membership)>,
     now: RwLock<Table>,
 }
 
@@ -77,6 +100,9 @@ pub struct Roster {
 struct Table {
     contents: Arc<Contents>,
     keys: HashMap<[u8; SHORT], Entry>,
+    people: People,
+    /// Keys and people by the number their calls have.
+    names: HashMap<u64, Named>,
     /// By the id of a key or workspace; only those that have limits.
     meters: HashMap<String, Arc<Meter>>,
 }
@@ -123,6 +149,7 @@ impl Roster {
             anybody: Arc::new(anybody),
             guarded: AtomicBool::new(false),
             till: Arc::default(),
+            guest: OnceLock::new(),
             now: RwLock::default(),
         }
     }
@@ -138,18 +165,48 @@ impl Roster {
         self.guarded.load(Ordering::Acquire)
     }
 
-    /// Whose `credential` is.
+    /// Adds somebody who is stored nowhere, as long as this lives. Before anything is read, and once.
+    pub fn admit_guest(&self, person: PersonRow, membership: Membership) {
+        // A second one is not let in.
+        let _ = self.guest.set((person, membership));
+    }
+
+    /// Whether it is they.
+    pub(super) fn is_guest(&self, person: &str) -> bool {
+        self.guest.get().is_some_and(|(row, _)| row.id == person)
+    }
+
+    /// Whose `credential` is, in the workspace that the request names if it names one.
     ///
     /// # Errors
-    /// It is needed and not there, or not taken.
+    /// It is needed and not there, not taken, or not for that workspace.
     ///
     /// # Cost
-    /// Without keys nothing; else one SHA-256 of 55 bytes and a look under a read lock. Allocates nothing.
-    pub fn judge(&self, credential: Option<&[u8]>) -> Result<Arc<Principal>, Denial> {
-        if !self.is_guarded() {
-            return Ok(Arc::clone(&self.anybody));
+    /// Without keys and people nothing; else one SHA-256 of 55 bytes and a look under a read lock, without an allocation. For the
+    /// token of a person one HMAC and the reading of its few claims.
+    pub fn judge(&self, credential: Option<&[u8]>, named: Option<&str>) -> Result<Arc<Principal>, Denial> {
+        if let Some(signed) = credential.filter(|text| looks_signed(text))
+            && let Some(tokens) = self.tokens()
+            && let Some(token) = tokens.read_access(signed)
+        {
+            let table = self.now.read();
+            let named = named.map(|named| table.workspace(named).ok_or(Denial::Elsewhere)).transpose()?;
+            return table.people.judge(&token, named.as_ref(), self.clock.unix_us());
         }
-        let text = credential.ok_or(Denial::Missing)?;
+        let principal = match self.is_guarded() {
+            true => self.holder(credential.ok_or(Denial::Missing)?)?,
+            false => Arc::clone(&self.anybody),
+        };
+        match named {
+            Some(named) if self.now.read().workspace(named).as_ref() != Some(&principal.workspace) => {
+                Err(Denial::Elsewhere)
+            }
+            _ => Ok(principal),
+        }
+    }
+
+    /// Who holds the key `text`.
+    fn holder(&self, text: &[u8]) -> Result<Arc<Principal>, Denial> {
         let short = short_of(text).ok_or(Denial::Unknown)?;
         let hash = KeyHash::of(text);
         let table = self.now.read();
@@ -163,18 +220,69 @@ impl Roster {
         }
     }
 
+    /// The person of whom somebody we trust says that it is they who ask, by name, e-mail address or id.
+    ///
+    /// # Errors
+    /// There is no such person, they may not come in, or not there.
+    pub fn vouched(&self, person: &str, named: Option<&str>) -> Result<Arc<Principal>, Denial> {
+        let table = self.now.read();
+        let row = table.contents.person(person).ok_or(Denial::Unknown)?;
+        let home = table.people.place(&row.id, None).ok_or(Denial::Unknown)?;
+        match named {
+            None => Ok(home),
+            Some(named) => {
+                let place =
+                    table.workspace(named).and_then(|named| table.people.place(&row.id, Some(&named)));
+                place.ok_or(Denial::Elsewhere)
+            }
+        }
+    }
+
+    /// What a person may in the workspace that is named, or in their own if none is.
+    #[must_use]
+    pub fn place(&self, person: &str, named: Option<&str>) -> Option<Arc<Principal>> {
+        let table = self.now.read();
+        match named {
+            None => table.people.place(person, None),
+            Some(named) => table.people.place(person, Some(&table.workspace(named)?)),
+        }
+    }
+
+    /// What a person may, in every workspace they may be in.
+    #[must_use]
+    pub fn places(&self, person: &str) -> Vec<Arc<Principal>> {
+        self.now.read().people.places(person)
+    }
+
+    /// Whether a session that began with this generation of a person may go on.
+    pub(super) fn is_of_now(&self, person: &str, generation: u64) -> bool {
+        self.now.read().people.is_of_now(person, generation)
+    }
+
+    /// What signs and verifies tokens, if there is anything.
+    pub(super) fn tokens(&self) -> Option<Arc<Tokens>> {
+        self.now.read().people.tokens()
+    }
+
+    /// The key or person whose calls have this number.
+    #[must_use]
+    pub fn named(&self, credential: u64) -> Option<Named> {
+        self.now.read().names.get(&credential).cloned()
+    }
+
     /// Where calls under limits enter and are settled.
     #[must_use]
     pub fn till(&self) -> &Arc<Till> {
         &self.till
     }
 
-    /// Whether anybody has a key that is taken.
+    /// Whether anybody has a key that is taken, or a password.
     #[must_use]
-    pub fn has_live_key(&self) -> bool {
+    pub fn lets_somebody_in(&self) -> bool {
         let now_us = self.clock.unix_us();
         let lives = |entry: &Entry| !entry.is_revoked && entry.expires_us.is_none_or(|at| at > now_us);
-        self.now.read().keys.values().any(lives)
+        let now = self.now.read();
+        now.people.has_anybody() || now.keys.values().any(lives)
     }
 
     /// What is stored, as far as it was read.
@@ -183,9 +291,22 @@ impl Roster {
         Arc::clone(&self.now.read().contents)
     }
 
-    /// Puts what was read in force, unless something later is. A key that was ever made closes the doors for good.
-    pub(super) fn replace(&self, contents: Contents) {
-        let has_keys = !contents.keys.is_empty();
+    /// The number of the calls of the key or person with this id.
+    #[must_use]
+    pub fn credential(&self, id: &str) -> Option<u64> {
+        let now = self.now.read();
+        now.names.iter().find(|(_, named)| *named.id == *id).map(|(number, _)| *number)
+    }
+
+    /// Puts what was read in force, unless something later is. A key or person that was ever made closes the doors for good.
+    pub(super) fn replace(&self, mut contents: Contents) {
+        let is_closed = !contents.keys.is_empty() || !contents.people.is_empty();
+        if let Some((person, membership)) = self.guest.get()
+            && !contents.people.iter().any(|known| known.name == person.name)
+        {
+            contents.people.push(person.clone());
+            contents.members.push(membership.clone());
+        }
         let before = {
             let mut now = self.now.write();
             if contents.epoch < now.contents.epoch {
@@ -193,13 +314,29 @@ impl Roster {
             }
             let meters = metered(&contents, &now.meters);
             let keys = contents.keys.iter().filter_map(|row| Entry::of(row, &meters)).collect();
-            std::mem::replace(&mut *now, Table { contents: Arc::new(contents), keys, meters })
+            let people = People::of(&contents, &meters);
+            let names = named(&contents);
+            std::mem::replace(&mut *now, Table { contents: Arc::new(contents), keys, people, names, meters })
         };
         drop(before); // outside the lock
-        if has_keys {
+        if is_closed {
             self.guard();
         }
     }
+}
+
+impl Table {
+    /// The workspace with this id or name.
+    fn workspace(&self, named: &str) -> Option<WorkspaceId> {
+        self.contents.workspace(named).map(|workspace| workspace.id.clone())
+    }
+}
+
+fn named(contents: &Contents) -> HashMap<u64, Named> {
+    let named = |id: &str, name: &str| Named { id: id.into(), name: name.into() };
+    let keys = contents.keys.iter().map(|row| (row.credential(), named(&row.id, &row.name)));
+    let people = contents.people.iter().map(|row| (credential_of(&row.id), named(&row.id, &row.name)));
+    keys.chain(people).collect()
 }
 
 /// A meter for everything that has limits; those there were go on, with what is used of them.

@@ -8,9 +8,12 @@ use super::database::Database;
 use super::sql::{Connection, Row};
 use super::trouble::Trouble;
 use crate::identity::{
-    Change, Contents, Door, KeyHash, KeyRow, Limit, LimitName, Pending, Registry, RegistryFault, Role,
-    Scopes, Workspace,
+    Change, Contents, Door, KeyHash, KeyRow, Limit, LimitName, Pending, Registry, RegistryFault, Renewal,
+    Renewed, Role, Scopes, SessionRow, Workspace,
 };
+
+mod persons;
+mod sessions;
 
 pub(super) const EPOCH: &str = "SELECT value FROM facts WHERE name = 'people_epoch'";
 const NEXT_EPOCH: &str = "UPDATE facts SET value = value + 1 WHERE name = 'people_epoch' RETURNING value";
@@ -52,6 +55,14 @@ impl Registry for People {
     fn apply(&self, changes: Vec<Change>) -> Pending<u64> {
         told(self.0.write("people.apply", move |on| apply(on, changes.clone())))
     }
+
+    fn begin_session(&self, session: SessionRow) -> Pending<()> {
+        told(self.0.write("people.begin_session", move |on| sessions::begin(on, session.clone())))
+    }
+
+    fn renew_session(&self, renewal: Renewal) -> Pending<Renewed> {
+        told(self.0.write("people.renew_session", move |on| sessions::renew(on, renewal.clone())))
+    }
 }
 
 fn told<T: 'static>(done: impl Future<Output = Result<T, Trouble>> + Send + 'static) -> Pending<T> {
@@ -73,7 +84,11 @@ async fn read(mut on: Connection<'_>) -> Result<Contents, sqlx::Error> {
     let workspaces = on.query(WORKSPACES).fetch_all(workspace).await?;
     let keys = on.query(KEYS).fetch_all(key).await?;
     let limits = on.query(LIMITS).fetch_all(limit).await?;
-    Ok(Contents { epoch, workspaces, keys, limits })
+    let people = persons::all(&mut on).await?;
+    let members = persons::members(&mut on).await?;
+    let ended_sessions = sessions::ended(&mut on).await?;
+    let token_key = sessions::token_key(&mut on).await?;
+    Ok(Contents { epoch, workspaces, keys, limits, people, members, ended_sessions, token_key })
 }
 
 fn apply(mut on: Connection<'_>, changes: Vec<Change>) -> BoxFuture<'_, Result<u64, sqlx::Error>> {
@@ -106,6 +121,9 @@ async fn store(on: &mut Connection<'_>, change: Change) -> Result<(), sqlx::Erro
         }
         Change::LiftLimit { subject, name } => on.query(LIFT_LIMIT).bind(subject).bind(name.name()),
         Change::RevokeKey { id, at_us } => on.query(REVOKE_KEY).bind(id).bind(at_us),
+        Change::KeepTokenKey(key) => return sessions::keep_token_key(on, &key).await,
+        Change::EndSession { id, at_us } => return sessions::end(on, id, at_us).await,
+        of_person => return persons::store(on, of_person).await,
     };
     query.execute().await.map(drop)
 }

@@ -33,6 +33,7 @@ pub(super) static MAIN: Schema = Schema {
     migrations: &[
         ("people", include_str!("migrations/main/0001_people.sql")),
         ("limits", include_str!("migrations/main/0002_limits.sql")),
+        ("sign_in", include_str!("migrations/main/0003_sign_in.sql")),
     ],
 };
 

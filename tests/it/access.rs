@@ -3,10 +3,12 @@
 
 #![expect(clippy::panic, reason = "helpers of tests fail the way tests do")]
 
+mod browser;
 mod commands;
 mod isolation;
 mod keys;
 mod limits;
+mod people;
 mod table;
 
 use reqwest::Method;
@@ -30,7 +32,12 @@ struct Guarded {
 impl Guarded {
     /// A server of which `operator` is the first key.
     async fn start() -> Self {
-        let gateway = Gateway::start("");
+        Self::with("").await
+    }
+
+    /// As [`Guarded::start`], with this configuration.
+    async fn with(toml: &str) -> Self {
+        let gateway = Gateway::start(toml);
         let asked = json!({ "name": "ops", "role": "operator" }).to_string();
         let made = gateway.post("/api/v1/keys", asked).await;
         assert_eq!(made.status, 201, "{made:?}");
@@ -71,6 +78,38 @@ impl Guarded {
         let json = made.json();
         let text = |value: &Json| value.as_str().unwrap_or_else(|| panic!("{json}")).to_owned();
         (text(&json["secret"]), text(&json["key"]["id"]))
+    }
+
+    /// The id of a new person, whose password is `ebb and flow`.
+    async fn user(&self, name: &str, workspace: &str, role: &str) -> String {
+        let email = format!("{name}@tide.example");
+        let asked = json!({ "username": name, "email": email, "password": "ebb and flow",
+            "workspace": workspace, "role": role });
+        let made = self.post("/api/v1/users", &self.operator, &asked).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        made.json()["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// What a person is given that signs in.
+    async fn login(&self, name: &str) -> Json {
+        self.logged_in(json!({ "username": name, "password": "ebb and flow" })).await
+    }
+
+    async fn logged_in(&self, asked: Json) -> Json {
+        let answer = self.gateway.post("/api/v1/auth/login", asked.to_string()).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    }
+
+    /// A token of a person.
+    async fn token(&self, name: &str) -> String {
+        self.login(name).await["access_token"].as_str().expect("a token").to_owned()
+    }
+
+    /// A token of a person whose time is over.
+    async fn short_token(&self, name: &str) -> String {
+        let asked = json!({ "username": name, "password": "ebb and flow", "lifetime_s": 0 });
+        self.logged_in(asked).await["access_token"].as_str().expect("a token").to_owned()
     }
 
     async fn key_of(&self, workspace: &str, role: &str) -> String {

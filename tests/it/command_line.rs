@@ -99,7 +99,7 @@ fn a_command_has_the_flags_it_uses_and_says_whose_the_others_are() {
         ),
         (
             &["health", "--data=x"],
-            "--data is a flag of `tidegate serve`, `tidegate config`, `tidegate key`, `tidegate limit`, `tidegate workspace`, `tidegate db`",
+            "--data is a flag of `tidegate serve`, `tidegate config`, `tidegate key`, `tidegate limit`, `tidegate user`, `tidegate workspace`, `tidegate db`",
         ),
         (&["fmt", "app.ai", "--nonsense"], "unexpected argument '--nonsense' found"),
     ] {

@@ -37,7 +37,9 @@ const TWICE: &[(&str, &str)] = &[
     ("digest", "as sha2"),
     ("hashbrown", "dashmap and sqlx are versions behind"),
     ("http", "actix-http is built on http 0.2, hyper on http 1"),
+    ("rand_core", "password-hash is versions behind the generator uuid uses"),
     ("sha2", "sqlx-core is a version behind sqlx-postgres"),
+    ("untrusted", "jsonwebtoken takes aws-lc-rs with ring's readers, a version behind rustls-webpki"),
 ];
 
 /// What `cargo tree` says of the workspace with these arguments, a line per package.

@@ -43,8 +43,9 @@ pub(crate) async fn one(
         let unknown = || DoorError::no_such_call(&id, doors.config.gateway.explain_calls);
         let asked = CallId::parse(&id).ok_or_else(unknown)?;
         let (call, attempts) = find(&doors, &principal, asked).await?.ok_or_else(unknown)?;
-        let attempts = attempts.into_iter().map(AttemptRow::from).collect();
-        Ok::<_, DoorError>(HttpResponse::Ok().json(CallFound { call: call.into(), attempts }))
+        let attempts = attempts.into_iter().map(|row| AttemptRow::of(row, &doors.roster)).collect();
+        let call = CallRow::of(call, &doors.roster);
+        Ok::<_, DoorError>(HttpResponse::Ok().json(CallFound { call, attempts }))
     };
     found.await.unwrap_or_else(|error| error.respond(Shape::Api, own))
 }
@@ -80,7 +81,7 @@ pub(crate) async fn list(request: HttpRequest, doors: web::Data<Doors>) -> HttpR
         let principal = guard::admit(&request, &doors, &access::CALLS)?;
         let page = books(&doors)?.calls(wanted(&request, &doors, &principal)?).await?;
         let next_cursor = page.next.map(|cursor| cursor.to_string());
-        let calls = page.rows.into_iter().map(CallRow::from).collect();
+        let calls = page.rows.into_iter().map(|row| CallRow::of(row, &doors.roster)).collect();
         Ok::<_, DoorError>(HttpResponse::Ok().json(CallList { calls, next_cursor, scanned: page.scanned }))
     };
     listed.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))
@@ -97,7 +98,7 @@ pub(crate) async fn attempts(request: HttpRequest, doors: web::Data<Doors>) -> H
         let principal = guard::admit(&request, &doors, &access::ATTEMPTS)?;
         let page = books(&doors)?.attempts(wanted(&request, &doors, &principal)?).await?;
         let next_cursor = page.next.map(|cursor| cursor.to_string());
-        let attempts = page.rows.into_iter().map(AttemptRow::from).collect();
+        let attempts = page.rows.into_iter().map(|row| AttemptRow::of(row, &doors.roster)).collect();
         let list = AttemptList { attempts, next_cursor, scanned: page.scanned };
         Ok::<_, DoorError>(HttpResponse::Ok().json(list))
     };
@@ -119,7 +120,7 @@ pub(crate) struct ListAsked {
     until: Option<String>,
     /// The id of a workspace; one's own if it does not say. Another for operators alone.
     workspace: Option<String>,
-    /// As a row's `credential` shows it.
+    /// As a row's `credential` or `credential_id` shows it.
     key: Option<String>,
     model: Option<String>,
     provider: Option<String>,
@@ -158,8 +159,9 @@ pub(super) fn wanted(
         Cursor::parse(&text).ok_or_else(|| DoorError::bad_field("cursor", message()))
     };
     let key = |text: String| {
-        let message = || format!("key must be a row's credential, got {text:?}");
-        u64::from_str_radix(&text, 16).map_err(|_| DoorError::bad_field("key", message()))
+        let message = || format!("key must be a row's credential or credential_id, got {text:?}");
+        let number = u64::from_str_radix(&text, 16).ok().or_else(|| doors.roster.credential(&text));
+        number.ok_or_else(|| DoorError::bad_field("key", message()))
     };
     let boxed = |text: Option<String>| text.map(String::into_boxed_str);
     Ok(Wanted {

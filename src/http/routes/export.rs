@@ -12,16 +12,17 @@ use tidegate_actors::ports::provider::Usage;
 
 use super::calls::{ListAsked, books, wanted};
 use crate::http::access::{self, Access};
-use crate::http::booked::{CallRow, hex, usd};
+use crate::http::booked::{CallRow, credential, credential_id, hex, usd};
 use crate::http::error::{DoorError, Shape};
 use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, guard};
+use crate::identity::Roster;
 use crate::telemetry::when::written;
 
 /// Rows read at once.
 const ROWS: usize = 500;
 
-const HEADINGS: &str = "id,at,workspace,credential,tags,door,kind,form,model,target,status,outcome,reason,payer,key,attempts,\
+const HEADINGS: &str = "id,at,workspace,credential,credential_id,tags,door,kind,form,model,target,status,outcome,reason,payer,key,attempts,\
     lane_wait_ms,first_ms,total_ms,bytes,tokens_in,tokens_cached_read,tokens_cached_write,tokens_out,tokens_reasoning,cost,\
     saved,error_stage,error_code,error_blame,config\r\n";
 
@@ -45,7 +46,7 @@ pub(crate) async fn csv(request: HttpRequest, doors: web::Data<Doors>) -> HttpRe
     export(&request, &doors, &access::EXPORT_CSV, ("text/csv; charset=utf-8", HEADINGS), csv_line).await
 }
 
-type Line = fn(BookedCall<'static>) -> String;
+type Line = fn(BookedCall<'static>, &Roster) -> String;
 
 async fn export(
     request: &HttpRequest,
@@ -59,19 +60,20 @@ async fn export(
         let books = Arc::clone(books(doors)?);
         let wanted = Wanted { limit: ROWS, ..wanted(request, doors, &principal)? };
         // Before the head of the answer goes out, so that a ledger that cannot be read is a 503.
-        let first = next(&*books, wanted, line).await?;
+        let first = next(&*books, &doors.roster, wanted, line).await?;
         Ok::<_, DoorError>((books, first))
     };
     let (books, (text, rest)) = match begun.await {
         Ok(begun) => begun,
         Err(error) => return error.respond(Shape::Api, CallId::fresh()),
     };
+    let roster = Arc::clone(&doors.roster);
     let first = Ok::<_, Unreadable>(Bytes::from(format!("{headings}{text}")));
     let others = stream::try_unfold(rest, move |rest| {
-        let books = Arc::clone(&books);
+        let (books, roster) = (Arc::clone(&books), Arc::clone(&roster));
         async move {
             let Some(wanted) = rest else { return Ok(None) };
-            let (text, rest) = next(&*books, wanted, line).await?;
+            let (text, rest) = next(&*books, &roster, wanted, line).await?;
             Ok(Some((Bytes::from(text), rest)))
         }
     });
@@ -80,18 +82,23 @@ async fn export(
 }
 
 /// A page as text, and what is wanted behind it.
-async fn next(books: &dyn Books, wanted: Wanted, line: Line) -> Result<(String, Option<Wanted>), Unreadable> {
+async fn next(
+    books: &dyn Books,
+    roster: &Roster,
+    wanted: Wanted,
+    line: Line,
+) -> Result<(String, Option<Wanted>), Unreadable> {
     let page = books.calls(wanted.clone()).await?;
     let rest = page.next.map(|cursor| Wanted { after: Some(cursor), ..wanted });
-    Ok((page.rows.into_iter().map(line).collect(), rest))
+    Ok((page.rows.into_iter().map(|row| line(row, roster)).collect(), rest))
 }
 
-fn json_line(row: BookedCall<'static>) -> String {
+fn json_line(row: BookedCall<'static>, roster: &Roster) -> String {
     // A row of texts and numbers has a JSON form.
-    serde_json::to_string(&CallRow::from(row)).unwrap_or_default() + "\n"
+    serde_json::to_string(&CallRow::of(row, roster)).unwrap_or_default() + "\n"
 }
 
-fn csv_line(row: BookedCall<'static>) -> String {
+fn csv_line(row: BookedCall<'static>, roster: &Roster) -> String {
     let Usage { input, cached_read, cached_write, output, reasoning } = row.usage.unwrap_or_default();
     let counted = |tokens: u64| row.usage.map(|_| tokens.to_string()).unwrap_or_default();
     let ms = |nanos: u64| (nanos as f64 / 1e6).to_string();
@@ -99,7 +106,8 @@ fn csv_line(row: BookedCall<'static>) -> String {
         row.id.to_string(),
         written(row.at_us),
         row.workspace.to_string(),
-        if row.credential == 0 { String::new() } else { format!("{:016x}", row.credential) },
+        credential(row.credential).unwrap_or_default(),
+        credential_id(row.credential, roster).unwrap_or_default(),
         row.tags.to_string(),
         row.door.to_string(),
         row.kind.to_string(),
@@ -148,6 +156,6 @@ mod tests {
         assert_eq!(quoted("plain"), "plain");
         assert_eq!(quoted("a,b"), "\"a,b\"");
         assert_eq!(quoted("say \"no\"\r\n"), "\"say \"\"no\"\"\r\n\"");
-        assert_eq!(HEADINGS.matches(',').count(), 30, "a heading for each field");
+        assert_eq!(HEADINGS.matches(',').count(), 31, "a heading for each field");
     }
 }

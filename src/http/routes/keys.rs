@@ -197,11 +197,7 @@ async fn own(office: &Office, principal: &Arc<Principal>, id: &str) -> Result<Ke
 /// What is asked for, if the asker may give it.
 fn order(office: &Office, principal: &Principal, asked: KeyRequest) -> Result<KeyOrder, DoorError> {
     let KeyRequest { name, workspace, role, doors, models, lifetime_s } = asked;
-    let role = role.as_deref().map_or(Ok(Role::Write), |word| {
-        let words = Role::ALL.map(Role::name).join(", ");
-        Role::of(word)
-            .ok_or_else(|| DoorError::bad_field("role", format!("role must be one of {words}, got {word:?}")))
-    })?;
+    let role = role.as_deref().map_or(Ok(Role::Write), self::role)?;
     if role > principal.role {
         return Err(DoorError::role_too_low(principal.role, role));
     }
@@ -212,6 +208,13 @@ fn order(office: &Office, principal: &Principal, asked: KeyRequest) -> Result<Ke
         doors.map(|words| words.iter().map(|word| door(word)).collect::<Result<_, _>>()).transpose()?;
     let scopes = Scopes { doors, models };
     Ok(KeyOrder { name, workspace: workspace.as_str().to_owned(), role, scopes, lifetime_s })
+}
+
+/// The role of this word.
+pub(super) fn role(word: &str) -> Result<Role, DoorError> {
+    let words = Role::ALL.map(Role::name).join(", ");
+    Role::of(word)
+        .ok_or_else(|| DoorError::bad_field("role", format!("role must be one of {words}, got {word:?}")))
 }
 
 fn door(word: &str) -> Result<Door, DoorError> {

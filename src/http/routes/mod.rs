@@ -1,5 +1,6 @@
 //! One file per door. Each reads its request, calls the engine and words the answer.
 
+pub(crate) mod auth;
 pub(crate) mod calls;
 pub(crate) mod chat;
 pub(crate) mod docs;
@@ -15,4 +16,5 @@ pub(crate) mod metrics;
 pub(crate) mod models;
 pub(crate) mod purge;
 pub(crate) mod usage;
+pub(crate) mod users;
 pub(crate) mod workspaces;

@@ -9,10 +9,11 @@ use tidegate_actors::{CallId, WorkspaceId};
 use utoipa::{IntoParams, ToSchema};
 
 use super::calls::{books, moment, workspace};
-use crate::http::booked::usd;
+use crate::http::booked::{credential, usd};
 use crate::http::error::{DoorError, Shape};
 use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, access, guard};
+use crate::identity::Roster;
 use crate::telemetry::when::written;
 
 const DAY_US: i64 = 86_400 * 1_000_000;
@@ -31,6 +32,9 @@ pub(crate) struct UsageRow {
     /// The beginning of the hour or day, RFC 3339 UTC.
     from: String,
     credential: Option<String>,
+    /// The key or person this is, and what people call it, as far as that is known any more.
+    credential_id: Option<String>,
+    credential_name: Option<String>,
     model: String,
     /// All of them; each is in one of the next seven counts.
     calls: u64,
@@ -49,11 +53,15 @@ pub(crate) struct UsageRow {
     saved: String,
 }
 
-impl From<&Usages> for UsageRow {
-    fn from(sums: &Usages) -> Self {
+impl UsageRow {
+    /// Sums, whose credential `roster` knows by name.
+    fn of(sums: &Usages, roster: &Roster) -> Self {
+        let named = roster.named(sums.credential);
         Self {
             from: written(sums.from_us),
-            credential: (sums.credential != 0).then(|| format!("{:016x}", sums.credential)),
+            credential: credential(sums.credential),
+            credential_id: named.as_ref().map(|named| named.id.to_string()),
+            credential_name: named.map(|named| named.name.to_string()),
             model: sums.model.clone(),
             calls: sums.calls,
             hits: sums.hits,
@@ -127,7 +135,7 @@ pub(crate) async fn usage(request: HttpRequest, doors: web::Data<Doors>) -> Http
         if by == "day" {
             rows = by_day(rows);
         }
-        let usage = rows.iter().map(UsageRow::from);
+        let usage = rows.iter().map(|sums| UsageRow::of(sums, &doors.roster));
         Ok::<_, DoorError>(HttpResponse::Ok().json(UsageList { by, usage: usage.collect() }))
     };
     told.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))

@@ -34,7 +34,19 @@ async fn every_row_lets_in_who_may_and_nobody_else() {
     assert_eq!(server.post(&path, &server.operator, &Json::Null).await.status, 200);
     let (rest, last) = server.operator.split_at(server.operator.len() - 1);
     let forged = format!("{rest}{}", if last == "x" { "y" } else { "x" });
+    let mut people = Vec::new();
+    for role in Role::ALL {
+        server.user(role.name(), "default", role.name()).await;
+        people.push((role, server.token(role.name()).await));
+    }
+    let (late, out) = (server.short_token("operator").await, server.token("operator").await);
+    assert_eq!(server.post("/api/v1/auth/logout", &out, &Json::Null).await.status, 200);
+    let (head, signature) = people[3].1.rsplit_once('.').expect("parts");
+    let signed_by_others = format!("{head}.{}", signature.chars().rev().collect::<String>());
     let strangers = [None, Some("sk-anything"), Some(&*forged), Some(&*expired), Some(&*revoked)];
+    let strangers = strangers.into_iter().chain([Some(&*late), Some(&*out), Some(&*signed_by_others)]);
+    let strangers: Vec<_> = strangers.collect();
+    keys.extend(people);
 
     for row in &TABLE {
         let (method, path, body) = request(row);
@@ -43,8 +55,8 @@ async fn every_row_lets_in_who_may_and_nobody_else() {
             assert!(!matches!(answer.status, 401 | 403), "{row:?} is for everybody: {answer:?}");
             continue;
         };
-        for stranger in strangers {
-            let answer = server.asked(method.clone(), &path, stranger, &body).await;
+        for stranger in &strangers {
+            let answer = server.asked(method.clone(), &path, *stranger, &body).await;
             assert_eq!(answer.status, 401, "{row:?} with {stranger:?}: {answer:?}");
             assert!(answer.field("www-authenticate").is_some(), "{answer:?}");
             assert_eq!(answer.field("x-should-retry"), Some("false"));
@@ -55,6 +67,11 @@ async fn every_row_lets_in_who_may_and_nobody_else() {
                 true => assert!(!matches!(answer.status, 401 | 403), "{row:?} as {role}: {answer:?}"),
                 false => assert_eq!(answer.status, 403, "{row:?} as {role}: {answer:?}"),
             }
+            let elsewhere = server.gateway.request(method.clone(), &path).bearer_auth(key);
+            let elsewhere = elsewhere.header("x-tidegate-workspace", "another").body(body.to_string());
+            let answer = send(elsewhere).await;
+            assert_eq!(answer.status, 403, "{row:?} as {role}: {answer:?}");
+            assert!(answer.text().contains("not for the workspace"), "{row:?} as {role}: {answer:?}");
         }
     }
 }

@@ -117,8 +117,37 @@ fn has_type(schema: &Json, value: &Json) -> bool {
     })
 }
 
+type Question = (Method, &'static str, String, Option<String>);
+
+/// Questions about people; the last ones with nobody signed in where that is needed.
+fn questions_about_people() -> Vec<Question> {
+    let get = |path: &'static str| (Method::GET, path, path.to_owned(), None);
+    let post = |path: &'static str, body: Json| {
+        (Method::POST, path, path.replace("{id}", "nobody"), Some(body.to_string()))
+    };
+    let anna = json!({ "username": "anna", "password": "ebb and flow" });
+    vec![
+        get("/api/v1/users"),
+        post("/api/v1/users", json!({ "username": "a b", "password": "ebb and flow" })),
+        post("/api/v1/users/{id}/password", json!({ "password": "ebb and flow" })),
+        post("/api/v1/users/{id}/grant", json!({ "role": "read" })),
+        post("/api/v1/users/{id}/disable", json!({})),
+        post("/api/v1/users/{id}/enable", json!({})),
+        post("/api/v1/auth/refresh", json!({})),
+        post("/api/v1/auth/refresh", json!({ "refresh_token": "x" })),
+        post("/api/v1/auth/logout", json!({})),
+        post("/api/v1/auth/password", json!({})),
+        get("/api/v1/auth/me"),
+        post("/api/v1/users", anna.clone()),
+        // From here on a credential is needed.
+        get("/api/v1/auth/me"),
+        post("/api/v1/auth/login", anna),
+        post("/api/v1/auth/login", json!({ "username": "anna", "password": "x" })),
+    ]
+}
+
 /// One question to each described path, and to some a wrong one.
-fn questions(call: &str) -> Vec<(Method, &'static str, String, Option<String>)> {
+fn questions(call: &str) -> Vec<Question> {
     let get = |path: &'static str, real: &str| (Method::GET, path, real.to_owned(), None);
     let post = |path: &'static str, body: Json| (Method::POST, path, path.to_owned(), Some(body.to_string()));
     let chat =
@@ -185,7 +214,10 @@ async fn every_described_path_answers_as_described() {
     let body = json!({ "model": "mock-embed", "input": ["a", "b"], "dimensions": 2 }).to_string();
     let call = gateway.post(EMBED, body).await.field("x-request-id").expect("an id").to_owned();
     let mut asked = BTreeSet::new();
-    for (method, path, real, body) in questions(&call) {
+    let other = Gateway::start("");
+    let of_people = questions_about_people().into_iter().map(|question| (&other, question));
+    let questions = questions(&call).into_iter().map(|question| (&gateway, question));
+    for (gateway, (method, path, real, body)) in questions.chain(of_people) {
         asked.insert(path);
         let request = match body {
             Some(body) => gateway.posting(&real, body),
