@@ -23,7 +23,7 @@ settings! {
         max_concurrency: usize = 1_024, in 1..=1_000_000;
         /// Calls that may wait, per lane, and runs of an app that may wait for its records; one more is refused with 429.
         queue_jobs: usize = 4_096, in 1..=10_000_000;
-        /// Milliseconds after which a waiting call goes before fairness between workspaces.
+        /// Milliseconds after which a waiting call goes first; no workspace does twice in a row while others wait.
         aging_ms: u64 = 2_000, in 1..=LONGEST_MS;
         /// Milliseconds without progress, with work queued, after which the supervisor replaces a lane.
         stall_after_ms: u64 = 5_000, in 100..=LONGEST_MS;

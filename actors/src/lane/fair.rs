@@ -1,5 +1,8 @@
 //! Who is next: fair between workspaces, first come first served within one, oldest first past an age.
 //!
+//! Age alone would undo fairness: all that a flood queues grows old together. So who is old goes first only if its workspace was
+//! not the last to be served: whoever else waits gets at least every second turn.
+//!
 //! Owns order and membership, O(1) each; must not know slots, actors or time beyond the ticks it is given.
 
 use std::collections::{HashMap, VecDeque};
@@ -66,12 +69,16 @@ pub(crate) struct FairQueue<T> {
     groups: Slab<Group>,
     by_workspace: HashMap<WorkspaceId, usize>,
     turns: VecDeque<usize>,
+    /// The workspace served last. Its turn goes behind everybody else's when the next one is looked for, not before: who
+    /// comes in between goes first.
+    last: Option<usize>,
     stamps: u64,
     aging: Duration,
 }
 
 impl<T> FairQueue<T> {
-    /// An empty queue; an item that waited `aging` goes before everybody's turn.
+    /// An empty queue; an item that waited `aging` goes first, but no workspace's twice in a row while others wait. With none at
+    /// all everything goes in order of arrival.
     pub(crate) fn new(aging: Duration) -> Self {
         Self {
             items: Slab::new(),
@@ -79,6 +86,7 @@ impl<T> FairQueue<T> {
             groups: Slab::new(),
             by_workspace: HashMap::new(),
             turns: VecDeque::new(),
+            last: None,
             stamps: 0,
             aging,
         }
@@ -118,13 +126,11 @@ impl<T> FairQueue<T> {
         Place { index, stamp: self.stamps }
     }
 
-    /// Takes the next item: the oldest if it waited longer than the aging bound, else by turns.
+    /// Takes the next item: the oldest if it waited longer than the aging bound and another workspace was served last, else
+    /// by turns.
     pub(crate) fn pop(&mut self, now: Tick) -> Option<T> {
         let next = self.next(now)?;
-        let group = self.items[next].group;
-        if self.turns.front() == Some(&group) {
-            self.turns.rotate_left(1);
-        }
+        self.last = Some(self.items[next].group);
         Some(self.take(next))
     }
 
@@ -136,8 +142,12 @@ impl<T> FairQueue<T> {
 
     fn next(&mut self, now: Tick) -> Option<usize> {
         let oldest = self.items.get(self.all.first)?;
-        if now.since(oldest.since) >= self.aging {
+        let is_old = now.since(oldest.since) >= self.aging;
+        if is_old && (self.last != Some(oldest.group) || self.aging.is_zero()) {
             return Some(self.all.first);
+        }
+        if self.last.is_some() && self.turns.front().copied() == self.last {
+            self.turns.rotate_left(1);
         }
         // A workspace whose items all left is still in `turns`; it gives its turn up here.
         while let Some(&group) = self.turns.front() {
@@ -177,6 +187,9 @@ impl<T> FairQueue<T> {
     }
 
     fn forget(&mut self, group: usize) {
+        if self.last == Some(group) {
+            self.last = None; // its number is given to another
+        }
         let gone = self.groups.remove(group);
         self.by_workspace.remove(&gone.workspace);
     }
@@ -264,6 +277,22 @@ mod tests {
         assert_eq!(queue.pop(Tick(0).plus_ms(1600)), Some(1));
         queue.push(&ws("b"), 3, Tick(0).plus_ms(1600));
         assert_eq!(queue.pop(Tick(0).plus_ms(3500)), Some(2), "a's item waited 2 s");
+    }
+
+    /// All that a flood had queued was older than the bound, so that who came behind it waited for all of it.
+    #[test]
+    fn a_flood_that_has_grown_old_holds_up_nobody_else_for_more_than_a_turn() {
+        let mut queue = queue();
+        for item in 0..100 {
+            queue.push(&ws("flood"), item, Tick(0));
+        }
+        let late = Tick(0).plus_ms(60_000);
+        assert_eq!(queue.pop(late), Some(0));
+        for polite in 200..210 {
+            queue.push(&ws("polite"), polite, late);
+            assert_eq!(queue.pop(late), Some(polite), "the flood was served last");
+            assert!(queue.pop(late) < Some(100), "nobody else waits");
+        }
     }
 
     #[test]

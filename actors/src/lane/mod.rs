@@ -47,7 +47,7 @@ pub struct LaneLimits {
     pub in_flight_jobs: usize,
     /// Jobs that may wait, counted exactly; one more is refused as `lane_full`.
     pub queue_jobs: usize,
-    /// Age at which a waiting job goes before every workspace's turn, milliseconds.
+    /// Age at which a waiting job goes first, milliseconds; no workspace's do twice in a row while others wait.
     pub aging_ms: u64,
 }
 

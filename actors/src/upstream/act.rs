@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::call::Affecting;
 use crate::error::{CallError, Stage};
@@ -18,6 +17,7 @@ use crate::ports::provider::{Answer, Events, Fault, FaultKind, Order, Piece, Tas
 use crate::route::Target;
 
 use super::Upstream;
+use super::permits::Permit;
 
 /// What the act stage needs from the engine.
 pub(crate) struct Acting {
@@ -54,7 +54,7 @@ pub(crate) struct Attempt {
     /// Its place in the books.
     place: u32,
     open: bool,
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
 }
 
 impl Attempt {
@@ -195,13 +195,7 @@ async fn attempt(
     number: u32,
 ) -> Result<Asked, Lost> {
     let upstream = Arc::clone(&target.upstream);
-    let permits = Arc::clone(&upstream.permits);
-    let permit = match Arc::clone(&permits).try_acquire_owned() {
-        Ok(permit) => permit,
-        Err(_) => {
-            permits.acquire_owned().await.map_err(|_| Fault::broken(None, "the provider was removed"))?
-        }
-    };
+    let permit = upstream.permits.acquire(question.account.workspace.as_ref()).await;
     let row = AttemptRow {
         id: AttemptId::fresh(),
         account: question.account.clone(),

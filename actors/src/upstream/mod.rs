@@ -5,6 +5,7 @@
 
 pub(crate) mod act;
 mod breaker;
+mod permits;
 mod retry;
 
 use std::fmt;
@@ -12,7 +13,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
 
 use crate::metrics::{ProviderMetrics, UpstreamMetrics};
 use crate::ports::clock::Tick;
@@ -20,13 +20,14 @@ use crate::ports::provider::Provider;
 
 use breaker::Breaker;
 pub use breaker::BreakerRules;
+use permits::Permits;
 use retry::RetryBudget;
 pub use retry::RetryRules;
 
 /// What the engine grants and demands of one provider.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct UpstreamLimits {
-    /// Requests at once; further ones wait with their lane slot.
+    /// Requests at once; further ones wait with their lane slot, workspaces by turns.
     pub max_in_flight: usize,
     /// When and how often to ask again.
     pub retry: RetryRules,
@@ -60,7 +61,7 @@ pub struct Upstream {
     name: Arc<str>,
     provider: Arc<dyn Provider>,
     limits: UpstreamLimits,
-    permits: Arc<Semaphore>,
+    permits: Arc<Permits>,
     breaker: Mutex<Breaker>,
     budget: Mutex<RetryBudget>,
     metrics: OnceLock<ProviderMetrics>,
@@ -79,7 +80,7 @@ impl Upstream {
             name: name.into(),
             provider,
             limits,
-            permits: Arc::new(Semaphore::new(limits.max_in_flight)),
+            permits: Permits::new(limits.max_in_flight),
             breaker: Mutex::new(Breaker::new(limits.breaker)),
             budget: Mutex::new(RetryBudget::new(limits.retry)),
             metrics: OnceLock::new(),
@@ -116,7 +117,7 @@ impl Upstream {
         let (breaker, open_for) = self.breaker.lock().read(now);
         UpstreamReading {
             name: Arc::clone(&self.name),
-            in_flight: self.limits.max_in_flight.saturating_sub(self.permits.available_permits()),
+            in_flight: self.limits.max_in_flight.saturating_sub(self.permits.free()),
             max_in_flight: self.limits.max_in_flight,
             breaker,
             open_for_ms: u64::try_from(open_for.as_millis()).unwrap_or(u64::MAX),
