@@ -24,11 +24,12 @@ use crate::cli::service::{AppService, Service};
 use crate::cli::{Parts, ServeError, Up};
 use crate::config::{self, Config, LaneName, PersistTarget, Persistence};
 use crate::http::{ByteBudget, Doors, Exposition, HttpMetrics, ModelTable, Served};
-use crate::identity::{Roster, SettlingLedger};
+use crate::identity::{Roster, SettlingLedger, Tariff};
 use crate::lang::records::Store;
 use crate::providers;
 use crate::run::{self, Asker, Speaker, Speech};
 use crate::stores::Io;
+use crate::stores::ledger::Prices;
 use crate::stores::records::RecordFile;
 use crate::telemetry::lag::LoopLag;
 use crate::telemetry::log;
@@ -94,7 +95,8 @@ pub fn start_with(config: &Config, app: Option<AppService>, spare_ports: u16) ->
     let mut registry = Registry::default();
     let lag = LoopLag::register(&mut registry);
     let clock: ClockRef = Arc::new(SystemClock::new());
-    let mut stored = Stored::open(config, &clock, &mut registry)?;
+    let prices = Arc::new(Prices::of(config)?);
+    let mut stored = Stored::open(config, &clock, &prices, &mut registry)?;
     let mut unless_started = stored::EndBooks::of(stored.as_ref());
     let identity = Identity::open(config, stored.as_ref(), &clock)?;
     let ledger = stored::ledger(stored.as_ref());
@@ -102,10 +104,12 @@ pub fn start_with(config: &Config, app: Option<AppService>, spare_ports: u16) ->
     let (backing, books) =
         (stored.iter().flat_map(Stored::backing).collect(), stored::books(stored.as_ref()));
     let tier = stored.as_ref().and_then(Stored::tier);
-    let ledger = Arc::new(SettlingLedger::new(ledger, Arc::clone(identity.roster.till())));
+    let tariff: Arc<dyn Tariff> = prices;
+    let till = Arc::clone(identity.roster.till());
+    let ledger = Arc::new(SettlingLedger::new(ledger, till, Arc::clone(&tariff)));
     let ports = Ports { clock: Arc::clone(&clock), ledger, tier, ..Ports::open(fastrand::u64(..)) };
     let Identity { roster, office } = identity.clone();
-    let shared = doors(config, ports, registry, of_app)?;
+    let shared = doors(config, ports, tariff, registry, of_app)?;
     let doors = Doors { app: mounted, backing, books, roster, office, ..shared };
     let doors = web::Data::new(doors);
     let (servers, address) = listen::bind(config, &doors, &lag, spare_ports)?;
@@ -236,6 +240,7 @@ const MOCK: &str = "mock";
 fn doors(
     config: &Config,
     ports: Ports,
+    tariff: Arc<dyn Tariff>,
     mut registry: Registry,
     of_app: Registry,
 ) -> Result<Doors, ServeError> {
@@ -257,6 +262,7 @@ fn doors(
         exposition: Exposition::new(registry, of_app),
         roster,
         office: None,
+        tariff,
         config: config.clone(),
         app: None,
         backing: Vec::new(),

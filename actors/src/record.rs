@@ -90,6 +90,11 @@ pub struct CallRecord {
 }
 
 impl CallRecord {
+    /// Another call paid: the flight's first caller does, all others would have paid the same.
+    pub fn is_free(&self) -> bool {
+        matches!(self.outcome, "hit" | "joined")
+    }
+
     /// Nanoseconds from admission to the end of `stage`, if it was reached.
     pub fn mark(&self, stage: Stage) -> Option<u64> {
         let nanos = self.marks[stage as usize];

@@ -9,21 +9,25 @@ use tidegate_actors::ports::clock::{ClockRef, SystemClock};
 use crate::cli::ServeError;
 use crate::config::Config;
 use crate::stores::Io;
-use crate::stores::ledger::{BookKeeper, Fittings};
+use crate::stores::ledger::{BookKeeper, Fittings, Prices};
 
 /// Openings beyond those that lanes can hold: of attempts whose end waits to be written.
 const SPARE_OPENINGS: usize = 1_024;
 
 /// The books, if they are kept.
-pub(super) fn open(config: &Config, clock: &ClockRef) -> Result<Option<BookKeeper>, ServeError> {
+pub(super) fn open(
+    config: &Config,
+    clock: &ClockRef,
+    prices: &Arc<Prices>,
+) -> Result<Option<BookKeeper>, ServeError> {
     if !config.ledger.enabled {
         return Ok(None);
     }
     let folder = Path::new(&config.data.dir);
     // The lanes of the gateway, and those of an app.
     let attempts = config.lanes.max_concurrency.saturating_mul(2).saturating_add(SPARE_OPENINGS);
-    let (settings, clock) = (&config.ledger, Arc::clone(clock));
-    let fittings = Fittings { settings, attempts, clock, config: version(config) };
+    let (settings, clock, prices) = (&config.ledger, Arc::clone(clock), Arc::clone(prices));
+    let fittings = Fittings { settings, attempts, clock, prices, config: version(config) };
     let books = BookKeeper::open(folder, fittings);
     let unusable = |error| {
         format!(
@@ -40,7 +44,7 @@ pub(super) fn fold(config: &Config) -> Result<(), ServeError> {
     if !Path::new(&config.data.dir).join("ledger").exists() {
         return Ok(());
     }
-    let Some(books) = open(config, &clock)? else { return Ok(()) };
+    let Some(books) = open(config, &clock, &Arc::new(Prices::of(config)?))? else { return Ok(()) };
     let own = books.clone();
     let folded = Io::default().wait(async move { own.fold().await });
     books.end();

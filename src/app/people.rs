@@ -7,7 +7,7 @@ use prometheus_client::registry::Registry;
 use tidegate_actors::ports::clock::{ClockRef, SystemClock};
 use tokio::task::JoinHandle;
 
-use super::stored::{Stored, unusable};
+use super::stored::{self, Stored, unusable};
 use crate::cli::{Books, ServeError, Settled};
 use crate::config::{Access, Config};
 use crate::identity::{Office, OfficeError, Password, Roster, SignInRules};
@@ -57,7 +57,8 @@ impl Identity {
         let office = stored.map(|stored| {
             let registry = Arc::new(People::of(&stored.database));
             let rules = sign_in_rules(&config.access);
-            Arc::new(Office::with_rules(registry, Arc::clone(&roster), Arc::clone(clock), rules))
+            let office = Office::with_rules(registry, Arc::clone(&roster), Arc::clone(clock), rules);
+            Arc::new(office.counting(stored::books(Some(stored))))
         });
         if let (Some(stored), Some(office)) = (stored, &office) {
             let (office, demo) = (Arc::clone(office), config.access.demo);

@@ -13,7 +13,7 @@ use super::ledger;
 use crate::cli::{ServeError, Told, Upkeep};
 use crate::config::Config;
 use crate::http::Backing;
-use crate::stores::ledger::BookKeeper;
+use crate::stores::ledger::{BookKeeper, Prices};
 use crate::stores::{DataLock, Database, Io, Target, Trouble, Warm, Watch, followed, upkeep};
 use crate::telemetry::when::written;
 
@@ -35,6 +35,7 @@ impl Stored {
     pub(super) fn open(
         config: &Config,
         clock: &ClockRef,
+        prices: &Arc<Prices>,
         registry: &mut Registry,
     ) -> Result<Option<Self>, ServeError> {
         if !config.data.keep {
@@ -45,7 +46,7 @@ impl Stored {
         let database = Database::open(dir, &config.database, &Io::default(), clock, registry);
         let database = database.map_err(|trouble| unusable(config, &trouble))?;
         let watch = Watch::start(&database).map_err(|trouble| unusable(config, &trouble))?;
-        let books = ledger::open(config, clock)?;
+        let books = ledger::open(config, clock, prices)?;
         let warm = if config.cache.warm { warm(dir, config, clock, registry) } else { None };
         Ok(Some(Self { database, watch: Some(watch), books, warm, lock: Arc::new(lock) }))
     }

@@ -7,17 +7,20 @@ use super::office;
 use super::run::say;
 use super::table::Table;
 use super::{Parts, program::complain};
-use crate::identity::{LimitName, Subject};
+use crate::identity::money::nano;
+use crate::identity::{LimitName, Span, Subject};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   tidegate limit set --workspace team-a --requests-per-minute 600 --concurrent-calls 20
-  tidegate limit set --key 0a1B2c3D --tokens-per-minute 20000
+  tidegate limit set --workspace team-a --usd-per-month 500 --soft-usd-per-month 400
+  tidegate limit set --key 0a1B2c3D --tokens-per-minute 20000 --usd-per-day 12.50
   tidegate limit set --key 0a1B2c3D       lifts what is not said: this key has no limits of its own any more
   tidegate limit list
 
 A call must be within the limits of its key and of its workspace. What is refused says which limit, how much of it is used
-and when there is room again; answers say what is left in x-ratelimit headers.";
+and when there is room again; answers say what is left in x-ratelimit headers. Days and months are UTC; money is counted by
+config/prices.toml, a model that is not listed there counts as nothing.";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum LimitCommand {
@@ -44,24 +47,53 @@ pub(super) struct SetArgs {
     /// Calls that have begun and not ended
     #[arg(long, value_name = "N")]
     concurrent_calls: Option<u64>,
+    /// What calls may cost in a UTC day
+    #[arg(long, value_name = "USD", value_parser = usd)]
+    usd_per_day: Option<u64>,
+    /// What calls may cost in a UTC month
+    #[arg(long, value_name = "USD", value_parser = usd)]
+    usd_per_month: Option<u64>,
+    /// What calls may cost in a UTC day before it is warned
+    #[arg(long, value_name = "USD", value_parser = usd)]
+    soft_usd_per_day: Option<u64>,
+    /// What calls may cost in a UTC month before it is warned
+    #[arg(long, value_name = "USD", value_parser = usd)]
+    soft_usd_per_month: Option<u64>,
+}
+
+/// Decimal USD, in nano-USD.
+fn usd(text: &str) -> Result<u64, String> {
+    let nano = nano(text).and_then(|nano| u64::try_from(nano).ok());
+    nano.ok_or_else(|| "give USD such as 500 or 12.50, with at most nine digits behind the point".to_owned())
+}
+
+impl SetArgs {
+    fn subject(&self) -> Subject {
+        match (&self.workspace, &self.key) {
+            (Some(named), _) => Subject::Workspace(named.clone()),
+            (None, key) => Subject::Key(key.clone().unwrap_or_default()),
+        }
+    }
+
+    fn limits(&self) -> [(LimitName, Option<u64>); 7] {
+        [
+            (LimitName::RequestsPerMinute, self.requests_per_minute),
+            (LimitName::TokensPerMinute, self.tokens_per_minute),
+            (LimitName::ConcurrentCalls, self.concurrent_calls),
+            (LimitName::Usd(Span::Day), self.usd_per_day),
+            (LimitName::Usd(Span::Month), self.usd_per_month),
+            (LimitName::SoftUsd(Span::Day), self.soft_usd_per_day),
+            (LimitName::SoftUsd(Span::Month), self.soft_usd_per_month),
+        ]
+    }
 }
 
 pub(super) fn run(command: LimitCommand, settings: &DataArgs, parts: Parts) -> Result<(), String> {
     office::with(settings, parts, async |books| {
         match command {
             LimitCommand::Set(args) => {
-                let SetArgs { workspace, key, requests_per_minute, tokens_per_minute, concurrent_calls } =
-                    args;
-                let subject = match workspace {
-                    Some(named) => Subject::Workspace(named),
-                    None => Subject::Key(key.unwrap_or_default()),
-                };
-                let limits = [
-                    (LimitName::RequestsPerMinute, requests_per_minute),
-                    (LimitName::TokensPerMinute, tokens_per_minute),
-                    (LimitName::ConcurrentCalls, concurrent_calls),
-                ];
-                let id = books.office.limit(&subject, &limits).await.map_err(|error| error.to_string())?;
+                let limited = books.office.limit(&args.subject(), &args.limits()).await;
+                let id = limited.map_err(|error| error.to_string())?;
                 complain(&format!("the limits of {id} are in force"));
             }
             LimitCommand::List => {
@@ -77,7 +109,7 @@ pub(super) fn run(command: LimitCommand, settings: &DataArgs, parts: Parts) -> R
                         (None, Some(workspace)) => format!("workspace {}", workspace.name),
                         (None, None) => limit.subject.clone(),
                     };
-                    table.row([named, limit.name.name().to_owned(), limit.value.to_string()]);
+                    table.row([named, limit.name.name().to_owned(), limit.name.said(limit.value)]);
                 }
                 say(table.to_string().trim_end());
             }

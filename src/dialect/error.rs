@@ -58,14 +58,57 @@ impl BadRequest {
 /// `{"error":{message,type,param,code}}`. `code` is a word or null, never a number: SDKs compare
 /// it with words.
 pub fn openai(message: &str, kind: &str, param: Option<&str>, code: Option<&str>) -> Vec<u8> {
+    openai_limited(message, kind, param, code, None)
+}
+
+/// The same, with the limit that was used up as one more member of the error.
+pub fn openai_limited(
+    message: &str,
+    kind: &str,
+    param: Option<&str>,
+    code: Option<&str>,
+    limit: Option<&Limit<'_>>,
+) -> Vec<u8> {
     let error = Obj::new().str("message", message).str("type", kind);
-    let error = error.opt_str("param", param).opt_str("code", code);
+    let error = told(error.opt_str("param", param).opt_str("code", code), limit);
     Obj::new().raw("error", error.finish()).finish()
+}
+
+/// A limit that was used up, as every shape tells it.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit<'a> {
+    /// Which.
+    pub name: &'a str,
+    /// Whose.
+    pub subject: &'a str,
+    /// How much of it is used, as JSON.
+    pub used: &'a str,
+    /// How much there is, as JSON.
+    pub limit: &'a str,
+    /// When it may be asked again, RFC 3339; nothing where that never helps.
+    pub reset_at: Option<&'a str>,
+}
+
+fn told(error: Obj, limit: Option<&Limit<'_>>) -> Obj {
+    let Some(Limit { name, subject, used, limit, reset_at }) = limit else { return error };
+    let told = Obj::new().str("name", name).str("subject", subject);
+    let told = told.raw("used", used).raw("limit", limit).opt_str("reset_at", *reset_at);
+    error.raw("limit", told.finish())
 }
 
 /// `{"type":"error","error":{type,message},"request_id"}`.
 pub fn anthropic(kind: &str, message: &str, request_id: Option<&str>) -> Vec<u8> {
-    let error = Obj::new().str("type", kind).str("message", message).finish();
+    anthropic_limited(kind, message, request_id, None)
+}
+
+/// The same, with the limit that was used up as one more member of the error.
+pub fn anthropic_limited(
+    kind: &str,
+    message: &str,
+    request_id: Option<&str>,
+    limit: Option<&Limit<'_>>,
+) -> Vec<u8> {
+    let error = told(Obj::new().str("type", kind).str("message", message), limit).finish();
     let body = Obj::new().str("type", "error").raw("error", error);
     match request_id {
         Some(id) => body.str("request_id", id).finish(),
@@ -92,15 +135,17 @@ pub struct ApiError<'a> {
     pub retry: &'a str,
     /// The call, if one was opened.
     pub call_id: Option<&'a str>,
+    /// The limit that was used up, if that is why.
+    pub limit: Option<&'a Limit<'a>>,
 }
 
 /// `{"error":{message,type,param,code,stage,blame,retry,call_id}}`.
 pub fn api_v1(error: &ApiError<'_>) -> Vec<u8> {
-    let ApiError { message, kind, param, code, stage, blame, retry, call_id } = *error;
+    let ApiError { message, kind, param, code, stage, blame, retry, call_id, limit } = *error;
     let body = Obj::new().str("message", message).str("type", kind);
     let body = body.opt_str("param", param).opt_str("code", code).str("stage", stage);
     let body = body.str("blame", blame).str("retry", retry).opt_str("call_id", call_id);
-    Obj::new().raw("error", body.finish()).finish()
+    Obj::new().raw("error", told(body, limit).finish()).finish()
 }
 
 /// The `type` OpenAI uses for a status.

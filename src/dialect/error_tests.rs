@@ -32,6 +32,7 @@ fn each_door_has_its_own_shape() {
         blame: "us",
         retry: "after",
         call_id: None,
+        limit: None,
     };
     assert_eq!(
         value(&api_v1(&error)),

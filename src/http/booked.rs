@@ -9,6 +9,7 @@ use tidegate_actors::record::ItemCounts;
 use utoipa::ToSchema;
 
 use crate::identity::Roster;
+use crate::identity::money::usd;
 use crate::telemetry::when::written;
 
 /// A call as the ledger has it.
@@ -219,28 +220,4 @@ pub(crate) fn some(text: String) -> Option<String> {
 
 fn ms(nanos: u64) -> f64 {
     nanos as f64 / 1e6
-}
-
-/// Nano-USD as decimal USD with all nine digits.
-pub(crate) fn usd(nano: i64) -> String {
-    const NANO: i64 = 1_000_000_000;
-    format!("{}{}.{:09}", if nano < 0 { "-" } else { "" }, (nano / NANO).abs(), (nano % NANO).abs())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn money_keeps_every_nano_dollar() {
-        for (nano, text) in [
-            (0, "0.000000000"),
-            (12_500, "0.000012500"),
-            (1_000_000_001, "1.000000001"),
-            (-1, "-0.000000001"),
-            (i64::MAX, "9223372036.854775807"),
-        ] {
-            assert_eq!(usd(nano), text);
-        }
-    }
 }

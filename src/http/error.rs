@@ -11,10 +11,15 @@ use tidegate_actors::ports::books::Unreadable;
 use tidegate_actors::ports::provider::{Fault, FaultKind};
 use tidegate_actors::{Blame, CallError, CallId, ErrorKind, Retry, Stage};
 
+use super::turn;
+use super::vendor::Vendor;
 use crate::dialect::error::{self as bodies, ApiError, BadRequest, UpstreamError};
 use crate::run::routing::refused;
 
+use limited::{LimitTold, Limited, SPENT};
+
 mod denied;
+mod limited;
 
 /// Longest pause ever asked of a client: SDKs give up on or sit out longer ones.
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
@@ -56,6 +61,8 @@ pub(crate) struct DoorError {
     spent: bool,
     /// The upstream's own words, where they may be shown.
     upstream: Option<Box<UpstreamError>>,
+    /// The limit that is used up.
+    limited: Option<Box<Limited>>,
 }
 
 impl DoorError {
@@ -70,6 +77,7 @@ impl DoorError {
             retry: Retry::Never,
             spent: false,
             upstream: None,
+            limited: None,
         }
     }
 
@@ -176,28 +184,33 @@ impl DoorError {
     /// The body in a door's shape.
     pub(crate) fn body(&self, shape: Shape, call: CallId) -> Vec<u8> {
         let id = call.to_string();
+        let (message, code) = (&self.message, Some(self.code));
+        let limit = self.limited.as_deref().map(Limited::told);
+        let limit = limit.as_ref().map(LimitTold::lent);
+        let limit = limit.as_ref();
+        // OpenAI has a class of its own for money that is spent.
+        let kind = if self.code == SPENT { SPENT } else { bodies::openai_type(self.status) };
         match (shape, &self.upstream) {
             (Shape::OpenAi, Some(upstream)) => upstream.openai(self.status),
             (Shape::Anthropic, Some(upstream)) => upstream.anthropic(self.status, Some(&id)),
-            (Shape::OpenAi, None) => bodies::openai(
-                &self.message,
-                bodies::openai_type(self.status),
-                self.param.as_deref(),
-                Some(self.code),
-            ),
-            (Shape::Anthropic, None) => {
-                bodies::anthropic(bodies::anthropic_type(self.status), &self.message, Some(&id))
+            (Shape::OpenAi, None) => {
+                bodies::openai_limited(message, kind, self.param.as_deref(), code, limit)
             }
-            (Shape::App, _) => refused(self.status, &self.message, self.remedy()).json().into_bytes(),
+            (Shape::Anthropic, None) => {
+                let kind = bodies::anthropic_type(self.status);
+                bodies::anthropic_limited(kind, message, Some(&id), limit)
+            }
+            (Shape::App, _) => refused(self.status, message, self.remedy()).json().into_bytes(),
             (Shape::Api, _) => bodies::api_v1(&ApiError {
-                message: &self.message,
-                kind: bodies::openai_type(self.status),
+                message,
+                kind,
                 param: self.param.as_deref(),
-                code: Some(self.code),
+                code,
                 stage: self.stage,
                 blame: self.blame.name(),
                 retry: self.retry.name(),
                 call_id: Some(&id),
+                limit,
             }),
         }
     }
@@ -250,11 +263,17 @@ impl DoorError {
             response.insert_header(("www-authenticate", "Bearer realm=\"tidegate\""));
         }
         if let Retry::After(after) = self.retry {
-            let after = after.min(LONGEST_RETRY);
-            let ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+            // Rounded up: who comes back a moment early is refused again.
+            let ms =
+                u64::try_from(after.min(LONGEST_RETRY).as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
             response.insert_header(("retry-after-ms", ms)).insert_header(("retry-after", ms.div_ceil(1_000)));
         }
-        response.body(self.body(shape, call))
+        let mut response = response.body(self.body(shape, call));
+        if let Some(limited) = &self.limited {
+            let vendor = if shape == Shape::Anthropic { Vendor::Anthropic } else { Vendor::OpenAi };
+            turn::write(limited.quotas, vendor, response.headers_mut());
+        }
+        response
     }
 }
 
@@ -285,6 +304,7 @@ impl From<CallError> for DoorError {
             retry: error.retry,
             spent,
             upstream,
+            limited: None,
         }
     }
 }

@@ -19,6 +19,7 @@ use tidegate_actors::ports::clock::Tick;
 
 use super::Doors;
 use super::answer::identify;
+use crate::identity::LimitName;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
@@ -34,6 +35,13 @@ pub struct HttpMetrics {
     /// The counters of answered calls, by [`CALLS`]: what is counted most often is not looked up.
     answered: [Counter; CALLS.len()],
     duration: Histogram,
+    limited: Family<LimitLabels, Counter>,
+}
+
+/// Which limit had no room; whose it was is nobody else's business.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabels {
+    limit: &'static str,
 }
 
 impl HttpMetrics {
@@ -47,10 +55,24 @@ impl HttpMetrics {
             "Time until the head of the answer",
             duration.clone(),
         );
+        let limited = Family::default();
+        registry.register(
+            "tidegate_limit_refusals",
+            "Calls refused because a limit of their key or workspace was used up",
+            Family::clone(&limited),
+        );
+        for name in LimitName::ALL.into_iter().filter(|name| name.refuses()) {
+            drop(limited.get_or_create(&LimitLabels { limit: name.name() })); // told as 0 before the first
+        }
         let answered = CALLS.map(|endpoint| {
             Counter::clone(&requests.get_or_create(&Labels { method: "POST", endpoint, status: 200 }))
         });
-        Self { requests, answered, duration }
+        Self { requests, answered, duration, limited }
+    }
+
+    /// A limit had no room for a call.
+    pub(crate) fn limited(&self, name: LimitName) {
+        self.limited.get_or_create(&LimitLabels { limit: name.name() }).inc();
     }
 
     fn count(&self, method: &Method, endpoint: &'static str, status: u16, took: Duration) {

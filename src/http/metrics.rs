@@ -5,6 +5,7 @@
 mod families;
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -14,6 +15,7 @@ use tidegate_actors::ports::books::Lag;
 
 use self::families::{classic_from, joined};
 use super::budget::ByteBudget;
+use crate::identity::{Meter, Reading, Roster};
 use crate::run::site::Site;
 use crate::telemetry::process;
 
@@ -35,6 +37,7 @@ pub(crate) struct Shown<'a> {
     pub(crate) memos: &'a ByteBudget,
     pub(crate) app: Option<&'a Site>,
     pub(crate) ledger: Option<Lag>,
+    pub(crate) roster: &'a Roster,
 }
 
 impl<'a> Shown<'a> {
@@ -158,6 +161,7 @@ fn gauges(shown: Shown<'_>) -> Vec<Gauge> {
     ]);
     all.extend(shown.app.into_iter().flat_map(app_gauges));
     all.extend(shown.ledger.into_iter().flat_map(ledger_gauges));
+    all.extend(budget_gauges(shown));
     if let Ok(bytes) = process::resident_bytes() {
         all.push(plain("memory_usage_bytes", "Memory of this process that is resident", bytes as f64));
     }
@@ -226,6 +230,31 @@ fn ledger_gauges(lag: Lag) -> [Gauge; 4] {
             lag.max_unfolded_bytes as f64,
         ),
     ]
+}
+
+/// Money used and money there is, by whose budget it is. Ids stand here: only operators may see this page.
+fn budget_gauges(shown: Shown<'_>) -> Vec<Gauge> {
+    let clock = shown.engine.clock();
+    let (now, now_us) = (clock.now(), clock.unix_us());
+    let meters = shown.roster.meters();
+    let read: Vec<_> = meters.iter().map(|meter| (meter.read(now, now_us), meter)).collect();
+    let gauges = |name, help, value: fn(&Reading) -> u64| {
+        let of_meter = move |(readings, meter): &(Vec<Reading>, &Arc<Meter>)| {
+            let labels = |limit| written(&[("subject", meter.whose().id.as_str()), ("limit", limit)]);
+            let money = readings.iter().filter(|reading| reading.name.is_money());
+            let gauge = |reading: &Reading| Gauge {
+                name,
+                help,
+                labels: labels(reading.name.name()),
+                value: value(reading) as f64 / 1e9,
+            };
+            money.map(gauge).collect::<Vec<_>>()
+        };
+        read.iter().flat_map(of_meter).collect::<Vec<_>>()
+    };
+    let mut all = gauges("tidegate_budget_used_usd", "Money used or reserved of a budget", |read| read.used);
+    all.extend(gauges("tidegate_budget_limit_usd", "Money in a budget", |read| read.limit));
+    all
 }
 
 fn app_gauges(site: &Site) -> [Gauge; 2] {

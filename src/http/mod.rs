@@ -36,7 +36,7 @@ use tidegate_actors::Engine;
 use tidegate_actors::ports::books::Books;
 
 use crate::config::Config;
-use crate::identity::{Office, Roster};
+use crate::identity::{Office, Roster, Tariff};
 use crate::run::site::Site;
 
 use memo::RequestMemo;
@@ -68,6 +68,8 @@ pub struct Doors {
     pub roster: Arc<Roster>,
     /// Where keys are given; nothing where nothing is kept.
     pub office: Option<Arc<Office>>,
+    /// What tokens cost.
+    pub tariff: Arc<dyn Tariff>,
     /// The app served beside the gateway, if there is one.
     pub app: Option<Mounted>,
     /// What stands behind the doors beside the engine.

@@ -8,6 +8,7 @@ pub(crate) mod vendors;
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
+use super::routes::limits::Amount;
 use super::routes::{
     auth, calls, chat, docs, embeddings, engine, explain, export, forward, health, keys, limits, metrics,
     models, purge, usage, users, workspaces,
@@ -35,6 +36,22 @@ pub(crate) struct ApiProblemDetail {
     /// `never`, `safe` or `after`.
     retry: String,
     call_id: Option<String>,
+    /// Which limit has no room, if that is why.
+    limit: Option<LimitProblem>,
+}
+
+/// A limit that has no room for a call.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LimitProblem {
+    /// As `/api/v1/limits` names it.
+    #[schema(example = "usd_per_day")]
+    name: String,
+    /// Whose: the caller's key or workspace.
+    subject: String,
+    used: Amount,
+    limit: Amount,
+    /// When there is room again, RFC 3339 UTC; null where nobody knows, or there never is.
+    reset_at: Option<String>,
 }
 
 #[derive(OpenApi)]

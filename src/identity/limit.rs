@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use tidegate_actors::ports::clock::Tick;
 
+use super::budget::Span;
+use super::money::short_usd;
+
 /// What may be limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LimitName {
@@ -15,11 +18,23 @@ pub enum LimitName {
     TokensPerMinute,
     /// Calls that have begun and not ended.
     ConcurrentCalls,
+    /// Money in a UTC day or month, nano-USD: where nothing more passes.
+    Usd(Span),
+    /// The same: where it is warned.
+    SoftUsd(Span),
 }
 
 impl LimitName {
     /// Every limit.
-    pub const ALL: [Self; 3] = [Self::RequestsPerMinute, Self::TokensPerMinute, Self::ConcurrentCalls];
+    pub const ALL: [Self; 7] = [
+        Self::RequestsPerMinute,
+        Self::TokensPerMinute,
+        Self::ConcurrentCalls,
+        Self::Usd(Span::Day),
+        Self::Usd(Span::Month),
+        Self::SoftUsd(Span::Day),
+        Self::SoftUsd(Span::Month),
+    ];
 
     /// Its word.
     #[must_use]
@@ -28,6 +43,31 @@ impl LimitName {
             Self::RequestsPerMinute => "requests_per_minute",
             Self::TokensPerMinute => "tokens_per_minute",
             Self::ConcurrentCalls => "concurrent_calls",
+            Self::Usd(Span::Day) => "usd_per_day",
+            Self::Usd(Span::Month) => "usd_per_month",
+            Self::SoftUsd(Span::Day) => "soft_usd_per_day",
+            Self::SoftUsd(Span::Month) => "soft_usd_per_month",
+        }
+    }
+
+    /// Whether it limits money.
+    #[must_use]
+    pub const fn is_money(self) -> bool {
+        matches!(self, Self::Usd(_) | Self::SoftUsd(_))
+    }
+
+    /// Whether it refuses calls; what does not warns.
+    #[must_use]
+    pub const fn refuses(self) -> bool {
+        !matches!(self, Self::SoftUsd(_))
+    }
+
+    /// So much of it as people read it.
+    #[must_use]
+    pub fn said(self, amount: u64) -> String {
+        match self.is_money() {
+            true => format!("{} USD", short_usd(i64::try_from(amount).unwrap_or(i64::MAX))),
+            false => amount.to_string(),
         }
     }
 

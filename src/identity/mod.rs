@@ -4,9 +4,11 @@
 //! that change them, and how people sign in. What is stored is the truth; the path of a call reads memory alone. Must not know doors, databases or
 //! who is upstream; the store is a port.
 
+mod budget;
 mod key;
 mod limit;
 mod meter;
+pub mod money;
 mod office;
 mod password;
 mod people;
@@ -17,12 +19,14 @@ mod roster;
 mod scope;
 mod sign_in;
 mod throttle;
+mod till;
 mod token;
 mod users;
 
+pub use budget::{Period, Span, Spent};
 pub use key::{ApiKey, KeyHash};
 pub use limit::{LimitName, Quota};
-pub use meter::{Exceeded, Meter, Quotas, SettlingLedger, Till, Turn};
+pub use meter::{Entry, Exceeded, Meter, Quotas, Reading, Warned, Whose};
 pub use office::{KeyOrder, Made, Office, OfficeError, Subject};
 pub use password::{BadPassword, NotHashed, Password, PasswordHash};
 pub use person::{Membership, PersonRow, SessionRow};
@@ -33,5 +37,6 @@ pub use role::Role;
 pub use roster::{Denial, Named, Principal, Roster, Who};
 pub use scope::{Door, Scopes};
 pub use sign_in::{SignIn, SignInError, SignInRules, SignedIn};
+pub use till::{SettlingLedger, Tariff, Till, Turn};
 pub use token::TokenKey;
 pub use users::UserOrder;

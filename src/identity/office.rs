@@ -4,11 +4,14 @@
 use std::sync::Arc;
 
 use tidegate_actors::WorkspaceId;
+use tidegate_actors::ports::books::{Books, Usages};
 use tidegate_actors::ports::clock::ClockRef;
 use uuid::Uuid;
 
+use super::budget::Span;
 use super::key::ApiKey;
 use super::limit::LimitName;
+use super::meter::Whose;
 use super::password::{BadPassword, Hashing, NotHashed};
 use super::registry::{Change, KeyRow, Limit, Registry, RegistryFault, Workspace};
 use super::role::Role;
@@ -28,6 +31,8 @@ pub struct Office {
     pub(super) hashing: Hashing,
     pub(super) throttle: Throttle,
     pub(super) rules: SignInRules,
+    /// What was spent before this process; nothing where no books are kept.
+    books: Option<Arc<dyn Books>>,
 }
 
 /// A key to make.
@@ -149,7 +154,13 @@ impl Office {
         rules: SignInRules,
     ) -> Self {
         let throttle = Throttle::new(rules.per_account, rules.per_address);
-        Self { registry, roster, clock, hashing: Hashing::default(), throttle, rules }
+        Self { registry, roster, clock, hashing: Hashing::default(), throttle, rules, books: None }
+    }
+
+    /// The same office, whose budgets begin with what these books say was spent.
+    #[must_use]
+    pub fn counting(self, books: Option<Arc<dyn Books>>) -> Self {
+        Self { books, ..self }
     }
 
     /// Who judges by what was ordered here.
@@ -163,11 +174,35 @@ impl Office {
     /// # Errors
     /// It cannot be read; what was in force stays.
     pub async fn refresh(&self) -> Result<bool, RegistryFault> {
-        if self.registry.epoch().await? == self.roster.contents().epoch {
-            return Ok(false);
+        let is_other = self.registry.epoch().await? != self.roster.contents().epoch;
+        if is_other {
+            self.roster.replace(self.registry.read().await?);
         }
-        self.roster.replace(self.registry.read().await?);
-        Ok(true)
+        self.count().await?;
+        Ok(is_other)
+    }
+
+    /// Lets budgets that are new begin with what was spent before, as the books have it.
+    async fn count(&self) -> Result<(), RegistryFault> {
+        let Some(books) = &self.books else { return Ok(()) };
+        for meter in self.roster.meters() {
+            let now_us = self.clock.unix_us();
+            // What is counted from here on is in the books as well: taken before they are asked, it is at most counted twice.
+            let Some(counted) = meter.counted(now_us) else { continue };
+            let periods = Span::ALL.map(|span| span.at(now_us));
+            let since_us = periods.map(|period| period.from_us).into_iter().min().unwrap_or(now_us);
+            let Whose { workspace, credential, .. } = meter.whose();
+            let sums = books.usage(workspace.clone(), since_us, now_us.saturating_add(1)).await;
+            let sums = sums.map_err(|unreadable| RegistryFault::Unavailable(unreadable.to_string()))?;
+            let own = |sum: &&Usages| credential.is_none_or(|credential| credential == sum.credential);
+            let booked = periods.map(|period| {
+                let within = sums.iter().filter(own).filter(|sum| sum.from_us >= period.from_us);
+                within.fold(0, |nano: i64, sum| nano.saturating_add(sum.cost_nano))
+            });
+            let before = [0, 1].map(|at| booked[at].saturating_sub(counted[at].settled));
+            meter.begin(before, now_us);
+        }
+        Ok(())
     }
 
     /// Makes a workspace.

@@ -11,12 +11,13 @@ use tidegate_actors::WorkspaceId;
 use tidegate_actors::ports::clock::ClockRef;
 
 use super::key::{KeyHash, SHORT, short_of};
-use super::meter::{Meter, Till};
+use super::meter::{Meter, Whose};
 use super::people::{People, credential_of};
 use super::person::{Membership, PersonRow};
 use super::registry::{Contents, KeyRow};
 use super::role::Role;
 use super::scope::Scopes;
+use super::till::Till;
 use super::token::{Tokens, looks_signed};
 
 /// Who asks.
@@ -48,6 +49,18 @@ pub struct Principal {
 }
 
 impl Principal {
+    /// A program on this machine, under these limits.
+    fn anybody(meters: Box<[Arc<Meter>]>) -> Self {
+        Self {
+            who: Who::Anybody,
+            workspace: WorkspaceId::default_workspace(),
+            role: Role::Operator,
+            credential: 0,
+            scopes: Scopes { doors: Some(super::Door::ALL.to_vec()), models: None },
+            meters,
+        }
+    }
+
     /// Whether it may know of what belongs to `workspace`.
     #[must_use]
     pub fn sees(&self, workspace: &WorkspaceId) -> bool {
@@ -88,6 +101,8 @@ pub enum Denial {
 pub struct Roster {
     clock: ClockRef,
     anybody: Arc<Principal>,
+    /// Whether the workspace of programs without keys has limits.
+    is_limited: AtomicBool,
     /// Whether every request needs a credential.
     guarded: AtomicBool,
     till: Arc<Till>,
@@ -105,6 +120,8 @@ struct Table {
     names: HashMap<u64, Named>,
     /// By the id of a key or workspace; only those that have limits.
     meters: HashMap<String, Arc<Meter>>,
+    /// A program on this machine, under the limits of its workspace if there are any.
+    anybody: Option<Arc<Principal>>,
 }
 
 #[derive(Debug)]
@@ -136,17 +153,10 @@ impl Roster {
     /// A table of nobody: every program on this machine runs the workspace `default`.
     #[must_use]
     pub fn open(clock: ClockRef) -> Self {
-        let anybody = Principal {
-            who: Who::Anybody,
-            workspace: WorkspaceId::default_workspace(),
-            role: Role::Operator,
-            credential: 0,
-            scopes: Scopes { doors: Some(super::Door::ALL.to_vec()), models: None },
-            meters: Box::default(),
-        };
         Self {
             clock,
-            anybody: Arc::new(anybody),
+            anybody: Arc::new(Principal::anybody(Box::default())),
+            is_limited: AtomicBool::new(false),
             guarded: AtomicBool::new(false),
             till: Arc::default(),
             guest: OnceLock::new(),
@@ -195,7 +205,7 @@ impl Roster {
         }
         let principal = match self.is_guarded() {
             true => self.holder(credential.ok_or(Denial::Missing)?)?,
-            false => Arc::clone(&self.anybody),
+            false => self.anybody(),
         };
         match named {
             Some(named) if self.now.read().workspace(named).as_ref() != Some(&principal.workspace) => {
@@ -203,6 +213,13 @@ impl Roster {
             }
             _ => Ok(principal),
         }
+    }
+
+    /// A program on this machine.
+    fn anybody(&self) -> Arc<Principal> {
+        let is_limited = self.is_limited.load(Ordering::Acquire);
+        let limited = if is_limited { self.now.read().anybody.clone() } else { None };
+        limited.unwrap_or_else(|| Arc::clone(&self.anybody))
     }
 
     /// Who holds the key `text`.
@@ -298,6 +315,14 @@ impl Roster {
         now.names.iter().find(|(_, named)| *named.id == *id).map(|(number, _)| *number)
     }
 
+    /// Everything that has limits.
+    #[must_use]
+    pub fn meters(&self) -> Vec<Arc<Meter>> {
+        let mut meters: Vec<_> = self.now.read().meters.values().cloned().collect();
+        meters.sort_by(|one, other| one.whose().id.cmp(&other.whose().id));
+        meters
+    }
+
     /// Puts what was read in force, unless something later is. A key or person that was ever made closes the doors for good.
     pub(super) fn replace(&self, mut contents: Contents) {
         let is_closed = !contents.keys.is_empty() || !contents.people.is_empty();
@@ -316,7 +341,11 @@ impl Roster {
             let keys = contents.keys.iter().filter_map(|row| Entry::of(row, &meters)).collect();
             let people = People::of(&contents, &meters);
             let names = named(&contents);
-            std::mem::replace(&mut *now, Table { contents: Arc::new(contents), keys, people, names, meters })
+            let of_all = meters.get(WorkspaceId::default_workspace().as_str()).cloned();
+            let anybody = of_all.map(|meter| Arc::new(Principal::anybody(Box::new([meter]))));
+            self.is_limited.store(anybody.is_some(), Ordering::Release);
+            let contents = Arc::new(contents);
+            std::mem::replace(&mut *now, Table { contents, keys, people, names, meters, anybody })
         };
         drop(before); // outside the lock
         if is_closed {
@@ -343,14 +372,24 @@ fn named(contents: &Contents) -> HashMap<u64, Named> {
 fn metered(contents: &Contents, before: &HashMap<String, Arc<Meter>>) -> HashMap<String, Arc<Meter>> {
     let mut meters = HashMap::new();
     for subject in contents.limits.iter().map(|limit| &limit.subject) {
-        let named = || match contents.keys.iter().find(|key| key.id == *subject) {
-            Some(key) => format!("key {}", key.short),
-            None => format!("workspace {subject}"),
+        let whose = || match contents.keys.iter().find(|key| key.id == *subject) {
+            Some(key) => Whose {
+                name: format!("key {}", key.short),
+                id: subject.clone(),
+                workspace: key.workspace.clone(),
+                credential: Some(key.credential()),
+            },
+            None => Whose {
+                name: format!("workspace {subject}"),
+                id: subject.clone(),
+                workspace: WorkspaceId::new(subject.as_str()),
+                credential: None,
+            },
         };
         let known = before.get(subject).cloned();
         meters
             .entry(subject.clone())
-            .or_insert_with(|| known.unwrap_or_else(|| Arc::new(Meter::of(named()))));
+            .or_insert_with(|| known.unwrap_or_else(|| Arc::new(Meter::of(whose()))));
     }
     for (subject, meter) in &meters {
         let own = contents.limits.iter().filter(|limit| limit.subject == *subject);

@@ -5,6 +5,7 @@
 
 #![expect(clippy::panic, reason = "helpers of tests fail the way tests do")]
 
+mod budgets;
 mod kill;
 mod pages;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tidegate_actors::{Blame, Retry};
 
 use super::DoorError;
-use crate::identity::{Denial, Exceeded, NotHashed, OfficeError, RegistryFault, Role, SignInError};
+use crate::identity::{Denial, NotHashed, OfficeError, RegistryFault, Role, SignInError};
 
 impl DoorError {
     /// Nobody is known by the credential, there is none, or it is not for the workspace `named` by the request.
@@ -62,19 +62,6 @@ impl DoorError {
     /// The instance keeps nothing, so there is nobody to know.
     pub(crate) fn nothing_kept() -> Self {
         Self::refused(404, "nothing_kept", "this server keeps nothing (data.keep = false)".to_owned())
-    }
-
-    /// A limit of the key or its workspace is used up.
-    pub(crate) fn limited(exceeded: &Exceeded) -> Self {
-        let Exceeded { wait, .. } = exceeded;
-        let (retry, when) = match *wait {
-            Duration::MAX => (Retry::Never, "the request alone is more than that".to_owned()),
-            wait => (
-                Retry::After(wait),
-                format!("there is room again in {} ms", wait.as_nanos().div_ceil(1_000_000)),
-            ),
-        };
-        Self { retry, ..Self::refused(429, "rate_limit_exceeded", format!("{exceeded}; {when}")) }
     }
 
     pub(crate) fn store(fault: &RegistryFault) -> Self {

@@ -8,6 +8,8 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::LimitProblem;
+
 /// A chat request in OpenAI's form.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ChatRequest {
@@ -138,6 +140,8 @@ pub(crate) struct OpenAiProblemDetail {
     param: Option<String>,
     /// A word for programs, never a number.
     code: Option<String>,
+    /// Which limit has no room, if that is why; not from vendors.
+    limit: Option<LimitProblem>,
 }
 
 /// A chat request in Anthropic's form.
@@ -189,4 +193,6 @@ pub(crate) struct AnthropicProblemDetail {
     #[serde(rename = "type")]
     kind: String,
     message: String,
+    /// Which limit has no room, if that is why; not from vendors.
+    limit: Option<LimitProblem>,
 }

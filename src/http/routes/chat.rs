@@ -152,7 +152,8 @@ async fn take(
         deadline: intake::deadline(doors, headers),
         client_attempt: intake::client_attempt(headers),
     };
-    let turn = turn::enter(doors, &principal, id, understood.document.raw().len())?;
+    let size = || turn::Size::of_chat(understood.document.root());
+    let turn = turn::enter(doors, &principal, &call, size)?;
     Ok(Asked { understood, recalled, call, held: (taken.share, turn) })
 }
 
@@ -175,13 +176,13 @@ impl Asked {
         }
         let (about, body) = About::of(answered);
         let told = Told { vendor: understood.vendor, view: &understood.view, request, doors };
-        let quotas = turn::quotas(held.1.as_ref());
+        let (quotas, vendor) = (turn::quotas(held.1.as_ref()), told.vendor);
         let mut response = match told.view.stream {
             true => told.events(about.id, body, held).await?,
             false => told.whole(body).await?,
         };
         about.write(response.headers_mut());
-        turn::write(quotas, response.headers_mut());
+        turn::write(quotas, vendor, response.headers_mut());
         Ok(response)
     }
 }

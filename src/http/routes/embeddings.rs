@@ -90,7 +90,8 @@ async fn take(
         deadline: intake::deadline(doors, headers),
         client_attempt: intake::client_attempt(headers),
     };
-    let turn = turn::enter(doors, &principal, id, document.raw().len())?;
+    let size = || turn::Size { bytes: document.raw().len(), output: 0 };
+    let turn = turn::enter(doors, &principal, &call, size)?;
     Ok(Asked { call, encoding, held: (taken.share, turn) })
 }
 
@@ -227,7 +228,7 @@ impl Asked {
         }
         let mut response = response.body(body);
         about.write(response.headers_mut());
-        turn::write(turn::quotas(self.held.1.as_ref()), response.headers_mut());
+        turn::write(turn::quotas(self.held.1.as_ref()), Vendor::OpenAi, response.headers_mut());
         Ok(response)
     }
 }

@@ -12,11 +12,12 @@ use tidegate_actors::ports::provider::Usage;
 
 use super::calls::{ListAsked, books, wanted};
 use crate::http::access::{self, Access};
-use crate::http::booked::{CallRow, credential, credential_id, hex, usd};
+use crate::http::booked::{CallRow, credential, credential_id, hex};
 use crate::http::error::{DoorError, Shape};
 use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, guard};
 use crate::identity::Roster;
+use crate::identity::money::usd;
 use crate::telemetry::when::written;
 
 /// Rows read at once.

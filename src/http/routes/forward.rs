@@ -20,6 +20,7 @@ use crate::http::intake::Taken;
 use crate::http::names::Need;
 use crate::http::openapi::vendors;
 use crate::http::stream::Held;
+use crate::http::vendor::Vendor;
 use crate::http::{Doors, guard, intake, turn};
 use crate::identity::{Door, Principal};
 
@@ -119,7 +120,8 @@ async fn pass(
         deadline: intake::deadline(doors, headers),
         client_attempt: None,
     };
-    let turn = turn::enter(doors, &principal, id, taken.bytes.len())?;
+    let size = || turn::Size { bytes: taken.bytes.len(), output: 0 };
+    let turn = turn::enter(doors, &principal, &call, size)?;
     let held = (taken.share, turn);
     tell(doors.engine.forward(call).await?, request, held)
 }
@@ -203,7 +205,8 @@ fn tell(answered: Answered, request: &HttpRequest, held: Held) -> Result<HttpRes
         response.headers_mut().insert(X_SHOULD_RETRY.clone(), HeaderValue::from_static("false"));
     }
     about.write(response.headers_mut());
-    turn::write(quotas, response.headers_mut());
+    let style = if vendor(request) == ProviderKind::Anthropic { Vendor::Anthropic } else { Vendor::OpenAi };
+    turn::write(quotas, style, response.headers_mut());
     Ok(response)
 }
 

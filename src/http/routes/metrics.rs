@@ -59,6 +59,7 @@ pub(crate) async fn text(request: HttpRequest, doors: web::Data<Doors>) -> HttpR
         memos: &doors.memos,
         app: doors.site(),
         ledger: doors.books.as_ref().map(|books| books.lag()),
+        roster: &doors.roster,
     };
     let (kind, text) = match accepts(request.headers(), "application/openmetrics-text") {
         true => (OPEN, doors.exposition.open_metrics(shown)),

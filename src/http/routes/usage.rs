@@ -9,11 +9,12 @@ use tidegate_actors::{CallId, WorkspaceId};
 use utoipa::{IntoParams, ToSchema};
 
 use super::calls::{books, moment, workspace};
-use crate::http::booked::{credential, usd};
+use crate::http::booked::credential;
 use crate::http::error::{DoorError, Shape};
 use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, access, guard};
 use crate::identity::Roster;
+use crate::identity::money::usd;
 use crate::telemetry::when::written;
 
 const DAY_US: i64 = 86_400 * 1_000_000;

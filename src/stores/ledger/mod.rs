@@ -34,7 +34,7 @@ use crate::config;
 use crate::stores::journal::{BERTH_BYTES, Berths, Journal, Row, Rules, Storage, Tree};
 use days::Days;
 use fold::Folder;
-use prices::Prices;
+pub use prices::Prices;
 pub use read::Reader;
 use rows::{Booked, Scribe};
 
@@ -76,6 +76,8 @@ pub struct Fittings<'a> {
     pub attempts: usize,
     /// Time.
     pub clock: ClockRef,
+    /// What tokens cost.
+    pub prices: Arc<Prices>,
     /// The version of the configuration in force.
     pub config: String,
 }
@@ -102,9 +104,7 @@ impl BookKeeper {
         days: Days,
         fittings: Fittings<'_>,
     ) -> io::Result<Self> {
-        let Fittings { settings, attempts, clock, config } = fittings;
-        let prices =
-            Prices::built_in().map_err(|error| io::Error::other(format!("config/prices.toml: {error}")))?;
+        let Fittings { settings, attempts, clock, prices, config } = fittings;
         let scribe = Arc::new(Scribe { prices, config: config.into_boxed_str() });
         let (berths, left) = Berths::open(openings, attempts)?;
         let interrupted = close_open(&*storage, &left, &scribe)?;

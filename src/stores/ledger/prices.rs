@@ -1,19 +1,30 @@
 //! What tokens cost: the table of prices, and the money for a usage.
 //!
-//! Owns the arithmetic, in whole nano-USD. Must not guess: a model without a price costs nothing that is known.
+//! Owns the arithmetic, in whole nano-USD. Must not guess: a model without a price costs nothing that is known. What is made up
+//! here costs nothing, whatever its model is called.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 use tidegate_actors::ports::books::Money;
 use tidegate_actors::ports::provider::Usage;
 
+use crate::config::{Config, ProviderKind};
+use crate::identity::Tariff;
+
 /// The table that is built in.
 const BUILT_IN: &str = include_str!("../../../config/prices.toml");
 
+/// The name under which every program may have answers made up.
+const MOCK: &str = "mock";
+
 /// A price for each model, by the provider's name of the model.
 #[derive(Debug, Default)]
-pub(super) struct Prices(HashMap<String, Price>);
+pub struct Prices {
+    models: HashMap<String, Price>,
+    /// Providers that ask nobody.
+    free: HashSet<String>,
+}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,23 +63,36 @@ struct Price {
 }
 
 impl Prices {
-    /// The table that is built in.
+    /// The table that is built in, for the providers of a configuration.
     ///
     /// # Errors
     /// What is wrong with it; the tests know before anybody else.
-    pub(super) fn built_in() -> Result<Self, toml::de::Error> {
-        let Table { price } = toml::from_str(BUILT_IN)?;
-        Ok(Self(price.into_iter().map(|line| (line.model.clone(), Price::of(&line))).collect()))
-    }
-
-    /// What a usage of `provider/model` costs. Models that name a date behind a known one cost what that one does.
-    pub(super) fn of(&self, target: &str, usage: Usage) -> Money {
-        let (_, model) = target.split_once('/')?;
-        self.find(model).map(|price| price.cost(usage))
+    pub fn of(config: &Config) -> std::io::Result<Self> {
+        let table: Result<Table, _> = toml::from_str(BUILT_IN);
+        let Table { price } =
+            table.map_err(|error| std::io::Error::other(format!("config/prices.toml: {error}")))?;
+        let models = price.into_iter().map(|line| (line.model.clone(), Price::of(&line))).collect();
+        let made_up = config.providers.iter().filter(|(_, provider)| provider.kind == ProviderKind::Mock);
+        let mut free: HashSet<_> = made_up.map(|(name, _)| name.clone()).collect();
+        if !config.providers.contains_key(MOCK) {
+            free.insert(MOCK.to_owned());
+        }
+        Ok(Self { models, free })
     }
 
     fn find(&self, model: &str) -> Option<&Price> {
-        self.0.get(model).or_else(|| self.0.get(undated(model)?))
+        self.models.get(model).or_else(|| self.models.get(undated(model)?))
+    }
+}
+
+impl Tariff for Prices {
+    /// Models that name a date behind a known one cost what that one does.
+    fn cost(&self, target: &str, usage: Usage) -> Money {
+        let (provider, model) = target.split_once('/')?;
+        match self.free.contains(provider) {
+            true => Some(0),
+            false => self.find(model).map(|price| price.cost(usage)),
+        }
     }
 }
 
@@ -112,29 +136,47 @@ impl Price {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Provider;
+
+    fn prices() -> Prices {
+        Prices::of(&Config::default()).expect("the table can be read")
+    }
 
     #[test]
     fn a_usage_costs_what_the_table_says_to_the_nano_dollar() {
-        let prices = Prices::built_in().expect("the table can be read");
+        let prices = prices();
         let usage = Usage { input: 1_000, cached_read: 400, cached_write: 0, output: 10, reasoning: 4 };
         // 600 at 2.50, 400 at 1.25 and 10 at 10.00 USD a million.
-        assert_eq!(prices.of("openai/gpt-4o", usage), Some(1_500_000 + 500_000 + 100_000));
+        assert_eq!(prices.cost("openai/gpt-4o", usage), Some(1_500_000 + 500_000 + 100_000));
         assert_eq!(
-            prices.of("azure/gpt-4o-2024-08-06", usage),
+            prices.cost("azure/gpt-4o-2024-08-06", usage),
             Some(2_100_000),
             "a dated name is the same model"
         );
         let one = Usage { input: 1, ..Usage::default() };
-        assert_eq!(prices.of("openai/text-embedding-3-small", one), Some(20));
-        assert_eq!(prices.of("openai/gpt-4.1-nano", Usage { cached_read: 1, ..one }), Some(25));
+        assert_eq!(prices.cost("openai/text-embedding-3-small", one), Some(20));
+        assert_eq!(prices.cost("openai/gpt-4.1-nano", Usage { cached_read: 1, ..one }), Some(25));
     }
 
     #[test]
     fn a_model_without_a_price_has_none_and_no_guess() {
-        let prices = Prices::built_in().expect("the table can be read");
-        let usage = Usage { input: 9, ..Usage::default() };
-        for target in ["mock/mock-chat", "openai/gpt-4o-audio", "openai/gpt", "none", ""] {
-            assert_eq!(prices.of(target, usage), None, "{target}");
+        let (prices, usage) = (prices(), Usage { input: 9, ..Usage::default() });
+        for target in ["openai/mock-chat", "openai/gpt-4o-audio", "openai/gpt", "none", ""] {
+            assert_eq!(prices.cost(target, usage), None, "{target}");
         }
+    }
+
+    /// Answers were made up for a model called gpt-4o, and its price was charged.
+    #[test]
+    fn what_is_made_up_costs_nothing_whatever_its_model_is_called() {
+        let usage = Usage { input: 9, output: 9, ..Usage::default() };
+        assert_eq!(prices().cost("mock/gpt-4o", usage), Some(0));
+        let kinds = [("rehearsal", ProviderKind::Mock), ("mock", ProviderKind::Openai)];
+        let providers =
+            kinds.map(|(name, kind)| (name.to_owned(), Provider { kind, ..Provider::default() })).into();
+        let config = Config { providers, ..Config::default() };
+        let prices = Prices::of(&config).expect("the table can be read");
+        assert_eq!(prices.cost("rehearsal/gpt-4o", usage), Some(0));
+        assert!(prices.cost("mock/gpt-4o", usage) > Some(0), "a name is not a kind");
     }
 }

@@ -4,6 +4,7 @@
 //! bytes lie.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use tidegate_actors::ports::books::{BookedAttempt, BookedCall, Money};
 use tidegate_actors::ports::ledger::{AttemptEnd, AttemptId, AttemptRow};
@@ -13,6 +14,7 @@ use tidegate_actors::{CallId, Form};
 
 use super::codec::{Eyes, Pen};
 use super::prices::Prices;
+use crate::identity::Tariff as _;
 
 const CALL: u8 = 1;
 const ATTEMPT: u8 = 2;
@@ -30,7 +32,7 @@ pub(super) enum Booked<'a> {
 
 /// What every row of this process says.
 pub(super) struct Scribe {
-    pub(super) prices: Prices,
+    pub(super) prices: Arc<Prices>,
     /// The version of the configuration in force.
     pub(super) config: Box<str>,
 }
@@ -44,9 +46,8 @@ impl Scribe {
 
     fn call_fields(&self, record: &CallRecord, pen: &mut Pen<'_>) {
         let price = record.usage.and_then(|usage| self.price(record.target.as_deref(), usage));
-        // Who paid is the flight's first caller; all others would have paid the same.
-        let is_free = matches!(record.outcome, "hit" | "joined");
-        let (cost, saved) = if is_free { (price.map(|_| 0), price) } else { (price, price.map(|_| 0)) };
+        let (cost, saved) =
+            if record.is_free() { (price.map(|_| 0), price) } else { (price, price.map(|_| 0)) };
         pen.bytes(&record.id.bytes());
         pen.bytes(&record.unix_us.to_le_bytes());
         pen.text(record.workspace.as_str());
@@ -132,7 +133,7 @@ impl Scribe {
     }
 
     fn price(&self, target: Option<&str>, usage: Usage) -> Money {
-        self.prices.of(target?, usage)
+        self.prices.cost(target?, usage)
     }
 }
 

@@ -34,7 +34,8 @@ fn settings() -> config::Ledger {
 fn keeper_with(storage: &Arc<Shaky>, folder: &TempDir, settings: &config::Ledger) -> BookKeeper {
     let storage = Arc::clone(storage) as Arc<dyn Storage>;
     let clock: ClockRef = Arc::new(SystemClock::new());
-    let fittings = Fittings { settings, attempts: 16, clock, config: "v1".to_owned() };
+    let prices = Arc::new(Prices::of(&config::Config::default()).expect("the table can be read"));
+    let fittings = Fittings { settings, attempts: 16, clock, prices, config: "v1".to_owned() };
     let days = Days(folder.path().join("calls"));
     BookKeeper::on(storage, &folder.path().join("open"), days, fittings).expect("books")
 }
@@ -195,7 +196,7 @@ fn who_paid_has_the_cost_and_who_joined_saved_it() {
         tell(&bed.books, &told);
         let row = read(bed.books.reader().call(told.id)).expect("it is there");
         assert_eq!((row.cost, row.saved), (Some(cost), Some(saved)), "{outcome}");
-        let unpriced = CallRecord { outcome, target: Some("mock/m".into()), ..record() };
+        let unpriced = CallRecord { outcome, target: Some("openai/m".into()), ..record() };
         tell(&bed.books, &unpriced);
         let row = read(bed.books.reader().call(unpriced.id)).expect("it is there");
         assert_eq!((row.cost, row.saved), (None, None), "{outcome}");
@@ -317,7 +318,7 @@ fn every_page_walks_each_row_once_and_filters_agree_with_all() {
 #[test]
 fn bytes_that_nobody_wrote_are_read_as_nothing_and_never_panic() {
     let mut group = Vec::new();
-    let prices = Prices::default();
+    let prices = Arc::<Prices>::default();
     Scribe { prices, config: "v".into() }.call(&record(), &mut group);
     for end in 0..group.len() {
         assert_eq!(rows::rows(&group[..end]).count(), 0, "cut off at {end}");

@@ -7,6 +7,7 @@ use prometheus_client::registry::Registry;
 use tidegate::config::{Config, ProviderKind};
 use tidegate::http::{self, ByteBudget, Doors, Exposition, HttpMetrics, Metered, ModelTable, Served};
 use tidegate::identity::Roster;
+use tidegate::stores::ledger::Prices;
 use tidegate_actors::sim::{Fault, ManualClock, World};
 use tidegate_actors::{Site, SuperviseLimits};
 
@@ -29,6 +30,7 @@ fn serve(world: &World) -> String {
         exposition: Exposition::new(registry, Registry::default()),
         roster: Arc::new(Roster::open(Arc::clone(world.engine().clock()))),
         office: None,
+        tariff: Arc::new(Prices::default()),
         config,
         app: None,
         backing: Vec::new(),

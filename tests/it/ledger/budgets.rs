@@ -1,0 +1,112 @@
+//! Budgets of a whole server: what was spent is in the books, so no restart and no kill gives it back.
+
+use super::*;
+
+/// A call of this costs 0.0035 USD: 1,000 tokens in at 2.50 a million, 100 out at 10.00.
+const MODEL: &str = "gpt-4o";
+const LIMITS: &str = "/api/v1/limits";
+
+async fn send_to(url: &str, path: &str, body: Option<String>) -> Answer {
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client can be made");
+    let request = match body {
+        Some(body) => {
+            client.post(format!("{url}{path}")).header("content-type", "application/json").body(body)
+        }
+        None => client.get(format!("{url}{path}")),
+    };
+    send(request).await
+}
+
+async fn call(url: &str, content: &str) -> Answer {
+    let messages = json!([{ "role": "user", "content": content }]);
+    let body = json!({ "model": MODEL, "temperature": 0, "max_tokens": 100, "messages": messages });
+    send_to(url, CHAT, Some(body.to_string())).await
+}
+
+/// What is used of a limit of the workspace, USD.
+async fn used(url: &str, name: &str) -> String {
+    let listed = send_to(url, LIMITS, None).await.json();
+    let limits = listed["limits"].as_array().unwrap_or_else(|| panic!("{listed}"));
+    let found = limits.iter().find(|limit| limit["name"] == name).unwrap_or_else(|| panic!("{listed}"));
+    found["used"].as_str().unwrap_or_else(|| panic!("money is text: {listed}")).to_owned()
+}
+
+/// Both spans: a test that runs over midnight must not find a fresh day's budget.
+async fn limit(url: &str, amount: &str) -> Answer {
+    let asked = json!({ "workspace": "default", "usd_per_day": amount, "usd_per_month": amount });
+    send_to(url, LIMITS, Some(asked.to_string())).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_spent_budget_refuses_and_stays_spent_when_the_server_is_killed() {
+    let home = tempfile::tempdir().expect("a folder");
+    let upstream = Upstream::answering(|seen| completion(&model(seen))).await;
+    let mut server = Process::start(home.path(), &upstream);
+    assert_eq!(limit(&server.url, "0.0105").await.status, 200);
+    for n in 0..3 {
+        assert_eq!(call(&server.url, &format!("call {n}")).await.status, 200);
+    }
+    assert_eq!(call(&server.url, "call 0").await.status, 429, "also what would be answered from memory");
+    let refused = call(&server.url, "one more").await;
+    assert_eq!((refused.status, refused.json()["error"]["code"].as_str()), (429, Some("insufficient_quota")));
+    assert_eq!(refused.field("x-should-retry"), Some("false"), "an SDK cannot wait for midnight");
+    assert_eq!(used(&server.url, "usd_per_month").await, "0.010500000");
+    assert_eq!(upstream.seen().len(), 3);
+
+    // The journal gathers rows for some milliseconds; a reader waits until they are written.
+    let told = send_to(&server.url, "/api/v1/calls", None).await.json();
+    assert_eq!(told["calls"].as_array().map(Vec::len), Some(3), "{told}");
+    server.kill();
+    let server = Process::start(home.path(), &upstream);
+    assert_eq!(used(&server.url, "usd_per_month").await, "0.010500000");
+    assert_eq!(call(&server.url, "after the kill").await.status, 429);
+    assert_eq!(limit(&server.url, "0.014").await.status, 200);
+    assert_eq!(call(&server.url, "with more money").await.status, 200);
+    assert_eq!(call(&server.url, "and no more").await.status, 429);
+    assert_eq!(upstream.seen().len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_budget_that_is_set_later_begins_with_what_was_spent_before() {
+    let upstream = Upstream::answering(|seen| completion(&model(seen))).await;
+    let server = Gateway::start(&any_model_at(&upstream));
+    let url = format!("http://{}", server.address());
+    assert_eq!(call(&url, "x").await.status, 200);
+    while call(&url, "x").await.cache() != "hit" {}
+    let told = limit(&url, "1").await;
+    assert_eq!(told.status, 200, "{told:?}");
+    assert_eq!(used(&url, "usd_per_month").await, "0.003500000", "hits cost nothing");
+    assert_eq!(call(&url, "y").await.status, 200);
+    assert_eq!(used(&url, "usd_per_month").await, "0.007000000");
+    assert_eq!(call(&url, "y").await.cache(), "hit");
+    assert_eq!(used(&url, "usd_per_month").await, "0.007000000");
+}
+
+#[tokio::test]
+async fn what_is_made_up_costs_nothing_whatever_it_is_asked_as() {
+    let server = Gateway::start("");
+    let url = format!("http://{}", server.address());
+    assert_eq!(limit(&url, "0.000000001").await.status, 200);
+    for n in 0..3 {
+        assert_eq!(call(&url, &format!("call {n}")).await.status, 200);
+    }
+    assert_eq!(used(&url, "usd_per_month").await, "0.000000000");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_soft_budget_warns_and_refuses_nobody() {
+    let upstream = Upstream::answering(|seen| completion(&model(seen))).await;
+    let server = Gateway::start(&any_model_at(&upstream));
+    let url = format!("http://{}", server.address());
+    let asked = json!({ "workspace": "default", "soft_usd_per_month": "0.006" });
+    assert_eq!(send_to(&url, LIMITS, Some(asked.to_string())).await.status, 200);
+    let warning = |answer: &Answer| answer.field("x-tidegate-budget-warning").map(str::to_owned);
+    assert_eq!(warning(&call(&url, "1").await), None);
+    assert_eq!(warning(&call(&url, "2").await), None, "0.0035 USD, and what this one may cost");
+    let third = call(&url, "3").await;
+    let told = warning(&third).expect("0.0070 USD are more than 0.006");
+    let (what, reset) = told.split_once("; reset=").expect("when it begins anew");
+    assert_eq!(third.status, 200);
+    assert!(what.starts_with("soft_usd_per_month; used=0.00") && what.ends_with("; limit=0.006"), "{told}");
+    assert!(reset.ends_with("-01T00:00:00Z"), "{told}");
+}
