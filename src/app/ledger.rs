@@ -3,13 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use prometheus_client::registry::Registry;
 use sha2::{Digest, Sha256};
 use tidegate_actors::ports::clock::{ClockRef, SystemClock};
 
+use super::stored::unusable;
 use crate::cli::ServeError;
 use crate::config::Config;
-use crate::stores::Io;
 use crate::stores::ledger::{BookKeeper, Fittings, Prices};
+use crate::stores::{Database, Io};
 
 /// Openings beyond those that lanes can hold: of attempts whose end waits to be written.
 const SPARE_OPENINGS: usize = 1_024;
@@ -19,6 +21,7 @@ pub(super) fn open(
     config: &Config,
     clock: &ClockRef,
     prices: &Arc<Prices>,
+    database: &Database,
 ) -> Result<Option<BookKeeper>, ServeError> {
     if !config.ledger.enabled {
         return Ok(None);
@@ -27,7 +30,8 @@ pub(super) fn open(
     // The lanes of the gateway, and those of an app.
     let attempts = config.lanes.max_concurrency.saturating_mul(2).saturating_add(SPARE_OPENINGS);
     let (settings, clock, prices) = (&config.ledger, Arc::clone(clock), Arc::clone(prices));
-    let fittings = Fittings { settings, attempts, clock, prices, config: version(config) };
+    let database = Some(database);
+    let fittings = Fittings { settings, attempts, clock, prices, config: version(config), database };
     let books = BookKeeper::open(folder, fittings);
     let unusable = |error| {
         format!(
@@ -44,9 +48,13 @@ pub(super) fn fold(config: &Config) -> Result<(), ServeError> {
     if !Path::new(&config.data.dir).join("ledger").exists() {
         return Ok(());
     }
-    let Some(books) = open(config, &clock, &Arc::new(Prices::of(config)?))? else { return Ok(()) };
+    let (dir, io) = (Path::new(&config.data.dir), Io::default());
+    let database = Database::open(dir, &config.database, &io, &clock, &mut Registry::default());
+    let database = database.map_err(|trouble| unusable(config, &trouble))?;
+    let prices = Arc::new(Prices::of(config)?);
+    let Some(books) = open(config, &clock, &prices, &database)? else { return Ok(()) };
     let own = books.clone();
-    let folded = Io::default().wait(async move { own.fold().await });
+    let folded = io.wait(async move { own.fold().await });
     books.end();
     match folded? {
         Some(true) => Ok(()),

@@ -46,7 +46,7 @@ impl Stored {
         let database = Database::open(dir, &config.database, &Io::default(), clock, registry);
         let database = database.map_err(|trouble| unusable(config, &trouble))?;
         let watch = Watch::start(&database).map_err(|trouble| unusable(config, &trouble))?;
-        let books = ledger::open(config, clock, prices)?;
+        let books = ledger::open(config, clock, prices, &database)?;
         let warm = if config.cache.warm { warm(dir, config, clock, registry) } else { None };
         Ok(Some(Self { database, watch: Some(watch), books, warm, lock: Arc::new(lock) }))
     }

@@ -16,8 +16,7 @@ use tidegate_actors::ports::clock::ClockRef;
 
 use super::io::Io;
 use super::metrics::DatabaseMetrics;
-use super::pool::{NoConnection, Pool};
-use super::schema::MAIN;
+use super::pool::{Held, NoConnection, Pool};
 use super::sql::{Connection, Dialect, Place as _};
 use super::target::{Kind, Target};
 use super::trouble::Trouble;
@@ -105,6 +104,14 @@ impl Database {
     /// Where it lies.
     pub(super) fn target(&self) -> &Target {
         &self.0.target
+    }
+
+    /// A connection that reads, where the database is a server's: to be used on [`Self::io`].
+    pub(super) async fn hold(&self) -> Result<Held<sqlx::Postgres>, Trouble> {
+        match &self.0.pools {
+            Pools::Sqlite(_) => Err(Trouble::Other("it is a file".to_owned())),
+            Pools::Postgres(pair) => pair.hold(&pair.readers).await,
+        }
     }
 
     /// Why nothing can be stored just now, if that is so.
@@ -256,7 +263,7 @@ impl Pools {
             }
             Kind::Postgres(server) => {
                 let mut first = server.connect().await?;
-                server.bring_up_to_date(&MAIN, &mut first).await?;
+                server.bring_up_to_date(&mut first).await?;
                 first.close().await.map_err(|error| server.trouble(&error))?;
                 let readers = Pool::new(server.options(), profile, clock, readers);
                 let writer = Pool::new(server.options(), one, also, writer);
@@ -272,6 +279,13 @@ impl<D: Dialect> Pair<D> {
         self.writer.close().await;
     }
 
+    async fn hold(&self, pool: &Pool<D>) -> Result<Held<D>, Trouble> {
+        pool.acquire().await.map_err(|none| match none {
+            NoConnection::Trouble(trouble) => trouble,
+            NoConnection::Database(error) => self.place.trouble(&error),
+        })
+    }
+
     /// Does `work` in a transaction; says how long that took, if it could begin at all.
     async fn once<T>(
         &self,
@@ -283,10 +297,7 @@ impl<D: Dialect> Pair<D> {
             Access::Read => (&self.readers, D::BEGIN_TO_READ),
             Access::Write => (&self.writer, D::BEGIN_TO_WRITE),
         };
-        let mut held = pool.acquire().await.map_err(|none| match none {
-            NoConnection::Trouble(trouble) => trouble,
-            NoConnection::Database(error) => self.place.trouble(&error),
-        })?;
+        let mut held = self.hold(pool).await?;
         let since = clock.now();
         let done = self.transact(&mut held, begin, work).await;
         if done.as_ref().is_err_and(|trouble| !matches!(trouble, Trouble::Conflict(_) | Trouble::Busy { .. }))

@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection as _, PgConnection};
 
-use super::schema::{self, Schema};
+use super::schema::{self, CALLS, MAIN, Schema};
 use super::sql::{Connection, Dialect, Place};
 use super::trouble::Trouble;
 use crate::config::Secret;
@@ -23,7 +23,18 @@ const LOCK_PATIENCE_MS: u128 = 5_000;
 /// Statements that a connection keeps prepared.
 const STATEMENTS: usize = 1_200;
 
+/// What a database of a server holds.
+pub(super) const SCHEMAS: [&Schema; 2] = [&MAIN, &CALLS];
+
 const IS_THERE: &str = "SELECT to_regclass($1) IS NOT NULL";
+
+/// The lines of a JSON list, which is `$1`.
+macro_rules! list {
+    () => {
+        "jsonb_array_elements(CAST($1 AS JSONB))"
+    };
+}
+pub(super) use list;
 
 /// A database of a server.
 #[derive(Debug, Clone)]
@@ -97,12 +108,15 @@ impl Postgres {
         }
     }
 
-    /// Makes the tables of `schema` or brings them up to date. Who comes at the same time waits.
-    pub(super) async fn bring_up_to_date(
-        &self,
-        schema: &Schema,
-        on: &mut PgConnection,
-    ) -> Result<(), Trouble> {
+    /// Makes all tables or brings them up to date. Who comes at the same time waits.
+    pub(super) async fn bring_up_to_date(&self, on: &mut PgConnection) -> Result<(), Trouble> {
+        for schema in SCHEMAS {
+            self.bring(schema, on).await?;
+        }
+        Ok(())
+    }
+
+    async fn bring(&self, schema: &Schema, on: &mut PgConnection) -> Result<(), Trouble> {
         if self.version(schema, on).await? == schema.latest() {
             return Ok(());
         }
@@ -113,7 +127,7 @@ impl Postgres {
         };
         let begin = <sqlx::Postgres as Dialect>::BEGIN_TO_WRITE;
         let mut transaction = on.begin_with(begin).await.map_err(|error| told(&error))?;
-        let mut migrator = schema.migrator(translated);
+        let mut migrator = schema.migrator(translated(schema));
         // The transaction has the lock already.
         migrator.set_locking(false).dangerous_set_table_name(schema.versions);
         let migrated = migrator.run_direct(None, &mut *transaction, false).await;
@@ -165,15 +179,40 @@ fn code(error: &sqlx::Error) -> Option<String> {
     error.as_database_error()?.code().map(Into::into)
 }
 
-/// A migration in the words of PostgreSQL. What it makes of a migration that was released must not change: its checksum is
-/// kept with the tables. Text is compared by its bytes, as SQLite does, whatever the language of the server.
-fn translated(migration: &str) -> String {
+/// What makes the words of SQLite, in which migrations are written, those of PostgreSQL. What it makes of a migration that was
+/// released must not change: its checksum is kept with the tables. Text is compared by its bytes, as SQLite does, whatever the
+/// language of the server. What is a file for each day there is a partition for each day here.
+fn translated(schema: &Schema) -> fn(&str) -> String {
+    if schema.mark == CALLS.mark { partitioned } else { plain }
+}
+
+fn plain(migration: &str) -> String {
     migration
         .replace("INTEGER NOT NULL PRIMARY KEY", "BIGSERIAL NOT NULL PRIMARY KEY")
         .replace(" TEXT", " TEXT COLLATE \"C\"")
         .replace(" BLOB", " BYTEA")
         .replace(" DOUBLE", " DOUBLE PRECISION")
         .replace(") WITHOUT ROWID", ")")
+}
+
+/// Keys of partitioned tables have the time in them.
+fn partitioned(migration: &str) -> String {
+    const TABLE: &str = "CREATE TABLE ";
+    let mut parts = migration.split(TABLE);
+    let first = parts.next().unwrap_or_default().to_owned();
+    let tables = parts.map(|part| {
+        let (columns, rest) = part.split_once("\n)").unwrap_or((part, ""));
+        let by = ["at_us", "hour_us"].into_iter().find(|by| columns.contains(&format!("\n    {by} ")));
+        let unique =
+            if columns.contains("id TEXT NOT NULL UNIQUE") { ",\n    UNIQUE (id, at_us)" } else { "" };
+        let columns = columns
+            .replace("seq INTEGER NOT NULL PRIMARY KEY", "seq BIGSERIAL NOT NULL")
+            .replace("id TEXT NOT NULL UNIQUE", "id TEXT NOT NULL");
+        let by = by.map(|by| format!(" PARTITION BY RANGE ({by})")).unwrap_or_default();
+        let rest = rest.strip_prefix(" WITHOUT ROWID").unwrap_or(rest);
+        format!("{TABLE}{columns}{unique}\n){by}{rest}")
+    });
+    plain(&tables.fold(first, |all, table| all + &table))
 }
 
 #[cfg(test)]

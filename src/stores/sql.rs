@@ -72,6 +72,17 @@ pub(super) trait Place {
     fn trouble(&self, error: &sqlx::Error) -> Trouble;
 }
 
+/// A statement with a list of lists in it: the lines of its first value, a JSON text, each as `value`.
+macro_rules! listed {
+    ($head:literal, $tail:literal) => {
+        $crate::stores::sql::Statement {
+            sqlite: concat!($head, $crate::stores::sqlite::list!(), $tail),
+            postgres: concat!($head, $crate::stores::postgres::list!(), $tail),
+        }
+    };
+}
+pub(super) use listed;
+
 impl From<&'static str> for Statement {
     fn from(both: &'static str) -> Self {
         Self { sqlite: both, postgres: both }

@@ -31,6 +31,14 @@ pub(super) const VERSION_OF_OTHERS: &str = "PRAGMA data_version";
 const STATEMENTS: usize = 1_200;
 const IS_EMPTY: &str = "SELECT count(*) = 0 FROM sqlite_schema";
 
+/// The lines of a JSON list, which is `$1`.
+macro_rules! list {
+    () => {
+        "json_each($1)"
+    };
+}
+pub(super) use list;
+
 /// A file of SQLite.
 #[derive(Debug, Clone)]
 pub(super) struct Sqlite {

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use super::*;
 use crate::config::{PoolName, Secret};
 use crate::stores::cluster;
+use crate::stores::schema::MAIN;
 use crate::stores::target::sqlite;
 
 const COUNT: &str = "SELECT count(*) FROM workspaces";

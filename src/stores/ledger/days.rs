@@ -26,6 +26,11 @@ impl Day {
         Self(unix_us.div_euclid(DAY_US))
     }
 
+    /// When it begins and when the next does.
+    pub(super) const fn bounds(self) -> (i64, i64) {
+        (self.0.saturating_mul(DAY_US), self.0.saturating_add(1).saturating_mul(DAY_US))
+    }
+
     /// So many days before.
     pub(super) const fn before(self, days: u32) -> Self {
         Self(self.0 - days as i64)
@@ -35,13 +40,13 @@ impl Day {
         OffsetDateTime::from_unix_timestamp(self.0.checked_mul(86_400)?).ok().map(OffsetDateTime::date)
     }
 
-    fn name(self) -> String {
+    pub(super) fn name(self) -> String {
         // A clock outside the years -9999 to 9999 has no date; its rows are kept all the same.
         self.date().map_or_else(|| format!("day{}", self.0), |date| date.to_string())
     }
 
     /// The day a file is named after.
-    fn named(name: &str) -> Option<Self> {
+    pub(super) fn named(name: &str) -> Option<Self> {
         let (year, rest) = name.split_once('-')?;
         let (month, day) = rest.split_once('-')?;
         let month = time::Month::try_from(month.parse::<u8>().ok()?).ok()?;

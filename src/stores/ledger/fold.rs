@@ -1,4 +1,4 @@
-//! The folder: groups of the journal become lines of tables, a file for each UTC day.
+//! The folder: groups of the journal become lines of tables, by the UTC day.
 //!
 //! Owns the thread that folds, its rhythm, and the days that are dropped. What is in a table already is not added again, so a
 //! group may be folded any number of times; it is forgotten only when its days have it on disk. The thread takes only the time that
@@ -10,18 +10,16 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use sqlx::Connection as _;
 use tidegate_actors::ports::clock::ClockRef;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Entry;
-use super::days::{Day, Days};
+use super::days::Day;
 use super::lines::Lines;
 use super::rows::{self, Booked};
+use super::tables::Tables;
 use crate::stores::journal::Journal;
-use crate::stores::sql::Place as _;
-use crate::stores::sqlite::{BEGIN_TO_WRITE, Connection};
 use crate::stores::trouble::Trouble;
 use crate::stores::{aside, lock};
 
@@ -34,8 +32,6 @@ const CROWDED: u64 = 2;
 const EASED: u64 = 8;
 /// How long the system is given to have a thread again.
 const RETRY: Duration = Duration::from_secs(1);
-/// Days that stay open: today, and yesterday around midnight.
-const OPEN_DAYS: usize = 2;
 
 /// Folds until it is ended. Clones are one.
 #[derive(Clone)]
@@ -49,7 +45,7 @@ impl Folder {
     /// Starts the thread.
     pub(super) fn start(
         journal: Journal<Entry>,
-        days: Days,
+        tables: Tables,
         keep_days: u32,
         clock: ClockRef,
     ) -> std::io::Result<Self> {
@@ -58,14 +54,13 @@ impl Folder {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let folding = Folding {
             journal,
-            days,
+            tables,
             keep_days,
             clock,
             asked,
             ended,
             waiting: None,
             pace: Pace::Aside,
-            open: BTreeMap::new(),
             dropped_before: None,
             was_in_trouble: false,
         };
@@ -144,7 +139,7 @@ fn keep_folding(mut folding: Folding, runtime: &Runtime) {
 /// What folds. More than eight fields: it outlives the threads it works in, so all they would hold is here.
 struct Folding {
     journal: Journal<Entry>,
-    days: Days,
+    tables: Tables,
     keep_days: u32,
     clock: ClockRef,
     asked: mpsc::Receiver<oneshot::Sender<()>>,
@@ -152,8 +147,6 @@ struct Folding {
     /// Who waits until everything is folded.
     waiting: Option<oneshot::Sender<()>>,
     pace: Pace,
-    /// The latest days, open.
-    open: BTreeMap<Day, Connection>,
     /// Days before this one are gone.
     dropped_before: Option<Day>,
     was_in_trouble: bool,
@@ -191,10 +184,7 @@ impl Folding {
                 self.dropped_before = Some(first);
             }
         }
-        for connection in std::mem::take(&mut self.open).into_values() {
-            // What is committed is on disk, however the file is closed.
-            let _ = connection.close().await;
-        }
+        self.tables.close().await;
     }
 
     /// Says once that it cannot go on, and once that it can again.
@@ -230,7 +220,7 @@ impl Folding {
                 }
             }
             for (day, lines) in days {
-                self.add(day, lines).await?;
+                self.tables.add(day, lines).await?;
             }
             self.journal.forget(from);
             let pace = self.pace.then(self.journal.kept());
@@ -241,35 +231,11 @@ impl Folding {
         }
     }
 
-    async fn add(&mut self, day: Day, lines: Lines) -> Result<(), Trouble> {
-        let file = self.days.file(day);
-        let mut connection = match self.open.remove(&day) {
-            Some(connection) => connection,
-            None => file.open().await?,
-        };
-        // A connection that failed is not used again.
-        let mut transaction =
-            connection.begin_with(BEGIN_TO_WRITE).await.map_err(|error| file.trouble(&error))?;
-        lines.add(&mut transaction).await.map_err(|error| file.trouble(&error))?;
-        transaction.commit().await.map_err(|error| file.trouble(&error))?;
-        self.open.insert(day, connection);
-        while self.open.len() > OPEN_DAYS {
-            if let Some((_, oldest)) = self.open.pop_first() {
-                let _ = oldest.close().await; // as above
-            }
-        }
-        Ok(())
-    }
-
     async fn drop_before(&mut self, first: Day) {
-        let kept = self.open.split_off(&first);
-        for connection in std::mem::replace(&mut self.open, kept).into_values() {
-            let _ = connection.close().await; // its file goes now
-        }
-        match self.days.drop_before(first) {
+        match self.tables.drop_before(first).await {
             Ok(0) => {}
             Ok(days) => tracing::info!(days, "dropped days older than ledger.keep_days"),
-            Err(error) => tracing::warn!("days older than ledger.keep_days cannot be dropped: {error}"),
+            Err(trouble) => tracing::warn!("days older than ledger.keep_days cannot be dropped: {trouble}"),
         }
     }
 }

@@ -16,6 +16,10 @@ mod lines;
 mod prices;
 mod read;
 mod rows;
+mod shelves;
+mod statements;
+mod tables;
+mod told;
 
 #[cfg(test)]
 mod tests;
@@ -31,12 +35,15 @@ use tidegate_actors::ports::ledger::{AttemptEnd, AttemptId, AttemptRow, Ledger, 
 use tidegate_actors::record::CallRecord;
 
 use crate::config;
+use crate::stores::Database;
 use crate::stores::journal::{BERTH_BYTES, Berths, Journal, Row, Rules, Storage, Tree};
 use days::Days;
 use fold::Folder;
 pub use prices::Prices;
 pub use read::Reader;
 use rows::{Booked, Scribe};
+use shelves::Shelves;
+use tables::Tables;
 
 /// Bytes of the journal looked at in one go.
 const READ_BYTES: usize = 4 << 20;
@@ -62,7 +69,7 @@ impl Row for Entry {
 pub struct BookKeeper {
     journal: Journal<Entry>,
     folder: Folder,
-    days: Days,
+    shelves: Shelves,
     scribe: Arc<Scribe>,
     /// An opening waits until it is synced.
     waits: bool,
@@ -80,6 +87,8 @@ pub struct Fittings<'a> {
     pub prices: Arc<Prices>,
     /// The version of the configuration in force.
     pub config: String,
+    /// The main database: tables are made there if it is a server's.
+    pub database: Option<&'a Database>,
 }
 
 impl BookKeeper {
@@ -104,7 +113,7 @@ impl BookKeeper {
         days: Days,
         fittings: Fittings<'_>,
     ) -> io::Result<Self> {
-        let Fittings { settings, attempts, clock, prices, config } = fittings;
+        let Fittings { settings, attempts, clock, prices, config, database } = fittings;
         let scribe = Arc::new(Scribe { prices, config: config.into_boxed_str() });
         let (berths, left) = Berths::open(openings, attempts)?;
         let interrupted = close_open(&*storage, &left, &scribe)?;
@@ -123,14 +132,15 @@ impl BookKeeper {
             Entry::Told(record) => writer.call(record, out),
             Entry::Ended(row, _, end) => writer.ended(row, *end, out),
         })?;
-        let folder = Folder::start(journal.clone(), days.clone(), settings.keep_days, clock)?;
+        let shelves = Shelves::of(days, database);
+        let folder = Folder::start(journal.clone(), Tables::of(&shelves), settings.keep_days, clock)?;
         let waits = settings.sync == config::LedgerSync::Always;
-        Ok(Self { journal, folder, days, scribe, waits })
+        Ok(Self { journal, folder, shelves, scribe, waits })
     }
 
     /// Reads these books.
     pub fn reader(&self) -> Reader {
-        Reader::new(self.journal.clone(), self.folder.clone(), self.days.clone())
+        Reader::new(self.journal.clone(), self.folder.clone(), self.shelves.clone())
     }
 
     /// Folds everything that was told into tables; false if that cannot be.

@@ -5,26 +5,27 @@
 
 use std::sync::Arc;
 
-use futures_util::TryStreamExt;
-use sqlx::ConnectOptions;
-use sqlx::sqlite::SqliteRow;
 use tidegate_actors::ports::books::{
     BookedAttempt, BookedCall, Books, Cursor, Lag, Page, Reading, Unreadable, Usages, Wanted,
 };
+use tidegate_actors::ports::ledger::AttemptId;
 use tidegate_actors::{CallId, WorkspaceId};
 
-use super::days::{Day, Days};
+use super::days::Day;
 use super::fold::Folder;
-use super::lines::{self, Walk};
 use super::rows::{self, Booked};
+use super::shelves::{Open, Shelves};
+use super::statements::{self, USAGE, Walk};
+use super::told;
 use super::{Entry, READ_BYTES};
 use crate::stores::io::Io;
 use crate::stores::journal::Journal;
-use crate::stores::sql::Place as _;
-use crate::stores::sqlite::{Connection, Sqlite};
+use crate::stores::sql::Row as Line;
 
 /// Lines looked at for one page.
 const MOST_SCANNED: u64 = 50_000;
+/// Lines asked of a database at once.
+const MOST_LINES: usize = 2_000;
 const HOUR_US: i64 = 3_600 * 1_000_000;
 
 /// Reads the books.
@@ -32,13 +33,14 @@ const HOUR_US: i64 = 3_600 * 1_000_000;
 pub struct Reader {
     journal: Journal<Entry>,
     folder: Folder,
-    days: Days,
+    shelves: Shelves,
     io: Io,
 }
 
 impl Reader {
-    pub(super) fn new(journal: Journal<Entry>, folder: Folder, days: Days) -> Self {
-        Self { journal, folder, days, io: Io::default() }
+    pub(super) fn new(journal: Journal<Entry>, folder: Folder, shelves: Shelves) -> Self {
+        let io = shelves.io();
+        Self { journal, folder, shelves, io }
     }
 
     /// Looks into every group of the journal, oldest first, until `look` has found what it wants.
@@ -76,16 +78,18 @@ impl Reader {
 
     /// A page of what is wanted: of `found` in the journal and of the lines a walk gives.
     async fn page<T: Row>(&self, wanted: Wanted, found: Found<T>, walk: Walk) -> Result<Page<T>, Unreadable> {
-        let days = self.days.clone();
-        self.there(async move { page(&days, &wanted, found, walk).await }).await
+        let shelves = self.shelves.clone();
+        self.there(async move { page(&shelves, &wanted, found, walk).await }).await
     }
 }
 
 /// What can be listed.
 trait Row: Send + Sized + 'static {
     fn cursor(&self) -> Cursor;
+    /// The id of a cursor as tables have it.
+    fn name(id: [u8; 16]) -> String;
     fn is_wanted(&self, wanted: &Wanted) -> bool;
-    fn read(line: &SqliteRow) -> sqlx::Result<Self>;
+    fn read(line: &Line) -> sqlx::Result<Self>;
 }
 
 impl Row for BookedCall<'static> {
@@ -93,12 +97,16 @@ impl Row for BookedCall<'static> {
         BookedCall::cursor(self)
     }
 
+    fn name(id: [u8; 16]) -> String {
+        CallId::from_bytes(id).to_string()
+    }
+
     fn is_wanted(&self, wanted: &Wanted) -> bool {
         wanted.is_call(self)
     }
 
-    fn read(line: &SqliteRow) -> sqlx::Result<Self> {
-        lines::read_call(line)
+    fn read(line: &Line) -> sqlx::Result<Self> {
+        told::read_call(line)
     }
 }
 
@@ -107,12 +115,16 @@ impl Row for BookedAttempt<'static> {
         BookedAttempt::cursor(self)
     }
 
+    fn name(id: [u8; 16]) -> String {
+        AttemptId::from_bytes(id).to_string()
+    }
+
     fn is_wanted(&self, wanted: &Wanted) -> bool {
         wanted.is_attempt(self)
     }
 
-    fn read(line: &SqliteRow) -> sqlx::Result<Self> {
-        lines::read_attempt(line)
+    fn read(line: &Line) -> sqlx::Result<Self> {
+        told::read_attempt(line)
     }
 }
 
@@ -129,41 +141,66 @@ impl<T> Default for Found<T> {
 }
 
 async fn page<T: Row>(
-    days: &Days,
+    shelves: &Shelves,
     wanted: &Wanted,
     mut found: Found<T>,
-    (statement, with): Walk,
+    walk: Walk,
 ) -> Result<Page<T>, Unreadable> {
-    let last_us = wanted.until_us.saturating_sub(1).min(wanted.after.map_or(i64::MAX, |after| after.at_us));
+    let after = wanted.after.filter(|after| after.at_us < wanted.until_us);
+    let last_us = after.map_or(wanted.until_us.saturating_sub(1), |after| after.at_us);
     let between =
-        days.between(Day::of(wanted.since_us), Day::of(last_us)).map_err(|error| unreadable(&error))?;
-    let (mut of_lines, mut stopped) = (0, None);
-    'days: for day in between {
-        let file = days.file(day);
-        let Some(mut connection) = open(&file).await? else { continue };
-        let query =
-            sqlx::query(statement).bind(wanted.workspace.as_str()).bind(wanted.since_us).bind(last_us);
-        let query = match &with {
-            Some(with) => query.bind(with.clone()),
-            None => query,
-        };
-        let mut lines = query.fetch(&mut connection);
-        while let Some(line) = lines.try_next().await.map_err(|error| unreadable(&file.trouble(&error)))? {
-            let row = T::read(&line).map_err(|error| unreadable(&file.trouble(&error)))?;
-            found.scanned += 1;
-            if row.is_wanted(wanted) {
-                of_lines += 1;
-                found.rows.push(row);
-            } else if found.scanned >= MOST_SCANNED {
-                stopped = Some(row.cursor());
+        shelves.between(Day::of(wanted.since_us), Day::of(last_us)).map_err(|error| unreadable(&error))?;
+    let mut stopped = None;
+    let mut most = wanted.limit + 1; // one more than fits shows that there is another page
+    for shelf in between {
+        let Some(mut open) = shelf.open().await.map_err(|trouble| unreadable(&trouble))? else { continue };
+        let mut before =
+            after.map_or((wanted.until_us, String::new()), |after| (after.at_us, T::name(after.id)));
+        let mut lines = most;
+        loop {
+            let part: Vec<T> = part(&mut open, &walk, wanted, &before, lines).await?;
+            let is_last = part.len() < lines;
+            if let Some(last) = part.last().map(Row::cursor) {
+                before = (last.at_us, T::name(last.id));
             }
-            // One more than fits shows that there is another page.
-            if of_lines > wanted.limit || stopped.is_some() {
-                break 'days;
+            for row in part {
+                found.scanned += 1;
+                if row.is_wanted(wanted) {
+                    most -= 1;
+                    found.rows.push(row);
+                } else if found.scanned >= MOST_SCANNED {
+                    stopped = Some(row.cursor());
+                }
+                if most == 0 || stopped.is_some() {
+                    return Ok(cut(found, wanted.limit, stopped));
+                }
             }
+            if is_last {
+                break;
+            }
+            lines = (lines * 4).min(MOST_LINES);
         }
     }
     Ok(cut(found, wanted.limit, stopped))
+}
+
+/// The next lines of a walk.
+async fn part<T: Row>(
+    open: &mut Open,
+    (statement, with): &Walk,
+    wanted: &Wanted,
+    (before_us, before_id): &(i64, String),
+    lines: usize,
+) -> Result<Vec<T>, Unreadable> {
+    let lines = i64::try_from(lines).unwrap_or(i64::MAX);
+    let mut on = open.on();
+    let query = on.query(*statement).bind(wanted.workspace.as_str()).bind(wanted.since_us);
+    let query = query.bind(*before_us).bind(before_id.as_str()).bind(lines);
+    let query = match with {
+        Some(with) => query.bind(told::clean(with)),
+        None => query,
+    };
+    query.fetch_all(T::read).await.map_err(|error| unreadable(&open.trouble(&error)))
 }
 
 /// The latest rows, each once; behind `stopped` nobody has looked.
@@ -178,34 +215,26 @@ fn cut<T: Row>(found: Found<T>, limit: usize, stopped: Option<Cursor>) -> Page<T
     Page { rows, next, scanned }
 }
 
-/// A connection that only reads; nothing if the day was dropped meanwhile.
-async fn open(file: &Sqlite) -> Result<Option<Connection>, Unreadable> {
-    let options = file.options().map_err(|trouble| unreadable(&trouble))?;
-    match options.read_only(true).connect().await {
-        Ok(connection) => Ok(Some(connection)),
-        Err(_) if !file.path.exists() => Ok(None),
-        Err(error) => Err(unreadable(&file.trouble(&error))),
-    }
-}
-
 /// The days in which the rows of a call can lie: that of its id, and the next if it came at midnight.
-fn days_of(days: &Days, id: CallId) -> Result<Vec<Day>, Unreadable> {
+fn days_of(id: CallId) -> (Day, Day) {
     let [a, b, c, d, e, f, ..] = id.bytes();
     let ms = i64::from_be_bytes([0, 0, a, b, c, d, e, f]);
-    let first = Day::of(ms.saturating_mul(1_000));
-    let next = Day::of(ms.saturating_add(86_400_000).saturating_mul(1_000));
-    days.between(first, next).map_err(|error| unreadable(&error))
+    (Day::of(ms.saturating_mul(1_000)), Day::of(ms.saturating_add(86_400_000).saturating_mul(1_000)))
 }
 
-async fn lines_of<T: Row>(days: &Days, id: CallId, statement: &'static str) -> Result<Vec<T>, Unreadable> {
+async fn lines_of<T: Row>(
+    shelves: &Shelves,
+    id: CallId,
+    statement: &'static str,
+) -> Result<Vec<T>, Unreadable> {
     let mut rows = Vec::new();
-    for day in days_of(days, id)? {
-        let file = days.file(day);
-        let Some(mut connection) = open(&file).await? else { continue };
-        let found = sqlx::query(statement).bind(id.to_string()).fetch_all(&mut connection).await;
-        for line in found.map_err(|error| unreadable(&file.trouble(&error)))? {
-            rows.push(T::read(&line).map_err(|error| unreadable(&file.trouble(&error)))?);
-        }
+    let (first, next) = days_of(id);
+    for shelf in shelves.between(first, next).map_err(|error| unreadable(&error))? {
+        let Some(mut open) = shelf.open().await.map_err(|trouble| unreadable(&trouble))? else { continue };
+        let mut on = open.on();
+        let query = on.query(statement).bind(id.to_string()).bind(first.bounds().0).bind(next.bounds().1);
+        let found = query.fetch_all(T::read).await;
+        rows.extend(found.map_err(|error| unreadable(&open.trouble(&error)))?);
     }
     Ok(rows)
 }
@@ -227,8 +256,9 @@ impl Books for Reader {
             if let Some(call) = books.scan(None, look).await? {
                 return Ok(Some(call));
             }
-            let days = books.days.clone();
-            let mut calls = books.there(async move { lines_of(&days, id, lines::CALL).await }).await?;
+            let shelves = books.shelves.clone();
+            let mut calls =
+                books.there(async move { lines_of(&shelves, id, statements::CALL).await }).await?;
             Ok(calls.pop())
         })
     }
@@ -241,8 +271,10 @@ impl Books for Reader {
                 false
             };
             let mut attempts = books.scan(Vec::new(), look).await?;
-            let days = books.days.clone();
-            attempts.extend(books.there(async move { lines_of(&days, id, lines::ATTEMPTS_OF).await }).await?);
+            let shelves = books.shelves.clone();
+            attempts.extend(
+                books.there(async move { lines_of(&shelves, id, statements::ATTEMPTS_OF).await }).await?,
+            );
             attempts.sort_by_key(BookedAttempt::cursor);
             attempts.dedup_by_key(|attempt| attempt.id);
             Ok(attempts)
@@ -266,7 +298,7 @@ impl Books for Reader {
                 false
             };
             let found = books.scan(Found::default(), look).await?;
-            let walk = lines::walk_calls(&wanted);
+            let walk = statements::walk_calls(&wanted);
             books.page(wanted, found, walk).await
         })
     }
@@ -287,7 +319,7 @@ impl Books for Reader {
                 false
             };
             let found = books.scan(Found::default(), look).await?;
-            let walk = lines::walk_attempts(&wanted);
+            let walk = statements::walk_attempts(&wanted);
             books.page(wanted, found, walk).await
         })
     }
@@ -297,18 +329,20 @@ impl Books for Reader {
         Box::pin(async move {
             let behind = "the ledger could not be folded into tables just now; the log says why";
             books.folder.folded().await.map_err(|_| Unreadable(behind.into()))?;
-            let days = books.days.clone();
+            let shelves = books.shelves.clone();
             let sums = async move {
                 let last = Day::of(until_us.saturating_sub(1));
-                let between = days.between(Day::of(since_us), last).map_err(|error| unreadable(&error))?;
+                let between = shelves.between(Day::of(since_us), last).map_err(|error| unreadable(&error))?;
                 let mut sums = Vec::new();
-                for day in between.into_iter().rev() {
-                    let file = days.file(day);
-                    let Some(mut connection) = open(&file).await? else { continue };
+                for shelf in between.into_iter().rev() {
+                    let open = shelf.open().await.map_err(|trouble| unreadable(&trouble))?;
+                    let Some(mut open) = open else { continue };
                     // An hour counts for the time it begins in.
                     let first = since_us.saturating_add(HOUR_US - 1).div_euclid(HOUR_US) * HOUR_US;
-                    let of_day = lines::usage(&mut connection, workspace.as_str(), first, until_us).await;
-                    sums.extend(of_day.map_err(|error| unreadable(&file.trouble(&error)))?);
+                    let mut on = open.on();
+                    let query = on.query(USAGE).bind(workspace.as_str()).bind(first).bind(until_us);
+                    let of_shelf = query.fetch_all(told::read_usage).await;
+                    sums.extend(of_shelf.map_err(|error| unreadable(&open.trouble(&error)))?);
                 }
                 Ok(sums)
             };

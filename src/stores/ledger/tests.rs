@@ -14,28 +14,46 @@ use tidegate_actors::{Blame, CallId, CallKind, Form, Stage, WorkspaceId};
 
 use super::*;
 use crate::stores::journal::tests::shaky::Shaky;
+use crate::stores::{Io, cluster};
 
 /// Books on storage that shows what a kill or a power cut would leave.
 struct Bed {
     storage: Arc<Shaky>,
     folder: Arc<TempDir>,
+    /// Where tables are, if that is a server: its main database, and the URL of it.
+    server: Option<(Database, String)>,
     books: BookKeeper,
 }
 
 fn keeper(storage: &Arc<Shaky>, folder: &TempDir, sync: config::LedgerSync) -> BookKeeper {
+    keeper_on(storage, folder, sync, None)
+}
+
+fn keeper_on(
+    storage: &Arc<Shaky>,
+    folder: &TempDir,
+    sync: config::LedgerSync,
+    database: Option<&Database>,
+) -> BookKeeper {
     let settings = config::Ledger { sync, ..settings() };
-    keeper_with(storage, folder, &settings)
+    keeper_with(storage, folder, &settings, database)
 }
 
 fn settings() -> config::Ledger {
     config::Ledger { sync_ms: 3_600_000, keep_days: 36_500, ..config::Ledger::default() }
 }
 
-fn keeper_with(storage: &Arc<Shaky>, folder: &TempDir, settings: &config::Ledger) -> BookKeeper {
+fn keeper_with(
+    storage: &Arc<Shaky>,
+    folder: &TempDir,
+    settings: &config::Ledger,
+    database: Option<&Database>,
+) -> BookKeeper {
     let storage = Arc::clone(storage) as Arc<dyn Storage>;
     let clock: ClockRef = Arc::new(SystemClock::new());
     let prices = Arc::new(Prices::of(&config::Config::default()).expect("the table can be read"));
-    let fittings = Fittings { settings, attempts: 16, clock, prices, config: "v1".to_owned() };
+    let config = "v1".to_owned();
+    let fittings = Fittings { settings, attempts: 16, clock, prices, config, database };
     let days = Days(folder.path().join("calls"));
     BookKeeper::on(storage, &folder.path().join("open"), days, fittings).expect("books")
 }
@@ -43,17 +61,52 @@ fn keeper_with(storage: &Arc<Shaky>, folder: &TempDir, settings: &config::Ledger
 impl Bed {
     fn new(sync: config::LedgerSync) -> Self {
         let (storage, folder) = (Arc::default(), Arc::new(tempfile::tempdir().expect("a folder")));
-        Self { books: keeper(&storage, &folder, sync), storage, folder }
+        Self { books: keeper(&storage, &folder, sync), storage, folder, server: None }
+    }
+
+    /// Books whose tables are a server's.
+    fn on_a_server() -> Self {
+        let (storage, folder) = (Arc::default(), Arc::new(tempfile::tempdir().expect("a folder")));
+        let url = cluster::new_database();
+        let settings =
+            config::Database { url: Some(config::Secret::new(url.clone())), ..config::Database::default() };
+        let clock: ClockRef = Arc::new(SystemClock::new());
+        let mut registry = prometheus_client::registry::Registry::default();
+        let database = Database::open(folder.path(), &settings, &Io::default(), &clock, &mut registry);
+        let database = database.expect("it can be made");
+        let books = keeper_on(&storage, &folder, config::LedgerSync::Group, Some(&database));
+        Self { books, storage, folder, server: Some((database, url)) }
+    }
+
+    /// Books of each kind.
+    fn both() -> [Self; 2] {
+        [Self::new(config::LedgerSync::Group), Self::on_a_server()]
+    }
+
+    /// The days that have tables.
+    fn days(&self) -> Vec<String> {
+        let mut days: Vec<String> = match &self.server {
+            None => {
+                let files = std::fs::read_dir(self.folder.path().join("calls")).expect("a folder").flatten();
+                let names = files.filter_map(|entry| entry.file_name().into_string().ok());
+                names.filter_map(|name| Some(name.strip_suffix(".db")?.to_owned())).collect()
+            }
+            Some((_, url)) => {
+                let named = "SELECT replace(substr(relname, 7), '_', '-') FROM pg_class \
+                    WHERE relispartition AND relkind = 'r' AND relname LIKE 'calls\\_%'";
+                cluster::ask(url, named).lines().map(str::to_owned).collect()
+            }
+        };
+        days.sort();
+        days
     }
 
     /// The same books after the process was killed.
     fn killed(&self) -> Self {
         let storage = Arc::new(self.storage.after_kill());
-        Self {
-            books: keeper(&storage, &self.folder, config::LedgerSync::Group),
-            storage,
-            folder: Arc::clone(&self.folder),
-        }
+        let database = self.server.as_ref().map(|(database, _)| database);
+        let books = keeper_on(&storage, &self.folder, config::LedgerSync::Group, database);
+        Self { books, storage, folder: Arc::clone(&self.folder), server: self.server.clone() }
     }
 
     fn attempts(&self) -> Vec<BookedAttempt<'static>> {
@@ -283,7 +336,12 @@ fn names_too_long_for_a_berth_are_cut_and_the_row_is_there_all_the_same() {
 
 #[test]
 fn every_page_walks_each_row_once_and_filters_agree_with_all() {
-    let bed = Bed::new(config::LedgerSync::Group);
+    for bed in Bed::both() {
+        pages(&bed);
+    }
+}
+
+fn pages(bed: &Bed) {
     for at in 0..25 {
         let outcome = if at % 5 == 0 { "failed" } else { "miss" };
         tell(&bed.books, &CallRecord { unix_us: at / 2, outcome, ..record() });

@@ -69,7 +69,7 @@ pub(super) async fn layout(server: &Postgres) -> Result<i64, Trouble> {
 /// Makes the tables, or brings them up to date. Says their version.
 pub(super) async fn migrate(server: &Postgres) -> Result<i64, Trouble> {
     let mut on = server.connect().await?;
-    server.bring_up_to_date(&MAIN, &mut on).await?;
+    server.bring_up_to_date(&mut on).await?;
     let version = server.version(&MAIN, &mut on).await?;
     close(server, on).await?;
     Ok(version)

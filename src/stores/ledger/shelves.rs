@@ -1,0 +1,97 @@
+//! Owns where the lines of the ledger are read: in the files of days, or in the one database of a server. Must not know what a
+//! line means.
+
+use std::io;
+
+use sqlx::{ConnectOptions as _, SqliteConnection};
+
+use super::days::{Day, Days};
+use crate::stores::Database;
+use crate::stores::io::Io;
+use crate::stores::pool::Held;
+use crate::stores::postgres::Postgres;
+use crate::stores::sql::{Connection, Place as _};
+use crate::stores::sqlite::Sqlite;
+use crate::stores::target::Kind;
+use crate::stores::trouble::Trouble;
+
+/// Where the lines of all days lie.
+#[derive(Clone)]
+pub(super) enum Shelves {
+    /// A file for each day.
+    Files(Days),
+    /// A partition for each day.
+    Server(Postgres, Database),
+}
+
+/// Where the lines of some days lie.
+pub(super) enum Shelf {
+    File(Sqlite),
+    Server(Postgres, Database),
+}
+
+/// A place to read from, as long as somebody does.
+pub(super) enum Open {
+    File(Sqlite, SqliteConnection),
+    Server(Postgres, Held<sqlx::Postgres>),
+}
+
+impl Shelves {
+    /// In `days`, or in `database` if that is a server's.
+    pub(super) fn of(days: Days, database: Option<&Database>) -> Self {
+        match database.map(|database| (&database.target().0, database)) {
+            Some((Kind::Postgres(server), database)) => Self::Server(server.clone(), database.clone()),
+            _ => Self::Files(days),
+        }
+    }
+
+    /// The runtime on which they are read.
+    pub(super) fn io(&self) -> Io {
+        match self {
+            Self::Files(_) => Io::default(),
+            Self::Server(_, database) => database.io().clone(),
+        }
+    }
+
+    /// Where lines of these days lie, both included, the latest first.
+    pub(super) fn between(&self, first: Day, last: Day) -> io::Result<Vec<Shelf>> {
+        match self {
+            Self::Files(days) => {
+                let between = days.between(first, last)?;
+                Ok(between.into_iter().map(|day| Shelf::File(days.file(day))).collect())
+            }
+            Self::Server(server, database) => Ok(vec![Shelf::Server(server.clone(), database.clone())]),
+        }
+    }
+}
+
+impl Shelf {
+    /// A connection that only reads; nothing if the day was dropped meanwhile.
+    pub(super) async fn open(self) -> Result<Option<Open>, Trouble> {
+        match self {
+            Self::File(file) => match file.options()?.read_only(true).connect().await {
+                Ok(connection) => Ok(Some(Open::File(file, connection))),
+                Err(_) if !file.path.exists() => Ok(None),
+                Err(error) => Err(file.trouble(&error)),
+            },
+            Self::Server(server, database) => Ok(Some(Open::Server(server, database.hold().await?))),
+        }
+    }
+}
+
+impl Open {
+    pub(super) fn on(&mut self) -> Connection<'_> {
+        match self {
+            Self::File(_, connection) => Connection::Sqlite(connection),
+            Self::Server(_, held) => Connection::Postgres(held),
+        }
+    }
+
+    /// What an error of it means.
+    pub(super) fn trouble(&self, error: &sqlx::Error) -> Trouble {
+        match self {
+            Self::File(file, _) => file.trouble(error),
+            Self::Server(server, _) => server.trouble(error),
+        }
+    }
+}
