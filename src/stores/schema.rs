@@ -51,6 +51,12 @@ impl Schema {
         i64::try_from(self.migrations.len()).unwrap_or(i64::MAX)
     }
 
+    /// The names of all tables that migrations make.
+    pub(super) fn tables(&self) -> impl Iterator<Item = &'static str> {
+        let made = self.migrations.iter().flat_map(|(_, sql)| sql.lines());
+        made.filter_map(|line| line.strip_prefix("CREATE TABLE ")?.split(' ').next())
+    }
+
     /// What brings tables up to date, each migration as `dialect` puts it.
     pub(super) fn migrator(&self, dialect: impl Fn(&str) -> String) -> Migrator {
         let migration = |(version, &(what, sql)): (i64, &(&'static str, &'static str))| {

@@ -111,14 +111,25 @@ async fn a_backup_of_a_server_can_be_put_back() {
     let url = postgres::new_database().replace("postgres@localhost", "postgres:hidden@localhost");
     std::fs::write(folder.path().join("tidegate.toml"), format!("database.url = \"{url}\""))
         .expect("written");
+    let toml = format!("database.url = \"{url}\"");
+    let gateway = Gateway::start_in(&data, &toml);
+    let asked = calls(&gateway, 3).await;
+    gateway.end();
     told(&data, &["workspace", "create", "kept"]);
     assert!(told(&data, &["db", "backup", copy]).contains("copy"));
+    let count = || {
+        postgres::ask(&url, "SELECT count(*), sum(calls) FROM calls, usage WHERE usage.model = calls.model")
+    };
+    assert_eq!(count(), "3|9", "what stood in the journal only is in it, and psql shows it");
+    postgres::ask(&url, "DROP TABLE calls, usage");
     assert!(refused(&data, &["db", "backup", copy]).contains("exists already"));
     told(&data, &["workspace", "create", "made-later"]);
     let put_back = told(&data, &["db", "restore", copy]);
     assert!(put_back.contains("before.dump"), "{put_back}");
     let names = || postgres::ask(&url, "SELECT string_agg(name, ' ' ORDER BY name) FROM workspaces");
-    assert_eq!(names(), "default kept");
+    assert_eq!((names().as_str(), count().as_str()), ("default kept", "3|9"));
+    // Elsewhere, with nothing but the database.
+    assert_eq!(listed(&Gateway::start(&toml)).await, asked);
     told(&data, &["db", "restore", data.join("before.dump").to_str().expect("UTF-8")]);
     assert_eq!(names(), "default kept made-later", "what was there can be put back too");
 

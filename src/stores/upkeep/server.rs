@@ -9,7 +9,7 @@ use sqlx::{Connection as _, PgConnection};
 
 use super::{Condition, Copied};
 use crate::stores::lock::of;
-use crate::stores::postgres::Postgres;
+use crate::stores::postgres::{Postgres, SCHEMAS};
 use crate::stores::schema::MAIN;
 use crate::stores::sql::{Connection, Place as _};
 use crate::stores::trouble::Trouble;
@@ -17,6 +17,7 @@ use crate::stores::trouble::Trouble;
 /// Where what was there before a copy was put back is kept, in the data directory.
 const BEFORE: &str = "before.dump";
 const NEW: &str = "before.dump.new";
+const SCRIPT: &str = "restored.sql.new";
 
 const ENGINE: &str = "SELECT split_part(current_setting('server_version'), ' ', 1)";
 const BYTES: &str = "SELECT pg_database_size(current_database())";
@@ -92,14 +93,23 @@ pub(super) fn back_up(server: &Postgres, to: &Path) -> Result<Copied, Trouble> {
 
 /// Puts the copy `from` in the place of all tables, in one transaction. What was there is kept in `dir`.
 pub(super) async fn restore(server: &Postgres, dir: &Path, from: &Path) -> Result<Option<PathBuf>, Trouble> {
-    let (new, before) = (dir.join(NEW), dir.join(BEFORE));
+    let [new, before, script] = [NEW, BEFORE, SCRIPT].map(|name| dir.join(name));
+    for left in [&new, &script] {
+        let _ = fs::remove_file(left); // of a try that did not end
+    }
+    write_script(from, &script)?;
     let had_any = layout(server).await? > 0;
     if had_any {
-        let _ = fs::remove_file(&new); // of a try that did not end
         back_up(server, &new)?;
     }
-    let how = ["--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction"];
-    run(server, "pg_restore", &[&how.map(OsStr::new)[..], &[from.as_os_str()]].concat())?;
+    let tables = SCHEMAS.iter().flat_map(|schema| schema.tables().chain([schema.versions]));
+    let clear = format!("DROP TABLE IF EXISTS {} CASCADE", tables.collect::<Vec<_>>().join(", "));
+    let how =
+        ["--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", "--output=/dev/null"];
+    let what = ["--command", &clear, "--file"];
+    let arguments = how.iter().chain(&what).map(OsStr::new).chain([script.as_os_str()]);
+    run(server, "psql", &arguments.collect::<Vec<_>>())?;
+    let _ = fs::remove_file(&script); // not needed any more
     migrate(server).await?;
     if had_any {
         // It may be this one that was put back.
@@ -108,15 +118,31 @@ pub(super) async fn restore(server: &Postgres, dir: &Path, from: &Path) -> Resul
     Ok(had_any.then_some(before))
 }
 
+/// Writes what makes the tables of a copy anew; only if they are ours. `pg_restore --clean` cannot take partitions away.
+fn write_script(from: &Path, script: &Path) -> Result<(), Trouble> {
+    let list = done("pg_restore", Command::new("pg_restore").arg("--list").arg(from))?;
+    if !list.contains(MAIN.versions) {
+        return Err(Trouble::Foreign);
+    }
+    let mut write = Command::new("pg_restore");
+    write.args(["--no-owner", "--no-privileges", "--file"]).arg(script).arg(from);
+    done("pg_restore", &mut write).map(drop)
+}
+
 /// Runs a program of PostgreSQL on the database. The password is not among its arguments, which everybody can see.
 fn run(server: &Postgres, program: &str, arguments: &[&OsStr]) -> Result<(), Trouble> {
     let (url, password) = server.parted();
     let mut command = Command::new(program);
-    command.arg("--no-password").arg("--dbname").arg(url).args(arguments).stdin(Stdio::null());
+    command.arg("--no-password").arg("--dbname").arg(url).args(arguments);
     if let Some(password) = password {
         command.env("PGPASSWORD", password.reveal());
     }
-    let done = command.output().map_err(|error| {
+    done(program, &mut command).map(drop)
+}
+
+/// What a program says that does what it should.
+fn done(program: &str, command: &mut Command) -> Result<String, Trouble> {
+    let done = command.stdin(Stdio::null()).output().map_err(|error| {
         let what = format!("{program} cannot be run ({error}); it is one of PostgreSQL's client programs");
         Trouble::Conflict(format!("{what} (Debian: postgresql-client)"))
     })?;
@@ -124,7 +150,7 @@ fn run(server: &Postgres, program: &str, arguments: &[&OsStr]) -> Result<(), Tro
         let said = String::from_utf8_lossy(&done.stderr);
         return Err(Trouble::Conflict(format!("{program} says: {}", said.trim())));
     }
-    Ok(())
+    Ok(String::from_utf8_lossy(&done.stdout).into_owned())
 }
 
 /// Brings statistics up to date.
