@@ -12,6 +12,7 @@
 //! A row has a place in the queue from the moment it was reserved until its group is written, so pushing cannot fail: when the
 //! storage cannot keep up it is [`Journal::reserve`] that refuses.
 
+mod batch;
 mod bell;
 mod berths;
 mod storage;
@@ -26,13 +27,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam::channel::{Receiver, Sender, bounded};
 use crossbeam::utils::CachePadded;
 use parking_lot::Mutex;
 use tidegate_actors::ports::clock::ClockRef;
 use tidegate_actors::ports::ledger::Refusal;
 use tokio::sync::oneshot;
 
+use batch::Batch;
 use bell::Bell;
 pub(super) use berths::{BERTH_BYTES, Berths};
 #[cfg(test)]
@@ -43,12 +44,6 @@ use writer::Writer;
 
 /// How long a row waits for company.
 const GATHER: Duration = Duration::from_millis(10);
-
-/// What is written: how many bytes it becomes is its own affair.
-pub(super) trait Row: Send + 'static {
-    /// The berth that is free again once this row is written.
-    fn berth(&self) -> Option<u32>;
-}
 
 /// How a journal is kept.
 #[derive(Debug, Clone, Copy)]
@@ -74,9 +69,9 @@ enum Ask {
 }
 
 /// What the journal's thread shares with those who use it.
-struct Shared<R> {
-    sender: Sender<R>,
-    rows: Receiver<R>,
+struct Shared {
+    /// Rows pushed that the thread has not taken yet. Locked for the copy of a row, or to exchange it for an empty one.
+    pushed: CachePadded<Mutex<Batch>>,
     /// Rows reserved or not written yet.
     taken: CachePadded<AtomicUsize>,
     queue_rows: usize,
@@ -93,19 +88,14 @@ struct Shared<R> {
 }
 
 /// A journal. Clones are one; it is ended with [`Journal::end`].
-pub(super) struct Journal<R> {
-    shared: Arc<Shared<R>>,
+#[derive(Clone)]
+pub(super) struct Journal {
+    shared: Arc<Shared>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
-impl<R> Clone for Journal<R> {
-    fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), thread: Arc::clone(&self.thread) }
-    }
-}
-
-impl<R: Row> Journal<R> {
-    /// Starts the thread, which writes behind what the storage holds already. `write` turns a row into bytes.
+impl Journal {
+    /// Starts the thread, which writes behind what the storage holds already.
     ///
     /// # Errors
     /// The storage cannot be read, or the system gives no thread.
@@ -114,15 +104,11 @@ impl<R: Row> Journal<R> {
         berths: Berths,
         rules: Rules,
         clock: ClockRef,
-        write: impl Fn(&R, &mut Vec<u8>) + Send + 'static,
     ) -> std::io::Result<Self> {
         let next = storage.last()?.map_or(0, |last| last + 1);
         let kept = kept_bytes(&*storage)?;
-        // A row may be pushed while its group's last rows give their places back.
-        let (sender, rows) = bounded(rules.queue_rows);
         let shared = Arc::new(Shared {
-            sender,
-            rows,
+            pushed: CachePadded::default(),
             taken: CachePadded::new(AtomicUsize::new(0)),
             queue_rows: rules.queue_rows,
             kept_bytes: AtomicU64::new(kept),
@@ -134,7 +120,7 @@ impl<R: Row> Journal<R> {
             storage,
             berths,
         });
-        let writer = Writer::new(Arc::clone(&shared), rules.sync, clock, next, write);
+        let writer = Writer::new(Arc::clone(&shared), rules.sync, clock, next);
         let thread = thread::Builder::new().name("tidegate-journal".into()).spawn(move || writer.run())?;
         shared.bell.is_answered_by(thread.thread().clone());
         Ok(Self { shared, thread: Arc::new(Mutex::new(Some(thread))) })
@@ -164,10 +150,10 @@ impl<R: Row> Journal<R> {
         self.shared.taken.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Uses a reserved place. Never waits; allocates nothing.
-    pub(super) fn push(&self, row: R) {
-        // There is a place in the queue for each reservation.
-        let _ = self.shared.sender.try_send(row);
+    /// Uses a reserved place, and frees a berth once the row is written. Copies the bytes; waits for nobody longer than such a
+    /// copy takes; allocates only while more rows wait than ever before.
+    pub(super) fn push(&self, row: &[u8], berth: Option<u32>) {
+        self.shared.pushed.lock().push(row, berth);
         self.shared.bell.ring();
     }
 
@@ -246,7 +232,7 @@ fn kept_bytes(storage: &dyn Storage) -> std::io::Result<u64> {
     }
 }
 
-impl<R> Shared<R> {
+impl Shared {
     fn ask(&self, ask: Ask) {
         if let Some(asks) = &mut *self.asks.lock() {
             asks.push(ask);

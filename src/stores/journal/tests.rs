@@ -12,25 +12,12 @@ use tidegate_actors::ports::clock::SystemClock;
 use super::*;
 use shaky::Shaky;
 
-/// A number, and the berth it frees.
-struct Numbered(u32, Option<u32>);
-
-impl Row for Numbered {
-    fn berth(&self) -> Option<u32> {
-        self.1
-    }
-}
-
-fn write(row: &Numbered, out: &mut Vec<u8>) {
-    out.extend(row.0.to_le_bytes());
-}
-
 const RULES: Rules = Rules { queue_rows: 8, sync: Duration::from_millis(1), max_bytes: 1 << 30 };
 
 struct Bed {
     storage: Arc<Shaky>,
     folder: TempDir,
-    journal: Journal<Numbered>,
+    journal: Journal,
 }
 
 impl Bed {
@@ -45,13 +32,13 @@ impl Bed {
     fn with(rules: Rules, storage: Arc<Shaky>, folder: TempDir) -> Self {
         let (berths, _) = Berths::open(&folder.path().join("open"), 4).expect("berths");
         let clock: ClockRef = Arc::new(SystemClock::new());
-        let journal = Journal::start(Arc::clone(&storage) as Arc<dyn Storage>, berths, rules, clock, write);
+        let journal = Journal::start(Arc::clone(&storage) as Arc<dyn Storage>, berths, rules, clock);
         Self { storage, folder, journal: journal.expect("a journal") }
     }
 
     fn push(&self, number: u32) {
         self.journal.reserve().expect("a place");
-        self.journal.push(Numbered(number, None));
+        self.journal.push(&number.to_le_bytes(), None);
     }
 
     fn written(&self) -> bool {
@@ -89,7 +76,7 @@ fn rows_of_many_threads_are_all_there_and_in_the_order_of_each() {
                     while bed.journal.reserve().is_err() {
                         thread::yield_now();
                     }
-                    bed.journal.push(Numbered(next.fetch_add(1, Ordering::Relaxed), None));
+                    bed.journal.push(&(next.fetch_add(1, Ordering::Relaxed)).to_le_bytes(), None);
                 }
             });
         }
@@ -185,7 +172,7 @@ fn a_berth_is_read_after_a_kill_until_a_row_has_freed_it_and_it_is_cleared() {
     assert_eq!(left(&bed), [b"opened".to_vec()]);
 
     bed.journal.reserve().expect("a place");
-    bed.journal.push(Numbered(1, Some(berth)));
+    bed.journal.push(&1_u32.to_le_bytes(), Some(berth));
     assert!(bed.written());
     bed.journal.forget(0);
     assert!(bed.written());
@@ -216,7 +203,7 @@ fn berths_run_out_and_come_back() {
     assert_eq!(bed.journal.moor(b"x"), Err(Refusal::Full { rows: 4 }));
     for berth in berths {
         bed.journal.reserve().expect("a place");
-        bed.journal.push(Numbered(0, Some(berth)));
+        bed.journal.push(&0_u32.to_le_bytes(), Some(berth));
     }
     assert!(bed.written());
     assert!(bed.journal.moor(b"x").is_ok());
@@ -306,7 +293,7 @@ proptest! {
                     prop_assert!(bed.written());
                 }
                 _ => if bed.journal.reserve().is_ok() {
-                    bed.journal.push(Numbered(pushed, None));
+                    bed.journal.push(&u32::to_le_bytes(pushed), None);
                     pushed += 1;
                 }
             }

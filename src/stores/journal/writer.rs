@@ -10,22 +10,22 @@ use std::time::Duration;
 use tidegate_actors::ports::clock::{ClockRef, Tick};
 use tokio::sync::oneshot;
 
-use super::{Ask, GATHER, Row, Shared};
+use super::{Ask, Batch, GATHER, Shared};
+
 /// A group is closed once it has so many bytes.
 const GROUP_BYTES: usize = 64 << 10;
 /// How long a write that failed waits for its repetition.
 const RETRY: Duration = Duration::from_millis(500);
 
 /// Writes rows until it is told to end.
-pub(super) struct Writer<R, W> {
-    shared: Arc<Shared<R>>,
+pub(super) struct Writer {
+    shared: Arc<Shared>,
     sync: Duration,
     clock: ClockRef,
-    write: W,
     next: u64,
-    group: Vec<u8>,
-    /// Rows in the group, and the berths they free.
-    rows: usize,
+    /// What was taken and is not all written.
+    batch: Batch,
+    /// Berths of a group, for as long as it takes to free them.
     berths: Vec<u32>,
     /// When the first thing was written that is not synced.
     unsynced: Option<Tick>,
@@ -39,16 +39,14 @@ pub(super) struct Writer<R, W> {
     ends: bool,
 }
 
-impl<R: Row, W: Fn(&R, &mut Vec<u8>)> Writer<R, W> {
-    pub(super) fn new(shared: Arc<Shared<R>>, sync: Duration, clock: ClockRef, next: u64, write: W) -> Self {
+impl Writer {
+    pub(super) fn new(shared: Arc<Shared>, sync: Duration, clock: ClockRef, next: u64) -> Self {
         Self {
             shared,
             sync,
             clock,
-            write,
             next,
-            group: Vec::with_capacity(2 * GROUP_BYTES),
-            rows: 0,
+            batch: Batch::default(),
             berths: Vec::new(),
             unsynced: None,
             waiting: Vec::new(),
@@ -73,7 +71,7 @@ impl<R: Row, W: Fn(&R, &mut Vec<u8>)> Writer<R, W> {
                     self.failed = false;
                     self.shared.recovers();
                     self.waiting.drain(..).for_each(tell);
-                    if self.ends && self.shared.rows.is_empty() {
+                    if self.ends && self.shared.pushed.lock().is_written() {
                         return;
                     }
                     self.rest();
@@ -111,13 +109,7 @@ impl<R: Row, W: Fn(&R, &mut Vec<u8>)> Writer<R, W> {
 
     /// Writes all there is, and syncs if it is time.
     fn work(&mut self) -> io::Result<()> {
-        loop {
-            self.gather();
-            if self.rows == 0 {
-                break;
-            }
-            self.append()?;
-        }
+        while self.append()? {}
         let due = |since: Tick| self.clock.now().since(since) >= self.sync;
         // After a failure only a sync shows that the storage is whole again.
         if self.ends || self.failed || self.syncs || self.unsynced.is_some_and(due) {
@@ -135,24 +127,21 @@ impl<R: Row, W: Fn(&R, &mut Vec<u8>)> Writer<R, W> {
         Ok(())
     }
 
-    fn gather(&mut self) {
-        while self.group.len() < GROUP_BYTES {
-            let Ok(row) = self.shared.rows.try_recv() else { break };
-            (self.write)(&row, &mut self.group);
-            self.rows += 1;
-            self.berths.extend(row.berth());
+    /// Writes the next group; false if there is none.
+    fn append(&mut self) -> io::Result<bool> {
+        if self.batch.is_written() {
+            self.batch.clear();
+            std::mem::swap(&mut *self.shared.pushed.lock(), &mut self.batch);
         }
-    }
-
-    fn append(&mut self) -> io::Result<()> {
-        self.shared.storage.append(self.next, &self.group)?;
+        let Some((rows, bytes)) = self.batch.group(GROUP_BYTES) else { return Ok(false) };
+        self.shared.storage.append(self.next, bytes)?;
         self.next += 1;
-        self.shared.kept_bytes.fetch_add(self.group.len() as u64, Ordering::Relaxed);
-        self.group.clear();
+        self.shared.kept_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.berths.extend(self.batch.wrote(rows));
         self.shared.berths.free(&mut self.berths);
-        self.shared.taken.fetch_sub(std::mem::take(&mut self.rows), Ordering::Relaxed);
+        self.shared.taken.fetch_sub(rows, Ordering::Relaxed);
         self.unsynced.get_or_insert_with(|| self.clock.now());
-        Ok(())
+        Ok(true)
     }
 
     /// Waits: for company, for the next sync, or for anything at all.
@@ -160,7 +149,7 @@ impl<R: Row, W: Fn(&R, &mut Vec<u8>)> Writer<R, W> {
         if self.unsynced.is_none() {
             let shared = &self.shared;
             let is_unasked = || shared.asks.lock().as_ref().is_none_or(Vec::is_empty);
-            shared.bell.sleep(|| shared.rows.is_empty() && is_unasked());
+            shared.bell.sleep(|| shared.pushed.lock().is_written() && is_unasked());
         }
         self.shared.bell.doze(GATHER);
     }

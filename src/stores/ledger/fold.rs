@@ -14,7 +14,6 @@ use tidegate_actors::ports::clock::ClockRef;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
-use super::Entry;
 use super::days::Day;
 use super::lines::Lines;
 use super::rows::{self, Booked};
@@ -44,7 +43,7 @@ pub(super) struct Folder {
 impl Folder {
     /// Starts the thread.
     pub(super) fn start(
-        journal: Journal<Entry>,
+        journal: Journal,
         tables: Tables,
         keep_days: u32,
         clock: ClockRef,
@@ -138,7 +137,7 @@ fn keep_folding(mut folding: Folding, runtime: &Runtime) {
 
 /// What folds. More than eight fields: it outlives the threads it works in, so all they would hold is here.
 struct Folding {
-    journal: Journal<Entry>,
+    journal: Journal,
     tables: Tables,
     keep_days: u32,
     clock: ClockRef,

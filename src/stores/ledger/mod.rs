@@ -24,6 +24,7 @@ mod told;
 #[cfg(test)]
 mod tests;
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::io;
 use std::path::Path;
@@ -36,7 +37,7 @@ use tidegate_actors::record::CallRecord;
 
 use crate::config;
 use crate::stores::Database;
-use crate::stores::journal::{BERTH_BYTES, Berths, Journal, Row, Rules, Storage, Tree};
+use crate::stores::journal::{BERTH_BYTES, Berths, Journal, Rules, Storage, Tree};
 use days::Days;
 use fold::Folder;
 pub use prices::Prices;
@@ -48,26 +49,10 @@ use tables::Tables;
 /// Bytes of the journal looked at in one go.
 const READ_BYTES: usize = 4 << 20;
 
-/// What goes through the journal.
-#[expect(clippy::large_enum_variant, reason = "moved into the queue once; a box would allocate on every hit")]
-enum Entry {
-    Told(CallRecord),
-    Ended(AttemptRow, u32, AttemptEnd),
-}
-
-impl Row for Entry {
-    fn berth(&self) -> Option<u32> {
-        match self {
-            Self::Told(_) => None,
-            Self::Ended(_, berth, _) => Some(*berth),
-        }
-    }
-}
-
 /// Keeps the books in a journal. Clones are one.
 #[derive(Clone)]
 pub struct BookKeeper {
-    journal: Journal<Entry>,
+    journal: Journal,
     folder: Folder,
     shelves: Shelves,
     scribe: Arc<Scribe>,
@@ -126,12 +111,7 @@ impl BookKeeper {
             sync: Duration::from_millis(settings.sync_ms),
             max_bytes: settings.max_unfolded_bytes as u64,
         };
-        let writer = Arc::clone(&scribe);
-        let time = Arc::clone(&clock);
-        let journal = Journal::start(storage, berths, rules, time, move |entry, out| match entry {
-            Entry::Told(record) => writer.call(record, out),
-            Entry::Ended(row, _, end) => writer.ended(row, *end, out),
-        })?;
+        let journal = Journal::start(storage, berths, rules, Arc::clone(&clock))?;
         let shelves = Shelves::of(days, database);
         let folder = Folder::start(journal.clone(), Tables::of(&shelves), settings.keep_days, clock)?;
         let waits = settings.sync == config::LedgerSync::Always;
@@ -173,23 +153,36 @@ impl Ledger for BookKeeper {
     }
 
     fn close(&self, row: &AttemptRow, place: u32, end: AttemptEnd) {
-        self.journal.push(Entry::Ended(row.clone(), place, end));
+        draft(|bytes| {
+            self.scribe.ended(row, end, bytes);
+            self.journal.push(bytes, Some(place));
+        });
     }
 
     fn tell(&self, record: &CallRecord) {
-        self.journal.push(Entry::Told(record.clone()));
+        draft(|bytes| {
+            self.scribe.call(record, bytes);
+            self.journal.push(bytes, None);
+        });
     }
 }
 
 thread_local! {
-    /// Where openings are written before they are moored: no allocation for each.
-    static OPENING: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
+    static DRAFT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Does something with a row's bytes, which are written before they are moored or pushed: no allocation for each, and nobody
+/// else waits for the writing.
+fn draft<T>(work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    DRAFT.with_borrow_mut(|bytes| {
+        bytes.clear();
+        work(bytes)
+    })
 }
 
 impl BookKeeper {
     fn moor(&self, row: &AttemptRow) -> Result<u32, Refusal> {
-        OPENING.with_borrow_mut(|bytes| {
-            bytes.clear();
+        draft(|bytes| {
             let mut opened = self.scribe.opened(row);
             self.scribe.attempt(&opened, bytes);
             if bytes.len() > BERTH_BYTES {

@@ -11,13 +11,13 @@ use tidegate_actors::ports::books::{
 use tidegate_actors::ports::ledger::AttemptId;
 use tidegate_actors::{CallId, WorkspaceId};
 
+use super::READ_BYTES;
 use super::days::Day;
 use super::fold::Folder;
 use super::rows::{self, Booked};
 use super::shelves::{Open, Shelves};
 use super::statements::{self, USAGE, Walk};
 use super::told;
-use super::{Entry, READ_BYTES};
 use crate::stores::io::Io;
 use crate::stores::journal::Journal;
 use crate::stores::sql::Row as Line;
@@ -31,14 +31,14 @@ const HOUR_US: i64 = 3_600 * 1_000_000;
 /// Reads the books.
 #[derive(Clone)]
 pub struct Reader {
-    journal: Journal<Entry>,
+    journal: Journal,
     folder: Folder,
     shelves: Shelves,
     io: Io,
 }
 
 impl Reader {
-    pub(super) fn new(journal: Journal<Entry>, folder: Folder, shelves: Shelves) -> Self {
+    pub(super) fn new(journal: Journal, folder: Folder, shelves: Shelves) -> Self {
         let io = shelves.io();
         Self { journal, folder, shelves, io }
     }
