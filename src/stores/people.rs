@@ -182,3 +182,6 @@ fn scopes(doors: Option<String>, models: Option<String>) -> Result<Scopes, sqlx:
 fn damaged(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> sqlx::Error {
     sqlx::Error::Decode(what.into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ mod keys;
 mod limits;
 mod people;
 mod table;
+mod users;
 
 use reqwest::Method;
 use serde_json::{Value as Json, json};

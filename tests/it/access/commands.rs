@@ -8,20 +8,20 @@ use tempfile::TempDir;
 use super::*;
 use crate::postgres;
 
-fn tidegate(data: &Path, args: &[&str]) -> Output {
+pub(super) fn tidegate(data: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
     command.args(args).arg("--data").arg(data).env_clear().current_dir(data);
     command.output().expect("the program can be started")
 }
 
 /// What a command that goes well prints, without its line end.
-fn told(data: &Path, args: &[&str]) -> String {
+pub(super) fn told(data: &Path, args: &[&str]) -> String {
     let done = tidegate(data, args);
     assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
     String::from_utf8(done.stdout).expect("UTF-8").trim_end().to_owned()
 }
 
-fn refused(data: &Path, args: &[&str]) -> String {
+pub(super) fn refused(data: &Path, args: &[&str]) -> String {
     let done = tidegate(data, args);
     assert!(!done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stdout));
     String::from_utf8(done.stderr).expect("UTF-8")
@@ -32,13 +32,13 @@ async fn called(gateway: &Gateway, key: &str) -> u16 {
 }
 
 /// A data directory with a configuration in it, and what a server is told of the database.
-struct Home {
-    folder: TempDir,
-    toml: String,
+pub(super) struct Home {
+    pub(super) folder: TempDir,
+    pub(super) toml: String,
 }
 
 /// One with a database of its own, and one that uses a server's.
-fn homes() -> [Home; 2] {
+pub(super) fn homes() -> [Home; 2] {
     let home = |toml: String| {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("tidegate.toml"), &toml).expect("written");
@@ -127,6 +127,9 @@ async fn other_machines_may_come_only_where_somebody_has_a_key() {
 async fn other_machines(data: &Path, toml: &str) {
     let why = refused(data, &["serve", "--host", "0.0.0.0", "--port", "0"]);
     assert!(why.contains("tidegate key create --name ops --role operator --data"), "{why}");
+    assert!(why.contains("tidegate user create NAME --role operator --data"), "{why}");
+    let why = refused(data, &["serve", "--host", "0.0.0.0", "--port", "0", "--demo"]);
+    assert!(why.contains("is for this machine alone"), "{why}");
     let key = told(data, &["key", "create"]);
     let gateway = Gateway::start_in(data, &format!("{toml}listen.host = \"0.0.0.0\""));
     assert_eq!(gateway.post(CHAT, ask("x").to_string()).await.status, 401);

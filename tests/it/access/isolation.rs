@@ -85,6 +85,10 @@ async fn a_purge_reaches_ones_own_answers_alone() {
 struct Team {
     id: String,
     key: String,
+    /// Of its admin, who signed in.
+    token: String,
+    /// Its admin.
+    person: String,
     /// Words that stand in nothing but what this team sent, made or is.
     marks: Vec<String>,
     /// The last call it made.
@@ -123,27 +127,59 @@ fn question(team: &Team, other: &Team, what: usize) -> (Method, String, Json) {
         18 => get("/metrics".to_owned()),
         19 => get("/api/v1/engine".to_owned()),
         20 => get("/v1/models".to_owned()),
+        21 => get("/api/v1/users".to_owned()),
+        22 => get("/api/v1/auth/me".to_owned()),
+        23 => post(&format!("/api/v1/users/{}/grant", other.person), json!({ "role": "admin" })),
+        24 => post(&format!("/api/v1/users/{}/disable", other.person), Json::Null),
+        25 => post("/api/v1/keys", json!({ "name": format!("key-{mark}"), "workspace": other.id })),
         _ => post("/api/v1/limits", json!({ "workspace": other.id, "concurrent_calls": 1 })),
     }
 }
 
-const QUESTIONS: usize = 22;
+const QUESTIONS: usize = 27;
+
+/// Questions of which nothing may come but a refusal.
+const REFUSED: [usize; 11] = [7, 8, 13, 14, 16, 18, 19, 23, 24, 25, 26];
 
 async fn team(server: &Guarded, name: &str) -> Team {
     let id = server.workspace(&format!("workspace-{name}")).await;
     let asked = json!({ "name": format!("key-{name}"), "workspace": id, "role": "admin" });
     let (key, key_id) = server.key(&asked).await;
     let short = key[3..11].to_owned();
-    let names = [format!("secret-of-{name}"), format!("workspace-{name}"), format!("key-{name}")];
-    Team { marks: names.into_iter().chain([id.clone(), key_id, short]).collect(), id, key, call: None }
+    let person = server.user(&format!("person-{name}"), &id, "admin").await;
+    let token = server.token(&format!("person-{name}")).await;
+    let names = [
+        format!("secret-of-{name}"),
+        format!("workspace-{name}"),
+        format!("key-{name}"),
+        format!("person-{name}"),
+    ];
+    let marks = names.into_iter().chain([id.clone(), key_id, short, person.clone()]).collect();
+    Team { id, key, token, person, marks, call: None }
 }
 
+/// With what a team asks: a key, a person who signed in, or a person who names another team's workspace.
+const WAYS: usize = 3;
+
+/// Who, of whom, what, and with what.
+type Step = (usize, usize, usize, usize);
+
 /// Asks one question and looks at all of the answer for what another team's is. What the asker sent itself it may see.
-async fn look(server: &Guarded, teams: &mut [Team], (who, whom, what): (usize, usize, usize)) {
+async fn look(server: &Guarded, teams: &mut [Team], (who, whom, what, way): Step) {
     let other = &teams[(who + 1 + whom) % teams.len()];
     let (method, path, body) = question(&teams[who], other, what);
-    let sent = format!("{path} {body}");
-    let answer = server.asked(method, &path, Some(&teams[who].key), &body).await;
+    let elsewhere = if way == 2 { other.id.clone() } else { String::new() };
+    let sent = format!("{path} {body} {elsewhere}");
+    let is_open = path == "/api/v1/auth/me";
+    let credential = if way == 0 { &teams[who].key } else { &teams[who].token };
+    let mut request = server.gateway.request(method, &path).header("content-type", "application/json");
+    if way == 2 {
+        request = request.header("x-tidegate-workspace", elsewhere);
+    }
+    if !body.is_null() {
+        request = request.body(body.to_string());
+    }
+    let answer = send(request.bearer_auth(credential)).await;
     let all = format!("{:?} {}", answer.fields, String::from_utf8_lossy(&answer.body));
     for (at, team) in teams.iter().enumerate().filter(|(at, _)| *at != who) {
         let marks = team.marks.iter().chain(&team.call).filter(|mark| !sent.contains(mark.as_str()));
@@ -151,10 +187,10 @@ async fn look(server: &Guarded, teams: &mut [Team], (who, whom, what): (usize, u
             assert!(!all.contains(mark.as_str()), "team {who} learned {mark} of team {at} by {sent}: {all}");
         }
     }
-    if matches!(what, 7 | 8 | 13 | 14 | 16 | 18 | 19) || what >= 21 {
+    if REFUSED.contains(&what) || (way == 2 && !is_open) {
         assert!(matches!(answer.status, 403 | 404), "team {who} asked {sent}: {answer:?}");
     }
-    if what < 4 {
+    if what < 4 && way < 2 {
         teams[who].call = answer.field("x-request-id").map(str::to_owned);
     }
 }
@@ -167,7 +203,7 @@ fn whatever_three_teams_ask_none_learns_anything_of_another() {
     let named = async |name: &str| team(&server, name).await;
     let teams = runtime.block_on(async { vec![named("ant").await, named("bee").await, named("cat").await] });
     let teams = std::cell::RefCell::new(teams);
-    let steps = proptest::collection::vec((0..3_usize, 0..2_usize, 0..QUESTIONS), 1..40);
+    let steps = proptest::collection::vec((0..3_usize, 0..2_usize, 0..QUESTIONS, 0..WAYS), 1..40);
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(24) });
     let walked = runner.run(&steps, |steps| {
         for step in steps {
