@@ -60,10 +60,13 @@ pub fn banner(loaded: &Loaded, up: Up<'_>) -> String {
     line(
         "workspace",
         match guarded {
-            true => "that of the key; every request needs one",
-            false => "default (there are no keys, so only this machine may connect)",
+            true => "that of the key or of who signed in; every request needs one of them",
+            false => "default (there are no keys and no people, so only this machine may connect)",
         },
     );
+    if config.access.demo {
+        line("demo", "test_user signs in with test_password at /api/v1/auth/login");
+    }
     line("config", loaded.file.as_deref().unwrap_or("none, defaults; see `tidegate config`"));
     line("models", &models(config));
     if config.is_mock_only() {

@@ -20,6 +20,14 @@ async fn called(gateway: &Gateway, token: &str) -> u16 {
     send(gateway.posting(CHAT, ask("x").to_string()).bearer_auth(token)).await.status
 }
 
+const PASSWORD: &str = "ebb and flow";
+
+/// The command with the password in a file.
+fn with_password<'a>(data: &Path, args: &[&'a str]) -> Vec<&'a str> {
+    password(data, PASSWORD);
+    [args, &["--password-file", "password"]].concat()
+}
+
 /// The first line of a file is the password.
 fn password(data: &Path, text: &str) {
     std::fs::write(data.join("password"), format!("{text}\nnot this line\n")).expect("written");
@@ -35,55 +43,55 @@ async fn what_a_command_changes_of_a_person_is_in_force_when_it_returns() {
 async fn beside_a_server(data: &Path, toml: &str) {
     let gateway = Gateway::start_in(data, toml);
     told(data, &["workspace", "create", "team-a"]);
-    password(data, "ebb and flow");
-    let with = |args: &[&'static str]| [args, &["--password-file", "password"]].concat();
-    let id =
-        told(data, &with(&["user", "create", "anna", "--email", "a@tide.example", "--workspace", "team-a"]));
+    let id = told(data, &with_password(data, &["user", "create", "anna", "--email", "a@tide.example"]));
     assert!(id.starts_with("person_"), "{id}");
     assert_eq!(
         gateway.post(CHAT, ask("x").to_string()).await.status,
         401,
         "from now on somebody must be known"
     );
-    let first = token(&login(&gateway, "a@tide.example", "ebb and flow").await);
+    let first = token(&login(&gateway, "a@tide.example", PASSWORD).await);
     assert_eq!(called(&gateway, &first).await, 200);
+    what_she_may(&gateway, data, &first).await;
+    let last = whether_she_may_come_in(&gateway, data, &first).await;
+    gateway.end();
+    let again = Gateway::start_in(data, &format!("{toml}listen.host = \"0.0.0.0\""));
+    assert_eq!(called(&again, &last).await, 200, "and somebody who signs in is somebody, so others may come");
+}
 
-    told(data, &["user", "grant", "anna", "--workspace", "team-a", "--role", "read"]);
-    assert_eq!(called(&gateway, &first).await, 403);
-    told(data, &["user", "grant", "anna", "--operator", "true"]);
-    assert_eq!(called(&gateway, &first).await, 200);
+async fn what_she_may(gateway: &Gateway, data: &Path, token: &str) {
+    let steps: [(&[&str], u16); 5] = [
+        (&["--role", "read"], 403),
+        (&["--operator", "true"], 200),
+        (&["--operator", "false"], 403),
+        (&["--role", "none"], 401),
+        (&["--role", "write"], 200),
+    ];
+    for (grant, status) in steps {
+        told(data, &[&["user", "grant", "anna"], grant].concat());
+        assert_eq!(called(gateway, token).await, status, "{grant:?}");
+    }
+    told(data, &["user", "grant", "anna", "--workspace", "team-a", "--role", "admin"]);
     let list = told(data, &["user", "list"]);
-    assert!(list.contains("operator, read in team-a") && !list.contains("argon2"), "{list}");
-    told(data, &["user", "grant", "anna", "--operator", "false"]);
-    told(data, &["user", "grant", "anna", "--workspace", "team-a", "--role", "none"]);
-    assert_eq!(called(&gateway, &first).await, 401, "a member of nothing");
-    assert_eq!(login(&gateway, "anna", "ebb and flow").await.status, 403);
-    told(data, &["user", "grant", "anna", "--workspace", "team-a", "--role", "write"]);
-    assert_eq!(called(&gateway, &first).await, 200);
+    assert!(list.contains("write in default, admin in team-a") && !list.contains("argon2"), "{list}");
+}
 
-    password(data, "flow and ebb");
-    told(data, &with(&["user", "passwd", "anna"]));
-    assert_eq!(called(&gateway, &first).await, 401, "all sessions have ended");
-    assert_eq!(login(&gateway, "anna", "ebb and flow").await.status, 401);
-    let second = token(&login(&gateway, "anna", "flow and ebb").await);
-    told(data, &["user", "disable", &id]);
-    assert_eq!(called(&gateway, &second).await, 401);
-    assert_eq!(login(&gateway, "anna", "flow and ebb").await.status, 401);
+/// A token of the last session.
+async fn whether_she_may_come_in(gateway: &Gateway, data: &Path, first: &str) -> String {
+    told(data, &with_password(data, &["user", "passwd", "anna"]));
+    assert_eq!(called(gateway, first).await, 401, "all sessions have ended, though the password is the same");
+    let second = token(&login(gateway, "anna", PASSWORD).await);
+    told(data, &["user", "disable", "a@tide.example"]);
+    assert_eq!(called(gateway, &second).await, 401);
+    assert_eq!(login(gateway, "anna", PASSWORD).await.status, 401);
     told(data, &["user", "enable", "anna"]);
-    assert_eq!(called(&gateway, &second).await, 401, "what had ended stays so");
+    assert_eq!(called(gateway, &second).await, 401, "what had ended stays so");
     let json: Json = serde_json::from_str(&told(data, &["user", "list", "--json"])).expect("JSON");
     assert_eq!(
         (&json["users"][0]["username"], &json["users"][0]["disabled_at"]),
         (&"anna".into(), &Json::Null)
     );
-    let third = token(&login(&gateway, "anna", "flow and ebb").await);
-    gateway.end();
-    let again = Gateway::start_in(data, &format!("{toml}listen.host = \"0.0.0.0\""));
-    assert_eq!(
-        called(&again, &third).await,
-        200,
-        "and somebody who signs in is somebody, so others may come"
-    );
+    token(&login(gateway, "anna", PASSWORD).await)
 }
 
 #[test]
