@@ -61,7 +61,7 @@ pub fn serve(service: Service) -> Result<(), ServeError> {
         let running = start_with(&loaded.config, app, spare_ports)?;
         running.ready().await; // the first two equal calls after the banner are a miss and a hit
         let url = format!("http://{}", running.address());
-        announce(&banner(&loaded, Up { url: &url, guarded: running.roster.is_guarded() }))?;
+        announce(&banner(&loaded, Up { url: &url, guarded: running.identity.roster.is_guarded() }))?;
         running.until(stop_signal()).await
     })
 }
@@ -75,7 +75,7 @@ pub struct Running {
     app: Option<site::Open>,
     /// What outlives the process, and who follows it.
     kept: Option<(Stored, JoinHandle<()>)>,
-    roster: Arc<Roster>,
+    identity: Identity,
     patience: Duration,
 }
 
@@ -119,16 +119,7 @@ pub fn start_with(config: &Config, app: Option<AppService>, spare_ports: u16) ->
     let serving = actix_web::rt::spawn(async { try_join_all(servers).await.map(drop) });
     unless_started.forget();
     let kept = stored.zip(following);
-    Ok(Running {
-        address,
-        handles,
-        serving,
-        engine: doors.engine.clone(),
-        app,
-        kept,
-        roster: identity.roster,
-        patience,
-    })
+    Ok(Running { address, handles, serving, engine: doors.engine.clone(), app, kept, identity, patience })
 }
 
 impl Running {
@@ -150,7 +141,7 @@ impl Running {
     /// # Errors
     /// Those of the listening sockets.
     pub async fn until(self, stop: impl Future<Output = ()> + 'static) -> Result<(), ServeError> {
-        let Self { address: _, roster: _, handles, serving, engine, app, kept, patience } = self;
+        let Self { address: _, identity, handles, serving, engine, app, kept, patience } = self;
         let settled = app.as_ref().map(|app| app.settled(patience));
         let stopping = actix_web::rt::spawn(async move {
             stop.await;
@@ -169,6 +160,7 @@ impl Running {
         if let Some((stored, following)) = kept {
             following.abort();
             let _ = following.await;
+            identity.close().await;
             stored.close().await;
         }
         closed

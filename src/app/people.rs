@@ -95,6 +95,13 @@ impl Identity {
         };
         Ok(stored.database.io().handle()?.spawn(following.run()))
     }
+
+    /// Notes what commands and the next start are to know, when nobody is served any more.
+    pub(super) async fn close(&self) {
+        if let Some(office) = &self.office {
+            note(office).await;
+        }
+    }
 }
 
 fn nobody_may(host: &str, dir: &str) -> String {
@@ -137,9 +144,17 @@ impl Following {
             looks = looks.wrapping_add(1);
             if looks.is_multiple_of(LOOKS_PER_PROBE) {
                 database.probe().await;
+                note(&office).await;
             }
             clock.sleep_until(clock.now().plus_ms(LOOK_MS)).await;
         }
+    }
+}
+
+/// Notes what commands and the next start are to know of budgets.
+async fn note(office: &Office) {
+    if let Err(fault) = office.note().await {
+        tracing::debug!("what was spent of budgets cannot be noted, the ledger has it: {fault}");
     }
 }
 

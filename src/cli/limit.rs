@@ -1,6 +1,9 @@
 //! Owns `tidegate limit`: the grammar, and how limits are printed. Must not know how anything is counted.
 
+use std::sync::Arc;
+
 use clap::{Args, Subcommand};
+use tidegate_actors::ports::clock::{Clock as _, SystemClock, Tick};
 
 use super::flags::DataArgs;
 use super::office;
@@ -8,7 +11,8 @@ use super::run::say;
 use super::table::Table;
 use super::{Parts, program::complain};
 use crate::identity::money::nano;
-use crate::identity::{LimitName, Span, Subject};
+use crate::identity::{LimitName, Meter, Reading, Roster, Span, Subject};
+use crate::telemetry::when::written;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -88,6 +92,16 @@ impl SetArgs {
     }
 }
 
+/// Budgets by whose they are, with what servers noted of them.
+fn budgets(roster: &Roster, now_us: i64) -> Vec<(String, Reading)> {
+    let of_meter = |meter: Arc<Meter>| {
+        let id = meter.whose().id.clone();
+        let read = meter.read(Tick(0), now_us).into_iter().filter(|read| read.name.is_money());
+        read.map(move |read| (id.clone(), read)).collect::<Vec<_>>()
+    };
+    roster.meters().into_iter().flat_map(of_meter).collect()
+}
+
 pub(super) fn run(command: LimitCommand, settings: &DataArgs, parts: Parts) -> Result<(), String> {
     office::with(settings, parts, async |books| {
         match command {
@@ -97,9 +111,11 @@ pub(super) fn run(command: LimitCommand, settings: &DataArgs, parts: Parts) -> R
                 complain(&format!("the limits of {id} are in force"));
             }
             LimitCommand::List => {
-                let mut table = Table::new(&["workspace or key", "limit", "value"]);
-                table.right(&["value"]);
+                let mut table = Table::new(&["workspace or key", "limit", "value", "used", "begins anew"]);
+                table.right(&["value", "used"]);
                 let contents = books.office.roster().contents();
+                let now_us = SystemClock::new().unix_us();
+                let spent = budgets(books.office.roster(), now_us);
                 for limit in &contents.limits {
                     let key = contents.keys.iter().find(|key| key.id == limit.subject);
                     let workspace =
@@ -109,7 +125,13 @@ pub(super) fn run(command: LimitCommand, settings: &DataArgs, parts: Parts) -> R
                         (None, Some(workspace)) => format!("workspace {}", workspace.name),
                         (None, None) => limit.subject.clone(),
                     };
-                    table.row([named, limit.name.name().to_owned(), limit.name.said(limit.value)]);
+                    // What is used in a minute the server alone knows.
+                    let spent =
+                        spent.iter().find(|(id, spent)| *id == limit.subject && spent.name == limit.name);
+                    let used = spent.map(|(_, spent)| limit.name.said(spent.used)).unwrap_or_default();
+                    let anew = spent.and_then(|(_, spent)| spent.reset_us).map(written).unwrap_or_default();
+                    let (name, value) = (limit.name.name().to_owned(), limit.name.said(limit.value));
+                    table.row([named, name, value, used, anew]);
                 }
                 say(table.to_string().trim_end());
             }

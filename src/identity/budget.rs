@@ -27,6 +27,21 @@ impl Span {
     /// Every span.
     pub const ALL: [Self; 2] = [Self::Day, Self::Month];
 
+    /// Its word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Month => "month",
+        }
+    }
+
+    /// The span of this word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|span| span.name() == word)
+    }
+
     /// The period of a moment.
     #[must_use]
     pub fn at(self, unix_us: i64) -> Period {

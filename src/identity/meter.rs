@@ -259,6 +259,13 @@ impl Meter {
         unknown.then(|| state.budgets.each_mut().map(|budget| budget.read(now_us)))
     }
 
+    /// What was spent in the periods of a moment, where that is counted and known.
+    pub(super) fn spent(&self, now_us: i64) -> Option<[Spent; 2]> {
+        let mut state = self.state.lock();
+        let is_known = state.begun;
+        is_known.then(|| state.budgets.each_mut().map(|budget| budget.read(now_us)))
+    }
+
     /// So much was spent in the periods of `at_us` before anything was counted here.
     pub(super) fn begin(&self, nano: [i64; 2], at_us: i64) {
         let mut state = self.state.lock();

@@ -18,6 +18,7 @@ mod role;
 mod roster;
 mod scope;
 mod sign_in;
+mod spending;
 mod throttle;
 mod till;
 mod token;
@@ -31,7 +32,7 @@ pub use office::{KeyOrder, Made, Office, OfficeError, Subject};
 pub use password::{BadPassword, NotHashed, Password, PasswordHash};
 pub use person::{Membership, PersonRow, SessionRow};
 pub use registry::{
-    Change, Contents, KeyRow, Limit, Pending, Registry, RegistryFault, Renewal, Renewed, Workspace,
+    Change, Contents, KeyRow, Limit, Pending, Registry, RegistryFault, Renewal, Renewed, SpentRow, Workspace,
 };
 pub use role::Role;
 pub use roster::{Denial, Named, Principal, Roster, Who};

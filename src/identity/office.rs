@@ -3,17 +3,16 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tidegate_actors::WorkspaceId;
-use tidegate_actors::ports::books::{Books, Usages};
+use tidegate_actors::ports::books::Books;
 use tidegate_actors::ports::clock::ClockRef;
 use uuid::Uuid;
 
-use super::budget::Span;
 use super::key::ApiKey;
 use super::limit::LimitName;
-use super::meter::Whose;
 use super::password::{BadPassword, Hashing, NotHashed};
-use super::registry::{Change, KeyRow, Limit, Registry, RegistryFault, Workspace};
+use super::registry::{Change, KeyRow, Limit, Registry, RegistryFault, SpentRow, Workspace};
 use super::role::Role;
 use super::roster::Roster;
 use super::scope::Scopes;
@@ -32,7 +31,9 @@ pub struct Office {
     pub(super) throttle: Throttle,
     pub(super) rules: SignInRules,
     /// What was spent before this process; nothing where no books are kept.
-    books: Option<Arc<dyn Books>>,
+    pub(super) books: Option<Arc<dyn Books>>,
+    /// What was noted last of budgets.
+    pub(super) noted: Mutex<Vec<SpentRow>>,
 }
 
 /// A key to make.
@@ -154,13 +155,16 @@ impl Office {
         rules: SignInRules,
     ) -> Self {
         let throttle = Throttle::new(rules.per_account, rules.per_address);
-        Self { registry, roster, clock, hashing: Hashing::default(), throttle, rules, books: None }
-    }
-
-    /// The same office, whose budgets begin with what these books say was spent.
-    #[must_use]
-    pub fn counting(self, books: Option<Arc<dyn Books>>) -> Self {
-        Self { books, ..self }
+        Self {
+            registry,
+            roster,
+            clock,
+            hashing: Hashing::default(),
+            throttle,
+            rules,
+            books: None,
+            noted: Mutex::default(),
+        }
     }
 
     /// Who judges by what was ordered here.
@@ -180,29 +184,6 @@ impl Office {
         }
         self.count().await?;
         Ok(is_other)
-    }
-
-    /// Lets budgets that are new begin with what was spent before, as the books have it.
-    async fn count(&self) -> Result<(), RegistryFault> {
-        let Some(books) = &self.books else { return Ok(()) };
-        for meter in self.roster.meters() {
-            let now_us = self.clock.unix_us();
-            // What is counted from here on is in the books as well: taken before they are asked, it is at most counted twice.
-            let Some(counted) = meter.counted(now_us) else { continue };
-            let periods = Span::ALL.map(|span| span.at(now_us));
-            let since_us = periods.map(|period| period.from_us).into_iter().min().unwrap_or(now_us);
-            let Whose { workspace, credential, .. } = meter.whose();
-            let sums = books.usage(workspace.clone(), since_us, now_us.saturating_add(1)).await;
-            let sums = sums.map_err(|unreadable| RegistryFault::Unavailable(unreadable.to_string()))?;
-            let own = |sum: &&Usages| credential.is_none_or(|credential| credential == sum.credential);
-            let booked = periods.map(|period| {
-                let within = sums.iter().filter(own).filter(|sum| sum.from_us >= period.from_us);
-                within.fold(0, |nano: i64, sum| nano.saturating_add(sum.cost_nano))
-            });
-            let before = [0, 1].map(|at| booked[at].saturating_sub(counted[at].settled));
-            meter.begin(before, now_us);
-        }
-        Ok(())
     }
 
     /// Makes a workspace.

@@ -4,6 +4,7 @@ use std::pin::Pin;
 
 use tidegate_actors::WorkspaceId;
 
+use super::budget::Span;
 use super::key::KeyHash;
 use super::limit::LimitName;
 use super::password::PasswordHash;
@@ -79,6 +80,19 @@ pub struct Limit {
     pub name: LimitName,
     /// How much.
     pub value: u64,
+}
+
+/// What was spent of a budget.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpentRow {
+    /// The id of a workspace or a key.
+    pub subject: String,
+    /// In what.
+    pub span: Span,
+    /// Which began at this moment, microseconds since 1970 UTC.
+    pub from_us: i64,
+    /// So much, nano-USD.
+    pub nano: i64,
 }
 
 /// All that is stored.
@@ -232,6 +246,13 @@ pub trait Registry: Send + Sync + 'static {
 
     /// Begins a session. Nobody is judged by it, so the epoch stays.
     fn begin_session(&self, session: SessionRow) -> Pending<()>;
+
+    /// What was noted last of budgets.
+    fn spent(&self) -> Pending<Vec<SpentRow>>;
+
+    /// Notes what was spent of budgets; of the same day or month never less than before. Nobody is judged by it, so the epoch
+    /// stays.
+    fn note_spent(&self, rows: Vec<SpentRow>) -> Pending<()>;
 
     /// Lets a session go on, once for each token.
     fn renew_session(&self, renewal: Renewal) -> Pending<Renewed>;

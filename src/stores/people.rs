@@ -9,7 +9,7 @@ use super::sql::{Connection, Row};
 use super::trouble::Trouble;
 use crate::identity::{
     Change, Contents, Door, KeyHash, KeyRow, Limit, LimitName, Pending, Registry, RegistryFault, Renewal,
-    Renewed, Role, Scopes, SessionRow, Workspace,
+    Renewed, Role, Scopes, SessionRow, Span, SpentRow, Workspace,
 };
 
 mod persons;
@@ -24,6 +24,10 @@ const LIMITS: &str = "SELECT subject, name, value FROM limits ORDER BY subject, 
 const SET_LIMIT: &str = "INSERT INTO limits (subject, name, value) VALUES ($1, $2, $3) \
     ON CONFLICT (subject, name) DO UPDATE SET value = excluded.value";
 const LIFT_LIMIT: &str = "DELETE FROM limits WHERE subject = $1 AND name = $2";
+const SPENT: &str = "SELECT subject, span, from_us, nano FROM spent ORDER BY subject, span";
+const NOTE_SPENT: &str = "INSERT INTO spent (subject, span, from_us, nano) VALUES ($1, $2, $3, $4) \
+    ON CONFLICT (subject, span) DO UPDATE SET from_us = excluded.from_us, nano = excluded.nano \
+    WHERE spent.from_us < excluded.from_us OR (spent.from_us = excluded.from_us AND spent.nano < excluded.nano)";
 const ADD_WORKSPACE: &str = "INSERT INTO workspaces (id, name, created_us) VALUES ($1, $2, $3)";
 const ADD_KEY: &str = "INSERT INTO api_keys \
     (id, short, name, workspace, role, sha256, doors, models, created_us, expires_us, revoked_us) \
@@ -58,6 +62,18 @@ impl Registry for People {
 
     fn begin_session(&self, session: SessionRow) -> Pending<()> {
         told(self.0.write("people.begin_session", move |on| sessions::begin(on, session.clone())))
+    }
+
+    fn spent(&self) -> Pending<Vec<SpentRow>> {
+        told(
+            self.0.read("people.spent", |mut on| {
+                Box::pin(async move { on.query(SPENT).fetch_all(spent).await })
+            }),
+        )
+    }
+
+    fn note_spent(&self, rows: Vec<SpentRow>) -> Pending<()> {
+        told(self.0.write("people.note_spent", move |on| note_spent(on, rows.clone())))
     }
 
     fn renew_session(&self, renewal: Renewal) -> Pending<Renewed> {
@@ -154,6 +170,25 @@ fn limit(row: &Row) -> Result<Limit, sqlx::Error> {
         subject: row.get(0)?,
         name: LimitName::of(&name).ok_or_else(|| damaged(format!("{name:?} is no limit")))?,
         value: u64::try_from(value).map_err(damaged)?,
+    })
+}
+
+fn spent(row: &Row) -> Result<SpentRow, sqlx::Error> {
+    let span: String = row.get(1)?;
+    Ok(SpentRow {
+        subject: row.get(0)?,
+        span: Span::of(&span).ok_or_else(|| damaged(format!("{span:?} is no span of a budget")))?,
+        from_us: row.get(2)?,
+        nano: row.get(3)?,
+    })
+}
+
+fn note_spent(mut on: Connection<'_>, rows: Vec<SpentRow>) -> BoxFuture<'_, Result<(), sqlx::Error>> {
+    Box::pin(async move {
+        for SpentRow { subject, span, from_us, nano } in rows {
+            on.query(NOTE_SPENT).bind(subject).bind(span.name()).bind(from_us).bind(nano).execute().await?;
+        }
+        Ok(())
     })
 }
 

@@ -34,6 +34,7 @@ pub(super) static MAIN: Schema = Schema {
         ("people", include_str!("migrations/main/0001_people.sql")),
         ("limits", include_str!("migrations/main/0002_limits.sql")),
         ("sign_in", include_str!("migrations/main/0003_sign_in.sql")),
+        ("spent", include_str!("migrations/main/0004_spent.sql")),
     ],
 };
 

@@ -82,6 +82,44 @@ async fn a_budget_that_is_set_later_begins_with_what_was_spent_before() {
     assert_eq!(used(&url, "usd_per_month").await, "0.007000000");
 }
 
+/// What `tidegate limit list` prints, beside a server or without one.
+fn listed(data: &Path) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    command.args(["limit", "list", "--data"]).arg(data).env_clear().current_dir(data);
+    let done = command.output().expect("the program can be started");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).expect("UTF-8")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_ledger_what_is_noted_outlives_the_server_and_commands_show_it() {
+    let home = tempfile::tempdir().expect("a folder");
+    let upstream = Upstream::answering(|seen| completion(&model(seen))).await;
+    let config = format!("ledger.enabled = false\n{}", any_model_at(&upstream));
+    let server = Gateway::start_in(home.path(), &config);
+    let url = format!("http://{}", server.address());
+    assert_eq!(limit(&url, "0.007").await.status, 200);
+    assert_eq!(call(&url, "x").await.status, 200);
+    let noted = |text: &String| text.contains("usd_per_month") && text.contains("0.0035 USD");
+    let mut shown = listed(home.path());
+    // A server notes it about once a second.
+    while !noted(&shown) {
+        shown = listed(home.path());
+    }
+    assert_eq!(call(&url, "y").await.status, 200);
+    server.end();
+    let line = listed(home.path());
+    let line = line.lines().find(|line| line.contains("usd_per_month")).expect("a limit");
+    let cells: Vec<_> = line.split_whitespace().collect();
+    assert_eq!(cells[..7], ["workspace", "default", "usd_per_month", "0.007", "USD", "0.007", "USD"]);
+    assert!(cells[7].ends_with("-01T00:00:00Z"), "{line}");
+
+    let server = Gateway::start_in(home.path(), &config);
+    let url = format!("http://{}", server.address());
+    assert_eq!(used(&url, "usd_per_month").await, "0.007000000");
+    assert_eq!(call(&url, "z").await.status, 429);
+}
+
 #[tokio::test]
 async fn what_is_made_up_costs_nothing_whatever_it_is_asked_as() {
     let server = Gateway::start("");
