@@ -13,6 +13,9 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # More arguments for the server: make run ARGS="--port 9000"
 ARGS ?=
 
+# Tests that no database is part of.
+NO_SERVER := config command_line dependencies:: layers:: n3:: persistence:: prove:: providers:: sources:: streamed::
+
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -26,6 +29,8 @@ test: check ## Install what is missing, check, and run every test
 	@scripts/need promtool python3-venv postgres setpriv
 	scripts/stage "build the tests" 10 $(CARGO) test --workspace $(LOCKED) --no-run
 	scripts/stage "tests" 15 $(CARGO) test --workspace $(LOCKED)
+	TIDEGATE_TEST_DATABASE=postgres scripts/stage "tests that start a server, on PostgreSQL" 15 \
+		$(CARGO) test $(LOCKED) --test it -- $(addprefix --skip ,$(NO_SERVER))
 	@if [ -x tests/clients/run ]; then \
 		TIDEGATE_BIN=$(abspath $(TARGET))/debug/tidegate scripts/stage "official clients" 10 tests/clients/run; fi
 

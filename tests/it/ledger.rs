@@ -15,7 +15,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value as Json, json};
 
-use crate::server::{Answer, Gateway, send};
+use crate::server::{Answer, Gateway, database_of, send};
 use crate::upstream::{Script, Seen, Upstream};
 
 const CHAT: &str = "/v1/chat/completions";
@@ -58,7 +58,9 @@ struct Process {
 
 impl Process {
     fn start(home: &Path, upstream: &Upstream) -> Self {
-        std::fs::write(home.join("tidegate.toml"), any_model_at(upstream)).expect("it can be written");
+        let database = database_of(home).map(|url| format!("database.url = \"{url}\"\n")).unwrap_or_default();
+        let toml = database + &any_model_at(upstream);
+        std::fs::write(home.join("tidegate.toml"), toml).expect("it can be written");
         let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
         command
             .args(["serve", "--port", "0"])

@@ -4,14 +4,16 @@
 
 #![expect(clippy::panic, reason = "helpers of tests fail the way tests do")]
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value as Json;
 use tempfile::TempDir;
@@ -20,6 +22,7 @@ use tidegate::cli::service::{AppService, Service};
 use tidegate::config::{Config, Flag, LoadArgs, Loaded, load};
 use tokio::sync::oneshot;
 
+use crate::postgres;
 use crate::upstream::Upstream;
 
 /// After so long a test has failed that would else hang; none passes because of it.
@@ -80,15 +83,34 @@ fn data_flag(data: &Path) -> Flag {
     Flag { path: "data.dir", name: "--data", text: data.display().to_string() }
 }
 
+/// Makes the suite run on PostgreSQL: every server that a test starts without naming a database has one there.
+const CHOICE: &str = "TIDEGATE_TEST_DATABASE";
+static DATABASES: Mutex<BTreeMap<PathBuf, String>> = Mutex::new(BTreeMap::new());
+
+/// The database of a server whose data lies in `folder`, always the same; none where that is a file in it.
+pub(crate) fn database_of(folder: &Path) -> Option<String> {
+    match std::env::var(CHOICE).ok()?.as_str() {
+        "postgres" => {
+            let mut databases = DATABASES.lock();
+            Some(databases.entry(folder.to_owned()).or_insert_with(postgres::new_database).clone())
+        }
+        other => panic!("{CHOICE} is {other}; leave it out, or say postgres"),
+    }
+}
+
 fn data_folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder can be made")
 }
 
 impl Gateway {
-    /// A server with this configuration; its port is a free one, its data directory new.
+    /// A server with this configuration; its port is a free one, its data directory new, its database that of
+    /// [`database_of`].
     pub(crate) fn start(toml: &str) -> Self {
         let data = data_folder();
-        Self::start_in(data.path(), toml).keeping(data)
+        let database = database_of(data.path()).map(|url| format!("database.url = \"{url}\"\n"));
+        let toml =
+            format!("{}{toml}", database.filter(|_| !toml.contains("database.url")).unwrap_or_default());
+        Self::start_in(data.path(), &toml).keeping(data)
     }
 
     /// As [`Gateway::start`], with the data directory `data`, which outlives it.
@@ -113,7 +135,8 @@ impl Gateway {
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let flag = |path, text: &str| Flag { path, name: "--test", text: text.to_owned() };
         let data = data_folder();
-        let flags = vec![flag("listen.port", "0"), flag("listen.workers", "2"), data_flag(data.path())];
+        let mut flags = vec![flag("listen.port", "0"), flag("listen.workers", "2"), data_flag(data.path())];
+        flags.extend(database_of(data.path()).map(|url| flag("database.url", &url)));
         let (path, args) = (folder.join("app.ai"), LoadArgs { env, flags, ..LoadArgs::default() });
         let gateway = Self::begin(move || {
             let service = Service::of_app(&path, args, 0, |_, _| String::new());
