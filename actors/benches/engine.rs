@@ -4,20 +4,23 @@
 //! `mailbox`: a message to an actor and back, on this thread and on another, beside a function call.
 //! `lane`: 64 calls at once through one lane, their flights on the caller's thread or on the lanes'.
 //! `fan_out`: a stream of 64 events told to that many followers.
+//! `fairness`: one polite workspace beside one that floods a provider of 50 ms, and alone; the ratio is printed.
 //! `joining`: a thousand equal calls to an upstream of 50 ms, beside one call; the ratio is printed.
 
 #![expect(missing_docs, reason = "criterion_group expands to an undocumented function")]
 
 mod harness;
 
+use std::cell::Cell;
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 use criterion::async_executor::AsyncExecutor;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use dashmap::DashMap;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use harness::{Bench, hear};
 use tidegate_actors::engine::{Placement, RunOn};
 use tidegate_actors::ports::clock::{Clock, SystemClock};
@@ -151,5 +154,40 @@ fn joining(_: &mut Criterion) {
     );
 }
 
-criterion_group!(benches, hit, mailbox, lane, fan_out, joining);
+/// The 60 waits of a workspace that asks one call at a time, beside `flood` callers of another that ask again at once.
+async fn politely(bench: &Bench, flood: usize) -> Vec<Duration> {
+    let (clock, done) = (SystemClock::new(), Cell::new(false));
+    let flooding = join_all((0..flood).map(|_| async {
+        while !done.get() {
+            assert!(bench.ask_slowly("flood").await, "there is room for the flood");
+        }
+    }));
+    let asking = async {
+        let mut waits = Vec::new();
+        for _ in 0..60 {
+            let began = clock.now();
+            assert!(bench.ask_slowly("polite").await, "the polite one is answered");
+            waits.push(clock.now().since(began));
+        }
+        done.set(true);
+        waits.sort_unstable();
+        waits
+    };
+    join(flooding, asking).await.1
+}
+
+#[expect(clippy::print_stdout, reason = "the ratio is what the bench is for")]
+fn fairness(_: &mut Criterion) {
+    let system = actix::System::new();
+    let bench = system.block_on(Bench::start(Placement::Own, RunOn::Caller));
+    let (alone, beside) =
+        system.block_on(async { (politely(&bench, 0).await, politely(&bench, 2_000).await) });
+    let ratio = beside[58].as_secs_f64() / alone[58].as_secs_f64();
+    println!(
+        "fairness: alone p50 {:?}, p98 {:?}; beside 2,000 callers p50 {:?}, p98 {:?}, ratio {ratio:.2} (at most 2)",
+        alone[29], alone[58], beside[29], beside[58]
+    );
+}
+
+criterion_group!(benches, hit, mailbox, lane, fan_out, fairness, joining);
 criterion_main!(benches);

@@ -50,7 +50,7 @@ static X_BUDGET_WARNING: HeaderName = HeaderName::from_static("x-tidegate-budget
 const BYTES_PER_TOKEN: usize = 4;
 
 /// Tokens of an answer whose request does not say how long it may be, likewise.
-const ASSUMED_OUTPUT: u64 = 1_000;
+pub(crate) const ASSUMED_OUTPUT: u64 = 1_000;
 
 /// The fields by which a request says how long its answer may be.
 const LONGEST: [&str; 2] = ["max_completion_tokens", "max_tokens"];

@@ -81,14 +81,22 @@ impl Till {
         self.count.load(Ordering::Acquire) == 0
     }
 
-    /// The call was told, and used so much.
-    fn settle(&self, call: CallId, used: Used) {
+    /// The call was told, and used so much of what it entered with.
+    fn settle(&self, call: CallId, used: impl FnOnce(&Entry) -> Used) {
         if self.is_empty() {
             return;
         }
         let Some(Reserved { meters, entry }) = self.open.lock().remove(&call) else { return };
         self.count.fetch_sub(1, Ordering::AcqRel);
+        let used = used(&entry);
         meters.iter().for_each(|meter| meter.settle(&entry, used));
+    }
+}
+
+impl Turn {
+    /// The call uses nothing, whatever the books hear of it.
+    pub fn costs_nothing(&self) {
+        self.till.settle(self.call, |_| Used::default());
     }
 }
 
@@ -96,7 +104,7 @@ impl Drop for Turn {
     fn drop(&mut self) {
         self.meters.iter().for_each(|meter| meter.leave());
         // What the books never heard of used nothing.
-        self.till.settle(self.call, Used::default());
+        self.till.settle(self.call, |_| Used::default());
     }
 }
 
@@ -115,6 +123,27 @@ impl SettlingLedger {
     }
 }
 
+impl SettlingLedger {
+    /// What a call used. One that was answered and whose tokens nobody counted used what it reserved, not nothing.
+    fn used(&self, record: &CallRecord, entry: &Entry) -> Used {
+        match record.usage {
+            _ if record.is_free() => Used::default(),
+            Some(usage) => Used {
+                tokens: usage.input.saturating_add(usage.output),
+                nano: record
+                    .target
+                    .as_deref()
+                    .and_then(|target| self.tariff.cost(target, usage))
+                    .unwrap_or(0),
+            },
+            None if matches!(record.outcome, "miss" | "bypass") => {
+                Used { tokens: entry.tokens, nano: entry.nano }
+            }
+            None => Used::default(),
+        }
+    }
+}
+
 impl Ledger for SettlingLedger {
     fn reserve(&self) -> Result<(), Refusal> {
         self.books.reserve()
@@ -130,15 +159,7 @@ impl Ledger for SettlingLedger {
 
     fn tell(&self, record: &CallRecord) {
         self.books.tell(record);
-        if self.till.is_empty() {
-            return;
-        }
-        let paid = record.usage.filter(|_| !record.is_free());
-        let used = paid.map_or_else(Used::default, |usage| Used {
-            tokens: usage.input.saturating_add(usage.output),
-            nano: record.target.as_deref().and_then(|target| self.tariff.cost(target, usage)).unwrap_or(0),
-        });
-        self.till.settle(record.id, used);
+        self.till.settle(record.id, |entry| self.used(record, entry));
     }
 }
 
@@ -239,7 +260,7 @@ mod tests {
         let told = CallId::fresh();
         let turn = enter(told).expect("there is room");
         assert_eq!(used_now(), (60, 60));
-        till.settle(told, used(10, 15));
+        till.settle(told, |_| used(10, 15));
         assert_eq!(used_now(), (10, 15));
         drop(turn);
         assert_eq!(used_now(), (10, 15), "once");
@@ -302,7 +323,7 @@ mod tests {
                     _ if open.is_empty() => {}
                     2 => {
                         let (call, _, turn) = open.remove(which % open.len());
-                        till.settle(call, used(0, nano));
+                        till.settle(call, |_| used(0, nano));
                         drop(turn);
                         paid += nano;
                     }

@@ -7,13 +7,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use futures_util::stream;
 use prometheus_client::registry::Registry;
 use tidegate_actors::call::{ChatWork, Deadline, Memory};
 use tidegate_actors::engine::{Placement, Ports, RunOn};
 use tidegate_actors::ports::provider::{Answer, Fault, Finish, Order, Piece, Provider, ProviderFuture, Task};
 use tidegate_actors::route::{Route, Target};
-use tidegate_actors::{Answered, Body, Call, Engine, EngineConfig, Form, Step, Upstream, UpstreamLimits};
+use tidegate_actors::{
+    Answered, Body, Call, Engine, EngineConfig, Form, Step, Upstream, UpstreamLimits, WorkspaceId,
+};
 
 const FINISH: Finish = Finish { complete: true, cut: false, usage: None };
 
@@ -80,6 +83,18 @@ impl Bench {
     pub(crate) async fn ask_alone(&self, text: &str) -> bool {
         let call = Call { memory: Memory::Bypass("off"), ..self.call(text) };
         self.engine.chat(call).await.is_ok()
+    }
+
+    /// The same, by this workspace, at an upstream that takes 50 ms.
+    pub(crate) async fn ask_slowly(&self, workspace: &str) -> bool {
+        let slow = self.fresh_slow(1).into_iter().map(|call| {
+            self.engine.chat(Call {
+                workspace: WorkspaceId::new(workspace),
+                memory: Memory::Bypass("off"),
+                ..call
+            })
+        });
+        join_all(slow).await.iter().all(Result::is_ok)
     }
 
     /// Calls that all ask the same, which nobody asked before.

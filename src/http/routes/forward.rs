@@ -120,7 +120,7 @@ async fn pass(
         deadline: intake::deadline(doors, headers),
         client_attempt: None,
     };
-    let size = || turn::Size { bytes: taken.bytes.len(), output: 0 };
+    let size = || turn::Size { bytes: taken.bytes.len(), output: turn::ASSUMED_OUTPUT };
     let turn = turn::enter(doors, &principal, &call, size)?;
     let held = (taken.share, turn);
     tell(doors.engine.forward(call).await?, request, held)
@@ -199,6 +199,11 @@ fn tell(answered: Answered, request: &HttpRequest, held: Held) -> Result<HttpRes
     let Body::Live { telling, .. } = body else {
         return Err(DoorError::broken_answer("no passed-through answer came back".into()));
     };
+    // No vendor charges for what it refuses, nor for a count.
+    let is_free = status.as_u16() >= 400 || request.path() == access::COUNT_TOKENS.path;
+    if let Some(turn) = held.1.as_ref().filter(|_| is_free) {
+        turn.costs_nothing();
+    }
     let quotas = turn::quotas(held.1.as_ref());
     let mut response = response.streaming(stream::unfold(Some((telling, held)), next));
     if is_not_to_be_repeated(status, request, response.headers()) {

@@ -120,6 +120,33 @@ async fn without_a_ledger_what_is_noted_outlives_the_server_and_commands_show_it
     assert_eq!(call(&url, "z").await.status, 429);
 }
 
+/// A vendor's path that is only passed through was no budget's business: its tokens were never counted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_counted_costs_what_was_reserved() {
+    let upstream = Upstream::answering(|seen| {
+        let status = if seen.text().contains("refuse") { 422 } else { 200 };
+        Script::json(status, r#"{"id":"r","object":"response"}"#)
+    });
+    let upstream = upstream.await;
+    let server = Gateway::start(&any_model_at(&upstream));
+    let url = format!("http://{}", server.address());
+    assert_eq!(limit(&url, "0.02").await.status, 200);
+    let refused = json!({ "model": MODEL, "input": "refuse" });
+    assert_eq!(send_to(&url, "/v1/responses", Some(refused.to_string())).await.status, 422);
+    assert_eq!(used(&url, "usd_per_month").await, "0.000000000");
+    let body = json!({ "model": MODEL, "input": "x".repeat(400) });
+    let passed = send_to(&url, "/v1/responses", Some(body.to_string())).await;
+    assert_eq!(passed.status, 200, "{passed:?}");
+    // A fourth of some 430 bytes at 2.50 USD a million, and a thousand tokens at 10.00.
+    let spent = used(&url, "usd_per_month").await;
+    assert!(spent.starts_with("0.0102"), "{spent}");
+    assert_eq!(
+        send_to(&url, "/v1/responses", Some(body.to_string())).await.status,
+        429,
+        "a second is too much"
+    );
+}
+
 #[tokio::test]
 async fn what_is_made_up_costs_nothing_whatever_it_is_asked_as() {
     let server = Gateway::start("");
