@@ -109,8 +109,9 @@ pub fn start_with(config: &Config, app: Option<AppService>, spare_ports: u16) ->
     let ledger = Arc::new(SettlingLedger::new(ledger, till, Arc::clone(&tariff)));
     let ports = Ports { clock: Arc::clone(&clock), ledger, tier, ..Ports::open(fastrand::u64(..)) };
     let Identity { roster, office } = identity.clone();
+    let archive = stored::bodies(stored.as_ref(), config, (&roster, &clock), &mut registry)?;
     let shared = doors(config, ports, tariff, registry, of_app)?;
-    let doors = Doors { app: mounted, backing, books, roster, office, ..shared };
+    let doors = Doors { app: mounted, backing, books, archive, roster, office, ..shared };
     let doors = web::Data::new(doors);
     let (servers, address) = listen::bind(config, &doors, &lag, spare_ports)?;
     let following = stored.as_mut().map(|stored| identity.follow(stored, &clock)).transpose()?;
@@ -143,12 +144,14 @@ impl Running {
     pub async fn until(self, stop: impl Future<Output = ()> + 'static) -> Result<(), ServeError> {
         let Self { address: _, identity, handles, serving, engine, app, kept, patience } = self;
         let settled = app.as_ref().map(|app| app.settled(patience));
+        let silence = kept.as_ref().map(|(stored, _)| stored.silence());
         let stopping = actix_web::rt::spawn(async move {
             stop.await;
             tracing::info!("draining");
             // New connections are still taken, so that newcomers are told 503 instead of being cut off.
             let (left, _) = tokio::join!(engine.drain(patience), OptionFuture::from(settled));
             tracing::info!(abandoned = left, "drained");
+            OptionFuture::from(silence).await;
             join_all(handles.iter().map(|handle| handle.stop(true))).await;
         });
         serving.await??;
@@ -259,6 +262,7 @@ fn doors(
         app: None,
         backing: Vec::new(),
         books: None,
+        archive: None,
     })
 }
 

@@ -14,7 +14,7 @@ use crate::error::{Blame, CallError, ErrorKind, Stage};
 use crate::key::{Key, Sketch};
 use crate::metrics::{CallMetrics, Told};
 use crate::ports::clock::{ClockRef, Tick};
-use crate::ports::ledger::{Ledger, Refusal};
+use crate::ports::ledger::{AttemptId, Ledger, Refusal};
 use crate::ports::provider::Usage;
 
 /// Items of an embedding call by how each was answered.
@@ -81,6 +81,12 @@ pub struct CallRecord {
     pub items: ItemCounts,
     /// What the answer cost.
     pub usage: Option<Usage>,
+    /// The usage is not what the upstream said but our own count or our own division of it.
+    pub estimated: bool,
+    /// Of embedding items that travelled with others': the first request that carried some.
+    pub batch: Option<AttemptId>,
+    /// Bytes of the request as it came.
+    pub request_bytes: u64,
     /// Bytes of the answer that were told.
     pub bytes: u64,
     /// Where it failed and as what.
@@ -118,8 +124,8 @@ impl Recorder {
         Self { ring, next: AtomicU64::new(0), clock, ledger, metrics }
     }
 
-    /// Opens a record. Allocates nothing.
-    pub(crate) fn open<W>(self: &Arc<Self>, call: &Call<W>, kind: CallKind) -> OpenRecord {
+    /// Opens the record of a call whose request has so many bytes. Allocates nothing.
+    pub(crate) fn open<W>(self: &Arc<Self>, call: &Call<W>, kind: CallKind, bytes: usize) -> OpenRecord {
         let record = CallRecord {
             id: call.id,
             workspace: call.workspace.clone(),
@@ -140,6 +146,9 @@ impl Recorder {
             attempts: 0,
             items: ItemCounts::default(),
             usage: None,
+            estimated: false,
+            batch: None,
+            request_bytes: bytes as u64,
             bytes: 0,
             error: None,
             fields: None,

@@ -1,9 +1,11 @@
 //! Owns how what outlives the process is opened, who has it, and the commands that look after it.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use prometheus_client::registry::Registry;
+use tidegate_actors::WorkspaceId;
+use tidegate_actors::ports::bodies::Bodies;
 use tidegate_actors::ports::books::Books;
 use tidegate_actors::ports::clock::{Clock, ClockRef, SystemClock};
 use tidegate_actors::ports::ledger::{Ledger, NoLedger};
@@ -13,7 +15,8 @@ use super::ledger;
 use crate::cli::{ServeError, Told, Upkeep};
 use crate::config::Config;
 use crate::http::Backing;
-use crate::stores::ledger::{BookKeeper, Prices};
+use crate::identity::Roster;
+use crate::stores::ledger::{BodyKeeper, BookKeeper, Prices};
 use crate::stores::{DataLock, Database, Io, Target, Trouble, Warm, Watch, followed, upkeep};
 use crate::telemetry::when::written;
 
@@ -24,6 +27,8 @@ pub(super) struct Stored {
     pub(super) watch: Option<Watch>,
     /// The ledger, if it is kept.
     books: Option<BookKeeper>,
+    /// What calls ask and are told, for workspaces that keep it.
+    bodies: OnceLock<BodyKeeper>,
     /// Answers behind memory, where they are kept.
     warm: Option<Warmed>,
     /// Held until the process ends.
@@ -48,7 +53,14 @@ impl Stored {
         let watch = Watch::start(&database).map_err(|trouble| unusable(config, &trouble))?;
         let books = ledger::open(config, clock, prices, &database)?;
         let warm = if config.cache.warm { warm(dir, config, clock, registry) } else { None };
-        Ok(Some(Self { database, watch: Some(watch), books, warm, lock: Arc::new(lock) }))
+        Ok(Some(Self {
+            database,
+            watch: Some(watch),
+            books,
+            bodies: OnceLock::new(),
+            warm,
+            lock: Arc::new(lock),
+        }))
     }
 
     /// What makes the directory ours.
@@ -59,6 +71,16 @@ impl Stored {
     /// What keeps answers behind memory.
     pub(super) fn tier(&self) -> Option<Arc<dyn TierStore>> {
         self.warm.as_ref().map(|Warmed(warm)| Arc::new(warm.clone()) as _)
+    }
+
+    /// Lets those who listen to the ledger hear what was told until now, and nothing more.
+    pub(super) fn silence(&self) -> impl Future<Output = ()> + use<> {
+        let books = self.books.clone();
+        async move {
+            if let Some(books) = books {
+                books.fall_silent().await;
+            }
+        }
     }
 
     /// What `/ready` looks at.
@@ -77,6 +99,7 @@ impl Stored {
     pub(super) async fn close(self) {
         // Nobody is served any more: the thread may wait for the disk.
         self.books.iter().for_each(BookKeeper::end);
+        self.bodies.get().into_iter().for_each(BodyKeeper::end);
         self.database.close().await;
     }
 }
@@ -113,6 +136,24 @@ pub(super) fn ledger(stored: Option<&Stored>) -> Arc<dyn Ledger> {
 pub(super) fn books(stored: Option<&Stored>) -> Option<Arc<dyn Books>> {
     let books = stored?.books.as_ref()?;
     Some(Arc::new(books.reader()))
+}
+
+/// Where bodies are kept: as the ledger is, for the workspaces that `roster` says.
+pub(super) fn bodies(
+    stored: Option<&Stored>,
+    config: &Config,
+    (roster, clock): (&Arc<Roster>, &ClockRef),
+    registry: &mut Registry,
+) -> Result<Option<Arc<dyn Bodies>>, ServeError> {
+    let Some(stored) = stored.filter(|stored| stored.books.is_some()) else { return Ok(None) };
+    let (roster, most) = (Arc::clone(roster), config.ledger.bodies_days);
+    let days = move |workspace: &WorkspaceId| {
+        let days = roster.body_days(workspace)?;
+        Some(u32::try_from(days).map_or(most, |days| days.min(most)))
+    };
+    let dir = Path::new(&config.data.dir);
+    let keeper = BodyKeeper::open(dir, &config.ledger, Arc::new(days), clock, registry)?;
+    Ok(Some(Arc::new(stored.bodies.get_or_init(|| keeper).clone())))
 }
 
 /// Answers behind memory, closed when the server is, or when it does not come to be.

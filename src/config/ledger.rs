@@ -27,7 +27,17 @@ settings! {
         queue_rows: usize = 32_768, in 1..=10_000_000;
         /// Bytes written that are not in tables yet; one more call is refused with 503.
         max_unfolded_bytes: usize = 1_073_741_824, in 1_048_576..=MOST_BYTES;
-        /// Days whose rows are kept; older days are dropped whole.
-        keep_days: u32 = 90, in 1..=36_500;
+        /// Days whose calls are kept; older days are dropped whole.
+        calls_days: u32 = 90, in 1..=36_500;
+        /// Days whose requests to upstreams are kept.
+        attempts_days: u32 = 90, in 1..=36_500;
+        /// Days whose sums are kept.
+        sums_days: u32 = 730, in 1..=36_500;
+        /// Days that bodies are kept at most; each workspace says whether, and for how many.
+        bodies_days: u32 = 90, in 1..=36_500;
+        /// Bytes of one request or answer that is kept; a longer one is not.
+        body_max_bytes: usize = 1_048_576, in 1_024..=MOST_BYTES;
+        /// Bytes of bodies that may wait to be written; more are not kept.
+        bodies_queue_bytes: usize = 67_108_864, in 1_048_576..=MOST_BYTES;
     }
 }

@@ -46,7 +46,9 @@ pub(crate) const CACHE_STATS: Access =
     row("GET", "/api/v1/workspaces/{id}/cache/stats", Door::Api, Role::Read);
 pub(crate) const EXPORT_JSONL: Access = row("GET", "/api/v1/calls/export.jsonl", Door::Api, Role::Read);
 pub(crate) const EXPORT_CSV: Access = row("GET", "/api/v1/calls/export.csv", Door::Api, Role::Read);
+pub(crate) const TAIL: Access = row("GET", "/api/v1/calls/stream", Door::Api, Role::Read);
 pub(crate) const CALL: Access = row("GET", "/api/v1/calls/{id}", Door::Api, Role::Read);
+pub(crate) const BODIES: Access = row("GET", "/api/v1/calls/{id}/bodies", Door::Api, Role::Write);
 pub(crate) const EXPLAIN: Access = row("GET", "/api/v1/calls/{id}/explain", Door::Api, Role::Read);
 pub(crate) const PURGE: Access = row("POST", "/api/v1/cache/purge", Door::Api, Role::Admin);
 pub(crate) const ENGINE: Access = row("GET", "/api/v1/engine", Door::Api, Role::Operator);
@@ -54,6 +56,7 @@ pub(crate) const METRICS: Access = row("GET", "/metrics", Door::Api, Role::Opera
 pub(crate) const COUNTERS: Access = row("GET", "/api/metrics", Door::Api, Role::Operator);
 pub(crate) const WORKSPACES: Access = row("GET", "/api/v1/workspaces", Door::Api, Role::Read);
 pub(crate) const MAKE_WORKSPACE: Access = row("POST", "/api/v1/workspaces", Door::Api, Role::Operator);
+pub(crate) const SET_WORKSPACE: Access = row("POST", "/api/v1/workspaces/{id}", Door::Api, Role::Admin);
 pub(crate) const KEYS: Access = row("GET", "/api/v1/keys", Door::Api, Role::Admin);
 pub(crate) const MAKE_KEY: Access = row("POST", "/api/v1/keys", Door::Api, Role::Admin);
 pub(crate) const ROTATE_KEY: Access = row("POST", "/api/v1/keys/{id}/rotate", Door::Api, Role::Admin);
@@ -75,7 +78,7 @@ pub(crate) const APP_READ: Access = row("GET", "", Door::App, Role::Read);
 pub(crate) const APP_WRITE: Access = row("*", "", Door::App, Role::Write);
 
 /// Every path of the gateway, its app's aside. `/api/metrics` is where `observability.metrics_endpoint` says.
-pub const TABLE: [Access; 43] = [
+pub const TABLE: [Access; 46] = [
     CHAT,
     EMBED,
     MESSAGES,
@@ -89,7 +92,9 @@ pub const TABLE: [Access; 43] = [
     CACHE_STATS,
     EXPORT_JSONL,
     EXPORT_CSV,
+    TAIL,
     CALL,
+    BODIES,
     EXPLAIN,
     PURGE,
     ENGINE,
@@ -97,6 +102,7 @@ pub const TABLE: [Access; 43] = [
     COUNTERS,
     WORKSPACES,
     MAKE_WORKSPACE,
+    SET_WORKSPACE,
     KEYS,
     MAKE_KEY,
     ROTATE_KEY,

@@ -36,12 +36,18 @@ pub(crate) struct CallRow {
     pub(crate) model: String,
     /// Who answered, as `provider/model`.
     pub(crate) target: Option<String>,
+    /// What policy said: `allowed` or `denied`; null where it was not asked.
+    pub(crate) decision: Option<&'static str>,
+    /// `ok`, `failed` or `abandoned`.
+    pub(crate) status: String,
     /// `hit`, `joined`, `miss`, `mixed`, `bypass`, `failed` or `abandoned`.
     pub(crate) outcome: String,
     /// Why it was not a hit; empty for one.
     pub(crate) reason: String,
-    /// The call that paid, if another did.
+    /// The call that paid, if another did: for a hit the one that was answered first, for a joined call the one it joined.
     pub(crate) payer: Option<String>,
+    /// The first request upstream that carried embedding items of it with others'.
+    pub(crate) batch: Option<String>,
     /// As `x-tidegate-key` gave it.
     pub(crate) key: Option<String>,
     /// Requests sent upstream for it.
@@ -51,9 +57,13 @@ pub(crate) struct CallRow {
     /// Until the answer began.
     pub(crate) first_ms: f64,
     pub(crate) total_ms: f64,
+    /// Bytes of the request as it came.
+    pub(crate) request_bytes: u64,
     /// Bytes of the answer that were told.
     pub(crate) bytes: u64,
     pub(crate) usage: Option<UsageShown>,
+    /// The usage is an estimate of ours, not what the upstream said.
+    pub(crate) usage_estimated: bool,
     /// What it cost this caller, USD; null where no price is known.
     #[schema(example = "0.000012500")]
     pub(crate) cost: Option<String>,
@@ -124,6 +134,7 @@ impl CallRow {
     /// A row, whose credential `roster` knows by name.
     pub(crate) fn of(row: BookedCall<'static>, roster: &Roster) -> Self {
         let (lane_wait, first, total) = (row.lane_wait_ns(), row.first_ns(), row.took_ns());
+        let (status, decision) = (row.status().to_owned(), row.decision());
         let [stage, code, blame] = row.failure.map(String::from);
         Self {
             id: row.id.to_string(),
@@ -137,17 +148,22 @@ impl CallRow {
             form: row.form.into(),
             model: row.model.into(),
             target: some(row.target.into()),
+            decision: Some(decision).filter(|said| !said.is_empty()),
+            status,
             outcome: row.outcome.into(),
             reason: row.reason.into(),
             payer: row.payer.map(|payer| payer.to_string()),
+            batch: row.batch.map(|batch| batch.to_string()),
             key: row.key.map(|sha| hex(&sha)),
             attempts: row.attempts,
             items: row.items.into(),
             lane_wait_ms: ms(lane_wait),
             first_ms: ms(first),
             total_ms: ms(total),
+            request_bytes: row.request_bytes,
             bytes: row.bytes,
             usage: row.usage.map(UsageShown::from),
+            usage_estimated: row.estimated,
             cost: row.cost.map(usd),
             saved: row.saved.map(usd),
             error: some(code).map(|code| ErrorShown { stage, code, blame }),

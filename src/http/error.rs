@@ -164,6 +164,12 @@ impl DoorError {
         Self { blame: Blame::Us, ..Self::refused(503, "no_ledger", message) }
     }
 
+    pub(crate) fn crowded(limit: usize) -> Self {
+        let message = format!("{limit} listen to calls already, the limit; end one of them first");
+        let retry = Retry::After(Duration::from_secs(5));
+        Self { retry, ..Self::refused(429, "too_many_listeners", message) }
+    }
+
     pub(crate) fn bad_field(param: &str, message: impl Into<String>) -> Self {
         Self { param: Some(param.to_owned()), ..Self::refused(400, "invalid_value", message.into()) }
     }

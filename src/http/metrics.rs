@@ -206,7 +206,7 @@ fn lane_gauges(gauge: &Read<LaneReading>, read: &[(EngineReading, Labels<'_>)]) 
     told.collect()
 }
 
-fn ledger_gauges(lag: Lag) -> [Gauge; 4] {
+fn ledger_gauges(lag: Lag) -> [Gauge; 5] {
     let gauge = |name, help, value| Gauge { name, help, labels: String::new(), value };
     [
         gauge(
@@ -229,6 +229,7 @@ fn ledger_gauges(lag: Lag) -> [Gauge; 4] {
             "Bytes of the ledger that may wait to be in tables",
             lag.max_unfolded_bytes as f64,
         ),
+        gauge("tidegate_ledger_listeners", "Who listens to calls as they are told", lag.listeners as f64),
     ]
 }
 

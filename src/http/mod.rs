@@ -13,6 +13,7 @@ mod cookie;
 mod error;
 mod guard;
 mod intake;
+mod keeping;
 mod memo;
 mod meter;
 mod metrics;
@@ -25,6 +26,7 @@ mod routes;
 mod stream;
 mod tokens;
 mod turn;
+mod values;
 mod vendor;
 
 use std::rc::Rc;
@@ -33,6 +35,7 @@ use std::sync::Arc;
 use actix_web::guard::{Any, Get, Head};
 use actix_web::{Resource, Route, web};
 use tidegate_actors::Engine;
+use tidegate_actors::ports::bodies::Bodies;
 use tidegate_actors::ports::books::Books;
 
 use crate::config::Config;
@@ -76,6 +79,8 @@ pub struct Doors {
     pub backing: Vec<Backing>,
     /// The ledger, if one is kept.
     pub books: Option<Arc<dyn Books>>,
+    /// What calls ask and are told, for workspaces that keep it.
+    pub archive: Option<Arc<dyn Bodies>>,
 }
 
 /// A part without which a server is not ready.
@@ -133,7 +138,9 @@ pub fn routes(doors: &web::Data<Doors>) -> impl FnOnce(&mut web::ServiceConfig) 
             .service(giving(access::ATTEMPTS.path, get().to(routes::calls::attempts)))
             .service(giving(access::EXPORT_JSONL.path, get().to(routes::export::jsonl)))
             .service(giving(access::EXPORT_CSV.path, get().to(routes::export::csv)))
+            .service(giving(access::TAIL.path, get().to(routes::tail::stream)))
             .service(giving(access::CALL.path, get().to(routes::calls::one)))
+            .service(giving(access::BODIES.path, get().to(routes::bodies::one)))
             .service(giving(access::EXPLAIN.path, get().to(routes::explain::explain)))
             .service(taking(access::PURGE.path, post().to(routes::purge::purge)))
             .service(giving(access::ENGINE.path, get().to(routes::engine::engine)))
@@ -142,6 +149,7 @@ pub fn routes(doors: &web::Data<Doors>) -> impl FnOnce(&mut web::ServiceConfig) 
                 get().to(routes::workspaces::list),
                 post().to(routes::workspaces::make),
             ))
+            .service(taking(access::SET_WORKSPACE.path, post().to(routes::workspaces::set)))
             .service(both(access::KEYS.path, get().to(routes::keys::list), post().to(routes::keys::make)))
             .service(both(
                 access::LIMITS.path,

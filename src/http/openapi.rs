@@ -10,8 +10,8 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::routes::limits::Amount;
 use super::routes::{
-    auth, calls, chat, docs, embeddings, engine, explain, export, forward, health, keys, limits, metrics,
-    models, purge, usage, users, workspaces,
+    auth, bodies, calls, chat, docs, embeddings, engine, explain, export, forward, health, keys, limits,
+    metrics, models, purge, tail, usage, users, workspaces,
 };
 
 /// An error of a path under `/api/v1`.
@@ -65,8 +65,9 @@ pub(crate) struct LimitProblem {
     paths(
         chat::completions, embeddings::create, chat::messages, forward::count_tokens, models::list, models::one,
         forward::forward, health::health, health::ready, metrics::text, metrics::json, usage::usage,
-        usage::cache_stats, export::jsonl, export::csv, calls::list, calls::attempts, calls::one, explain::explain, purge::purge, engine::engine,
-        workspaces::list, workspaces::make, keys::list, keys::make, keys::rotate, keys::revoke, limits::list,
+        usage::cache_stats, export::jsonl, export::csv, calls::list, calls::attempts,
+        tail::stream, calls::one, bodies::one, explain::explain, purge::purge, engine::engine,
+        workspaces::list, workspaces::make, workspaces::set, keys::list, keys::make, keys::rotate, keys::revoke, limits::list,
         limits::set, auth::login, auth::refresh, auth::logout, auth::password, auth::me, users::list, users::make,
         users::password, users::grant, users::disable, users::enable, docs::openapi, docs::page,
     )

@@ -12,6 +12,7 @@ use tidegate_actors::{CallId, Step, Telling};
 
 use super::budget::ByteShare;
 use super::error::{DoorError, Shape};
+use super::keeping::Copying;
 use super::vendor::Vendor;
 use crate::identity::Turn;
 
@@ -34,16 +35,16 @@ pub(crate) struct EventBody {
     keep_alive: Sleep,
     ended: bool,
     /// Held until the last event is sent.
-    _held: Held,
+    held: Held,
 }
 
-/// What a call holds until its answer has ended: bytes of its request, and its turn under the limits it has.
-pub(crate) type Held = (ByteShare, Option<Turn>);
+/// What a call holds until its answer has ended: bytes of its request, its turn under the limits it has, and what is kept of it.
+pub(crate) type Held = (ByteShare, Option<Turn>, Copying);
 
 impl EventBody {
     pub(crate) fn new(telling: Telling, reader: Reader, clock: ClockRef, held: Held) -> Self {
         let keep_alive = clock.sleep_until(clock.now().plus(KEEP_ALIVE));
-        Self { telling, reader, clock, keep_alive, ended: false, _held: held }
+        Self { telling, reader, clock, keep_alive, ended: false, held }
     }
 
     fn rest(&mut self) {
@@ -77,11 +78,13 @@ impl Stream for EventBody {
                 Poll::Ready(Step::Piece(piece)) => {
                     this.rest();
                     if let Some(piece) = this.reader.vendor.shape(piece, this.reader.include_usage) {
+                        this.held.2.add(&piece);
                         return Poll::Ready(Some(Ok(piece)));
                     }
                 }
                 Poll::Ready(Step::End(end)) => {
                     let last = this.end(end.map(|_| ()).map_err(DoorError::from));
+                    last.iter().for_each(|last| this.held.2.add(last));
                     return Poll::Ready(last.map(Ok));
                 }
                 Poll::Pending => {

@@ -22,11 +22,13 @@ pub enum LimitName {
     Usd(Span),
     /// The same: where it is warned.
     SoftUsd(Span),
+    /// Days that what a workspace's calls ask and are told is kept; without it nothing of it is.
+    BodyDays,
 }
 
 impl LimitName {
     /// Every limit.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::RequestsPerMinute,
         Self::TokensPerMinute,
         Self::ConcurrentCalls,
@@ -34,6 +36,7 @@ impl LimitName {
         Self::Usd(Span::Month),
         Self::SoftUsd(Span::Day),
         Self::SoftUsd(Span::Month),
+        Self::BodyDays,
     ];
 
     /// Its word.
@@ -47,6 +50,7 @@ impl LimitName {
             Self::Usd(Span::Month) => "usd_per_month",
             Self::SoftUsd(Span::Day) => "soft_usd_per_day",
             Self::SoftUsd(Span::Month) => "soft_usd_per_month",
+            Self::BodyDays => "body_days",
         }
     }
 
@@ -56,10 +60,10 @@ impl LimitName {
         matches!(self, Self::Usd(_) | Self::SoftUsd(_))
     }
 
-    /// Whether it refuses calls; what does not warns.
+    /// Whether it refuses calls; what does not warns, or says what is kept.
     #[must_use]
     pub const fn refuses(self) -> bool {
-        !matches!(self, Self::SoftUsd(_))
+        !matches!(self, Self::SoftUsd(_) | Self::BodyDays)
     }
 
     /// So much of it as people read it.

@@ -198,6 +198,7 @@ impl Meter {
                 LimitName::TokensPerMinute => entry.tokens,
                 LimitName::RequestsPerMinute | LimitName::ConcurrentCalls => 1,
                 LimitName::Usd(_) | LimitName::SoftUsd(_) => amount(entry.nano),
+                LimitName::BodyDays => 0,
             };
             Err(Exceeded { name, subject: self.whose.name.clone(), used, limit, asked, wait })
         };

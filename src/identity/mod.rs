@@ -7,6 +7,7 @@
 mod budget;
 mod key;
 mod limit;
+mod limited;
 mod meter;
 pub mod money;
 mod office;

@@ -11,7 +11,8 @@ use tidegate_actors::WorkspaceId;
 use tidegate_actors::ports::clock::ClockRef;
 
 use super::key::{KeyHash, SHORT, short_of};
-use super::meter::{Meter, Whose};
+use super::limited::{body_days, metered};
+use super::meter::Meter;
 use super::people::{People, credential_of};
 use super::person::{Membership, PersonRow};
 use super::registry::{Contents, KeyRow};
@@ -108,6 +109,8 @@ pub struct Roster {
     till: Arc<Till>,
     /// Somebody who is nowhere stored.
     guest: OnceLock<(PersonRow, Membership)>,
+    /// Whether any workspace keeps bodies: mostly none does, and each call asks.
+    any_bodies: AtomicBool,
     now: RwLock<Table>,
 }
 
@@ -122,6 +125,8 @@ struct Table {
     meters: HashMap<String, Arc<Meter>>,
     /// A program on this machine, under the limits of its workspace if there are any.
     anybody: Option<Arc<Principal>>,
+    /// Days that bodies are kept, by the id of a workspace that keeps them.
+    body_days: HashMap<String, u64>,
 }
 
 #[derive(Debug)]
@@ -160,6 +165,7 @@ impl Roster {
             guarded: AtomicBool::new(false),
             till: Arc::default(),
             guest: OnceLock::new(),
+            any_bodies: AtomicBool::new(false),
             now: RwLock::default(),
         }
     }
@@ -287,6 +293,18 @@ impl Roster {
         self.now.read().names.get(&credential).cloned()
     }
 
+    /// For how many days a workspace keeps what its calls ask and are told; nothing where it keeps none.
+    ///
+    /// # Cost
+    /// While no workspace does a load; else a look under a read lock.
+    #[must_use]
+    pub fn body_days(&self, workspace: &WorkspaceId) -> Option<u64> {
+        if !self.any_bodies.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.now.read().body_days.get(workspace.as_str()).copied()
+    }
+
     /// Where calls under limits enter and are settled.
     #[must_use]
     pub fn till(&self) -> &Arc<Till> {
@@ -341,11 +359,13 @@ impl Roster {
             let keys = contents.keys.iter().filter_map(|row| Entry::of(row, &meters)).collect();
             let people = People::of(&contents, &meters);
             let names = named(&contents);
+            let body_days = body_days(&contents);
+            self.any_bodies.store(!body_days.is_empty(), Ordering::Relaxed);
             let of_all = meters.get(WorkspaceId::default_workspace().as_str()).cloned();
             let anybody = of_all.map(|meter| Arc::new(Principal::anybody(Box::new([meter]))));
             self.is_limited.store(anybody.is_some(), Ordering::Release);
             let contents = Arc::new(contents);
-            std::mem::replace(&mut *now, Table { contents, keys, people, names, meters, anybody })
+            std::mem::replace(&mut *now, Table { contents, keys, people, names, meters, anybody, body_days })
         };
         drop(before); // outside the lock
         if is_closed {
@@ -366,35 +386,4 @@ fn named(contents: &Contents) -> HashMap<u64, Named> {
     let keys = contents.keys.iter().map(|row| (row.credential(), named(&row.id, &row.name)));
     let people = contents.people.iter().map(|row| (credential_of(&row.id), named(&row.id, &row.name)));
     keys.chain(people).collect()
-}
-
-/// A meter for everything that has limits; those there were go on, with what is used of them.
-fn metered(contents: &Contents, before: &HashMap<String, Arc<Meter>>) -> HashMap<String, Arc<Meter>> {
-    let mut meters = HashMap::new();
-    for subject in contents.limits.iter().map(|limit| &limit.subject) {
-        let whose = || match contents.keys.iter().find(|key| key.id == *subject) {
-            Some(key) => Whose {
-                name: format!("key {}", key.short),
-                id: subject.clone(),
-                workspace: key.workspace.clone(),
-                credential: Some(key.credential()),
-            },
-            None => Whose {
-                name: format!("workspace {subject}"),
-                id: subject.clone(),
-                workspace: WorkspaceId::new(subject.as_str()),
-                credential: None,
-            },
-        };
-        let known = before.get(subject).cloned();
-        meters
-            .entry(subject.clone())
-            .or_insert_with(|| known.unwrap_or_else(|| Arc::new(Meter::of(whose()))));
-    }
-    for (subject, meter) in &meters {
-        let own = contents.limits.iter().filter(|limit| limit.subject == *subject);
-        let own: Vec<_> = own.map(|limit| (limit.name, limit.value)).collect();
-        meter.limit(|name| own.iter().find(|(known, _)| *known == name).map(|(_, value)| *value));
-    }
-    meters
 }

@@ -43,7 +43,18 @@ pub(super) static CALLS: Schema = Schema {
     mark: 0x5449_4443,
     make_mark: "PRAGMA application_id = 1414087747",
     versions: "_tidegate_calls",
-    migrations: &[("calls", include_str!("migrations/calls/0001_calls.sql"))],
+    migrations: &[
+        ("calls", include_str!("migrations/calls/0001_calls.sql")),
+        ("bytes", include_str!("migrations/calls/0002_bytes.sql")),
+    ],
+};
+
+/// Bodies of a workspace and a day (`TIDD`).
+pub(super) static BODIES: Schema = Schema {
+    mark: 0x5449_4444,
+    make_mark: "PRAGMA application_id = 1414087748",
+    versions: "_tidegate_bodies",
+    migrations: &[("bodies", include_str!("migrations/bodies/0001_bodies.sql"))],
 };
 
 impl Schema {

@@ -5,9 +5,11 @@
 
 #![expect(clippy::panic, reason = "helpers of tests fail the way tests do")]
 
+mod bodies;
 mod budgets;
 mod kill;
 mod pages;
+mod tail;
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;

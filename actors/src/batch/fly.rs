@@ -100,7 +100,7 @@ impl Drop for Batch {
 struct Answered {
     rows: Rows,
     target: Arc<str>,
-    flown: Arc<Flown>,
+    flown: Flown,
 }
 
 impl Batch {
@@ -184,13 +184,14 @@ impl Batch {
         };
         match checked {
             Ok(rows) => {
+                let id = attempt.id();
                 attempt.succeeded(rows.usage);
                 let answered = ports.clock.now();
                 if attempts == 1 {
                     let tokens = self.in_air(asked).map(|row| u64::from(row.tokens)).sum();
                     self.batcher.queue.learn(tokens, answered.since(asked_at));
                 }
-                let flown = Arc::new(Flown { asked: asked_at, answered, attempts });
+                let flown = Flown { asked: asked_at, answered, attempts, attempt: id, estimated: false };
                 Ok(Answered { rows, target, flown })
             }
             Err(fault) => {
@@ -218,7 +219,8 @@ impl Batch {
     /// Publishes what may be kept, and only then tells the callers.
     fn land(&mut self, asked: &[usize], answered: Answered) {
         let (queue, ports) = (Arc::clone(&self.batcher.queue), Arc::clone(&self.batcher.ports));
-        let parts = self.invoice(asked, answered.rows.usage);
+        let (parts, estimated) = self.invoice(asked, answered.rows.usage);
+        let flown = Arc::new(Flown { estimated, ..answered.flown });
         let rows = self.in_air(asked).cloned().zip(parts).collect();
         let vectors = answered.rows.vectors;
         let facts = Facts { born: ports.clock.now(), target: answered.target, model: answered.rows.model };
@@ -229,7 +231,7 @@ impl Batch {
             if self.may_be_kept(&row) {
                 entries.push((Arc::clone(&entry), row.item.order.stamps));
             }
-            let landed = Landed { entry, flown: Some(Arc::clone(&answered.flown)) };
+            let landed = Landed { entry, flown: Some(Arc::clone(&flown)) };
             ends.push((row.id, Settled::Answer(landed, part)));
         }
         ports.sites.pass(Site::BatchBeforeReply);
@@ -240,14 +242,14 @@ impl Batch {
     }
 
     /// What each row costs: as the upstream counts if that shows, else its payer's part of the invoice, or our
-    /// own count where there is none.
-    fn invoice(&self, asked: &[usize], usage: Option<Usage>) -> Vec<u64> {
+    /// own count where there is none; and whether that is an estimate.
+    fn invoice(&self, asked: &[usize], usage: Option<Usage>) -> (Vec<u64>, bool) {
         let Some(usage) = usage else {
-            return self.in_air(asked).map(|row| u64::from(row.tokens)).collect();
+            return (self.in_air(asked).map(|row| u64::from(row.tokens)).collect(), true);
         };
         let own = self.in_air(asked).map(|row| (u64::from(row.tokens), row.item.item()));
         if let Some(exact) = self.batcher.counting.exact(usage.input, own) {
-            return exact;
+            return (exact, false);
         }
         let payers = self.batcher.queue.payers(self.in_air(asked).map(|row| row.id));
         let weights: Vec<_> = payers
@@ -255,7 +257,9 @@ impl Batch {
             .zip(self.in_air(asked))
             .map(|(payer, row)| (payer, u64::from(row.tokens)))
             .collect();
-        split_invoice(usage.input, &weights)
+        // What one call asked alone is all its own.
+        let is_shared = weights.iter().any(|(payer, _)| *payer != weights[0].0);
+        (split_invoice(usage.input, &weights), is_shared)
     }
 
     /// The answer is kept only under the versions it was looked up under.

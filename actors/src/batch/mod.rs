@@ -31,6 +31,7 @@ use crate::cache::Entry;
 use crate::call::{Call, EmbedItem, EmbedWork};
 use crate::flight::Stamps;
 use crate::ports::clock::Tick;
+use crate::ports::ledger::AttemptId;
 
 use cut::CutLimits;
 use queue::QueueLimits;
@@ -128,6 +129,10 @@ pub(crate) struct Flown {
     pub(crate) answered: Tick,
     /// Attempts at it, the one that succeeded included.
     pub(crate) attempts: u32,
+    /// The one that succeeded.
+    pub(crate) attempt: AttemptId,
+    /// What its rows cost is our own count or our own division of the invoice.
+    pub(crate) estimated: bool,
 }
 
 /// One batcher at one moment.

@@ -59,7 +59,8 @@ impl Embedded {
 
 /// Answers each item of `call` from memory, from a row already on its way, or by a row of its own.
 pub(crate) async fn embed(engine: &Arc<Shared>, call: Call<EmbedWork>) -> Result<Embedded, CallError> {
-    let mut record = engine.recorder.open(&call, CallKind::Embed); // closes itself as abandoned when dropped
+    let bytes = call.work.document.raw().len();
+    let mut record = engine.recorder.open(&call, CallKind::Embed, bytes); // closes itself as abandoned when dropped
     match answer(engine, call, &mut record).await {
         Ok(embedded) => {
             record.close(embedded.outcome.told());
@@ -291,6 +292,9 @@ fn tell(
     let age_s = kept.map(|row| row.value.entry.age_s(now)).max();
     let dispatched = rows_dispatched(&rows, record.opened());
     let attempts = attempts(&rows);
+    let flown = || rows.iter().filter_map(|row| row.value.flown.as_ref());
+    let batch = flown().next().map(|flown| flown.attempt);
+    let estimated = flown().any(|flown| flown.estimated);
     let rows: Vec<_> = rows.into_iter().map(|row| row.value.entry).collect();
     let warm = rows.iter().any(|row| row.tier() == Tier::Warm);
     let target = rows.first().map_or_else(|| Arc::from("none"), |row| Arc::clone(&row.facts.target));
@@ -301,6 +305,7 @@ fn tell(
         record.items = items;
         record.attempts += attempts;
         record.usage = Some(Usage { input: billed, ..Usage::default() });
+        (record.batch, record.estimated) = (batch, estimated);
         record.target = Some(Arc::clone(&target));
         if outcome == Outcome::Hit {
             record.reason = if warm { "warm" } else { "" };

@@ -14,7 +14,7 @@ use crate::record::OpenRecord;
 
 /// Answers `call` with whatever the target says, errors included.
 pub(crate) async fn forward(engine: &Arc<Shared>, call: Call<ForwardWork>) -> Result<Answered, CallError> {
-    let mut record = engine.recorder.open(&call, CallKind::Forward);
+    let mut record = engine.recorder.open(&call, CallKind::Forward, call.work.body.len());
     match pass(engine, call, &mut record).await {
         Ok(found) => Ok(found.tell(engine, record)),
         Err(error) => {

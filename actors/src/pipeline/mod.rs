@@ -39,7 +39,8 @@ pub(crate) use stages::{OVERLOADED_RETRY, Vetted};
 
 /// Answers `call` from memory, from a flight already in the air, or by starting one.
 pub(crate) async fn chat(engine: &Arc<Shared>, call: Call<ChatWork>) -> Result<Answered, CallError> {
-    let mut record = engine.recorder.open(&call, CallKind::Chat); // closes itself as abandoned when dropped
+    let bytes = call.work.document.raw().len();
+    let mut record = engine.recorder.open(&call, CallKind::Chat, bytes); // closes itself as abandoned when dropped
     match answer(engine, call, &mut record).await {
         Ok(found) => Ok(found.tell(engine, record)),
         Err(error) => {

@@ -3,6 +3,7 @@
 //! Owns the rows as they are read; must not know where they lie. Whoever reads says whose rows, so that no page can hold
 //! another workspace's.
 
+mod heard;
 mod sums;
 
 use std::borrow::Cow;
@@ -17,6 +18,7 @@ use crate::ports::ledger::AttemptId;
 use crate::ports::provider::Usage;
 use crate::record::ItemCounts;
 
+pub use heard::{Crowded, Heard, Listening};
 pub use sums::{Lag, Usages};
 
 /// Text of a row: of the row itself, or of what it was read from.
@@ -65,6 +67,12 @@ pub struct BookedCall<'a> {
     pub cost: Money,
     /// What they would have cost, had nobody else paid.
     pub saved: Money,
+    /// The usage is not what the upstream said but our own count or our own division of it.
+    pub estimated: bool,
+    /// Of embedding items that travelled with others': the first request that carried some.
+    pub batch: Option<AttemptId>,
+    /// Bytes of the request as it came.
+    pub request_bytes: u64,
     /// Bytes of the answer that were told.
     pub bytes: u64,
     /// Where it failed, as what, and whose doing it was; empty if it did not.
@@ -99,6 +107,9 @@ impl BookedCall<'_> {
             usage: self.usage,
             cost: self.cost,
             saved: self.saved,
+            estimated: self.estimated,
+            batch: self.batch,
+            request_bytes: self.request_bytes,
             bytes: self.bytes,
         }
     }
@@ -119,6 +130,15 @@ impl BookedCall<'_> {
         match &*self.outcome {
             outcome @ ("failed" | "abandoned") => outcome,
             _ => "ok",
+        }
+    }
+
+    /// What policy said: `allowed` or `denied`; nothing where it was not asked.
+    pub fn decision(&self) -> &'static str {
+        match (&*self.failure[0], self.mark(Stage::Authorise)) {
+            ("authorise", _) => "denied",
+            (_, Some(_)) => "allowed",
+            (_, None) => "",
         }
     }
 
@@ -274,8 +294,12 @@ pub struct Page<T> {
 impl Wanted {
     /// Whether it is a call like that.
     pub fn is_call(&self, row: &BookedCall<'_>) -> bool {
-        self.is_within(&row.workspace, row.cursor())
-            && self.credential.is_none_or(|credential| credential == row.credential)
+        self.is_within(&row.workspace, row.cursor()) && self.is_like(row)
+    }
+
+    /// Whether it is a call like that but for whose it is, when it was and where it stands.
+    pub fn is_like(&self, row: &BookedCall<'_>) -> bool {
+        self.credential.is_none_or(|credential| credential == row.credential)
             && agrees(&self.model, &row.model)
             && agrees(&self.provider, provider(&row.target))
             && agrees(&self.status, row.status())
@@ -331,11 +355,18 @@ pub trait Books: Send + Sync + 'static {
     /// The call of this id, if it is told and known; at once, whether it has been folded or not.
     fn call(&self, id: CallId) -> Reading<Option<BookedCall<'static>>>;
 
-    /// The attempts made for the call, or the batch it led.
-    fn attempts_of(&self, id: CallId) -> Reading<Vec<BookedAttempt<'static>>>;
+    /// The attempts made for the call, or the batch it led, and this one that served a batch it was in.
+    fn attempts_of(&self, id: CallId, batch: Option<AttemptId>) -> Reading<Vec<BookedAttempt<'static>>>;
 
     /// Calls, the latest first.
     fn calls(&self, wanted: Wanted) -> Reading<Page<BookedCall<'static>>>;
+
+    /// Calls as they are told from here on: of one workspace, or of all, that are like what is wanted. Time, cursor and limit
+    /// of that do not count.
+    ///
+    /// # Errors
+    /// As many listen as may.
+    fn listen(&self, whose: Option<WorkspaceId>, like: Wanted) -> Result<Listening, Crowded>;
 
     /// Attempts, the latest first.
     fn attempts(&self, wanted: Wanted) -> Reading<Page<BookedAttempt<'static>>>;

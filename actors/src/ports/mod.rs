@@ -2,6 +2,7 @@
 //!
 //! Owns the contracts; must hold no adapter but the pass-through ones that keep the path whole.
 
+pub mod bodies;
 pub mod books;
 pub mod clock;
 pub mod egress;

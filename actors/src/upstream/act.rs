@@ -58,6 +58,11 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
+    /// What the books call it.
+    pub(crate) const fn id(&self) -> AttemptId {
+        self.row.id
+    }
+
     /// It ended well.
     pub(crate) fn succeeded(mut self, usage: Option<Usage>) {
         self.close("ok", usage);

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tidegate_actors::ports::books::{BookedAttempt, BookedCall, Books, Cursor, Unreadable, Wanted};
 use tidegate_actors::{CallId, WorkspaceId};
 use utoipa::{IntoParams, ToSchema};
 
+use super::bodies::{self, BodiesShown};
 use crate::http::booked::{AttemptRow, CallRow};
 use crate::http::error::{DoorError, Shape};
 use crate::http::openapi::ApiProblem;
@@ -21,6 +23,8 @@ pub(crate) struct CallFound {
     call: CallRow,
     /// Of the call that paid, if another did.
     attempts: Vec<AttemptRow>,
+    /// What it asked and was told, where that is kept and the role may see it.
+    bodies: Option<BodiesShown>,
 }
 
 /// A call as it was written down.
@@ -44,8 +48,11 @@ pub(crate) async fn one(
         let asked = CallId::parse(&id).ok_or_else(unknown)?;
         let (call, attempts) = find(&doors, &principal, asked).await?.ok_or_else(unknown)?;
         let attempts = attempts.into_iter().map(|row| AttemptRow::of(row, &doors.roster)).collect();
+        let workspace = WorkspaceId::new(&*call.workspace);
+        let kept = bodies::kept(&doors, &principal, asked, &workspace).await?;
         let call = CallRow::of(call, &doors.roster);
-        Ok::<_, DoorError>(HttpResponse::Ok().json(CallFound { call, attempts }))
+        let found = CallFound { call, attempts, bodies: kept.map(BodiesShown::from) };
+        Ok::<_, DoorError>(HttpResponse::Ok().json(found))
     };
     found.await.unwrap_or_else(|error| error.respond(Shape::Api, own))
 }
@@ -106,30 +113,30 @@ pub(crate) async fn attempts(request: HttpRequest, doors: web::Data<Doors>) -> H
 }
 
 /// Which rows, and how many.
-#[derive(Deserialize, IntoParams)]
+#[derive(Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListAsked {
     /// Rows of a page, 1 to 1000; 50 if it does not say.
-    limit: Option<usize>,
+    pub(super) limit: Option<usize>,
     /// `next_cursor` of the page before.
-    cursor: Option<String>,
+    pub(super) cursor: Option<String>,
     /// From this moment on, RFC 3339; a week before `until` if it does not say.
-    since: Option<String>,
+    pub(super) since: Option<String>,
     /// Before this moment, RFC 3339; now if it does not say.
-    until: Option<String>,
+    pub(super) until: Option<String>,
     /// The id of a workspace; one's own if it does not say. Another for operators alone.
-    workspace: Option<String>,
+    pub(super) workspace: Option<String>,
     /// As a row's `credential` or `credential_id` shows it.
-    key: Option<String>,
-    model: Option<String>,
-    provider: Option<String>,
+    pub(super) key: Option<String>,
+    pub(super) model: Option<String>,
+    pub(super) provider: Option<String>,
     /// Of a call `ok`, `failed` or `abandoned`; of a request as it ended.
-    status: Option<String>,
+    pub(super) status: Option<String>,
     /// Of a call.
-    outcome: Option<String>,
+    pub(super) outcome: Option<String>,
     /// One label of a call.
-    tag: Option<String>,
+    pub(super) tag: Option<String>,
 }
 
 const DEFAULT_ROWS: usize = 50;
@@ -140,13 +147,26 @@ pub(super) fn books(doors: &Doors) -> Result<&Arc<dyn Books>, DoorError> {
     doors.books.as_ref().ok_or_else(DoorError::no_ledger)
 }
 
+/// The parameters of a request.
+pub(super) fn asked<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, DoorError> {
+    let asked = web::Query::from_query(request.query_string());
+    asked.map(web::Query::into_inner).map_err(|error| DoorError::bad_field("query", error.to_string()))
+}
+
 pub(super) fn wanted(
     request: &HttpRequest,
     doors: &Doors,
     principal: &Principal,
 ) -> Result<Wanted, DoorError> {
-    let asked = web::Query::<ListAsked>::from_query(request.query_string());
-    let asked = asked.map_err(|error| DoorError::bad_field("query", error.to_string()))?.into_inner();
+    understood(asked(request)?, doors, principal)
+}
+
+/// What was asked, as the ledger takes it.
+pub(super) fn understood(
+    asked: ListAsked,
+    doors: &Doors,
+    principal: &Principal,
+) -> Result<Wanted, DoorError> {
     let limit = asked.limit.unwrap_or(DEFAULT_ROWS);
     if !(1..=MOST_ROWS).contains(&limit) {
         return Err(DoorError::bad_field("limit", format!("limit must be 1 to {MOST_ROWS}, got {limit}")));
@@ -200,7 +220,7 @@ async fn find(doors: &Doors, principal: &Principal, id: CallId) -> Result<Option
     let Some(books) = &doors.books else { return Ok(None) };
     let own = |call: &BookedCall<'_>| principal.sees(&WorkspaceId::new(&*call.workspace));
     let Some(call) = books.call(id).await?.filter(own) else { return Ok(None) };
-    let mut attempts = books.attempts_of(call.payer.unwrap_or(id)).await?;
+    let mut attempts = books.attempts_of(call.payer.unwrap_or(id), call.batch).await?;
     attempts.retain(|attempt| attempt.workspace == call.workspace);
     Ok(Some((call, attempts)))
 }

@@ -14,6 +14,7 @@ use tidegate_actors::{Shape as Recorded, Step};
 use crate::http::answer::About;
 use crate::http::coding::{self, Coding};
 use crate::http::error::{DoorError, Shape};
+use crate::http::keeping::Copying;
 use crate::http::memo::Understood;
 use crate::http::names::Need;
 use crate::http::openapi::vendors;
@@ -154,7 +155,8 @@ async fn take(
     };
     let size = || turn::Size::of_chat(understood.document.root());
     let turn = turn::enter(doors, &principal, &call, size)?;
-    Ok(Asked { understood, recalled, call, held: (taken.share, turn) })
+    let copying = Copying::begin(doors, id, &principal.workspace, understood.document.raw());
+    Ok(Asked { understood, recalled, call, held: (taken.share, turn, copying) })
 }
 
 fn understand(vendor: Vendor, doors: &Doors, bytes: Bytes) -> Result<Understood, DoorError> {
@@ -167,7 +169,7 @@ fn understand(vendor: Vendor, doors: &Doors, bytes: Bytes) -> Result<Understood,
 impl Asked {
     async fn tell(self, request: &HttpRequest, desk: &Desk) -> Result<HttpResponse, DoorError> {
         let Desk { doors, memo } = desk;
-        let Self { understood, recalled, call, held } = self;
+        let Self { understood, recalled, call, mut held } = self;
         let workspace = call.workspace.clone();
         let answered = doors.engine.chat(call).await?;
         // What was answered from memory is asked often: only that is worth a place.
@@ -179,7 +181,7 @@ impl Asked {
         let (quotas, vendor) = (turn::quotas(held.1.as_ref()), told.vendor);
         let mut response = match told.view.stream {
             true => told.events(about.id, body, held).await?,
-            false => told.whole(body).await?,
+            false => told.whole(body, &mut held.2).await?,
         };
         about.write(response.headers_mut());
         turn::write(quotas, vendor, response.headers_mut());
@@ -197,7 +199,7 @@ struct Told<'a> {
 
 impl Told<'_> {
     /// One body, coded if that is worth it.
-    async fn whole(&self, answered: Body) -> Result<HttpResponse, DoorError> {
+    async fn whole(&self, answered: Body, copying: &mut Copying) -> Result<HttpResponse, DoorError> {
         let mut response = HttpResponse::Ok();
         response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
         let (body, rendered, entry) = match &answered {
@@ -220,6 +222,7 @@ impl Told<'_> {
         if rendered {
             response.insert_header(("x-tidegate-rendered", "1"));
         }
+        copying.add(&body);
         let (body, coding) = match body.len() < coding::MIN_BYTES {
             true => (body, None),
             false => Box::pin(coded(self.doors, self.request, entry, body)).await,
@@ -253,7 +256,7 @@ impl Told<'_> {
     }
 
     /// Events: a kept answer at once, a live one as it comes.
-    async fn events(&self, id: CallId, body: Body, held: Held) -> Result<HttpResponse, DoorError> {
+    async fn events(&self, id: CallId, body: Body, mut held: Held) -> Result<HttpResponse, DoorError> {
         let mut response = HttpResponse::Ok();
         response
             .insert_header(("content-type", "text/event-stream; charset=utf-8"))
@@ -262,12 +265,14 @@ impl Told<'_> {
         match body {
             Body::Kept(entry) => match &entry.kept {
                 Kept::Events(events) => {
-                    Ok(response.body(self.vendor.whole_stream(events.iter(), self.view.include_usage)))
+                    let body = self.vendor.whole_stream(events.iter(), self.view.include_usage);
+                    held.2.add(&body);
+                    Ok(response.body(body))
                 }
                 _ => {
                     response.insert_header(("x-tidegate-rendered", "1"));
                     let (body, _) = self.whole_of(&entry)?;
-                    Ok(response.body(self.render(&body)?))
+                    Ok(response.body(self.render(&body, &mut held.2)?))
                 }
             },
             Body::Live { shape: Recorded::Events, telling } => {
@@ -278,7 +283,7 @@ impl Told<'_> {
             Body::Live { telling, .. } => {
                 response.insert_header(("x-tidegate-rendered", "1"));
                 let body = collect(telling).await?;
-                Ok(response.body(self.render(&body)?))
+                Ok(response.body(self.render(&body, &mut held.2)?))
             }
             Body::Done { .. } => {
                 Err(DoorError::broken_answer("a whole answer to a streamed question".into()))
@@ -286,10 +291,12 @@ impl Told<'_> {
         }
     }
 
-    fn render(&self, body: &Bytes) -> Result<Bytes, DoorError> {
+    fn render(&self, body: &Bytes, copying: &mut Copying) -> Result<Bytes, DoorError> {
         let frames = self.vendor.render(body, self.view.include_usage);
         let frames = frames.map_err(|fault| DoorError::broken_answer(fault.to_string()))?;
-        Ok(frames.concat().into())
+        let body = frames.concat().into();
+        copying.add(&body);
+        Ok(body)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::config::{EmbedTokens, Model};
 use crate::dialect::openai_embed::{EmbedLimits, EmbedRequest, Encoding, Written, write_answer};
 use crate::http::answer::About;
 use crate::http::error::{DoorError, Shape};
+use crate::http::keeping::Copying;
 use crate::http::names::Need;
 use crate::http::openapi::vendors;
 use crate::http::routes::chat::coded;
@@ -92,7 +93,8 @@ async fn take(
     };
     let size = || turn::Size { bytes: document.raw().len(), output: 0 };
     let turn = turn::enter(doors, &principal, &call, size)?;
-    Ok(Asked { call, encoding, held: (taken.share, turn) })
+    let copying = Copying::begin(doors, id, &principal.workspace, document.raw());
+    Ok(Asked { call, encoding, held: (taken.share, turn, copying) })
 }
 
 /// The limits of a request, the model's own where it has some.
@@ -205,7 +207,7 @@ fn no_text(at: usize) -> DoorError {
 }
 
 impl Asked {
-    async fn tell(self, request: &HttpRequest, doors: &Doors) -> Result<HttpResponse, DoorError> {
+    async fn tell(mut self, request: &HttpRequest, doors: &Doors) -> Result<HttpResponse, DoorError> {
         let embedded = doors.engine.embed(self.call).await?;
         let mut response = HttpResponse::Ok();
         let Embedded { id, outcome, items, target, age_s, ours, .. } = &embedded;
@@ -220,6 +222,7 @@ impl Asked {
         }
         response.insert_header(("content-type", "application/json"));
         let body = written(&embedded, self.encoding)?;
+        self.held.2.add(&body);
         let (body, coding) = coded(doors, request, None, body).await;
         if let Some(coding) = coding {
             response

@@ -2,16 +2,19 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use tidegate_actors::json::{Document, JsonLimits};
 use tidegate_actors::ports::books::BookedCall;
 use tidegate_actors::record::CallRecord;
 use tidegate_actors::{CallId, Form, Stage};
 use utoipa::ToSchema;
 
-use super::calls;
+use super::{bodies, calls};
 use crate::http::booked::{ErrorShown, ItemsShown, UsageShown, hex, some, split};
 use crate::http::error::{DoorError, Shape};
 use crate::http::openapi::ApiProblem;
+use crate::http::values::value_at;
 use crate::http::{Doors, access, guard};
+use crate::identity::Principal;
 use crate::telemetry::when::written;
 
 /// One call, from admission to its end.
@@ -67,7 +70,17 @@ pub(crate) struct Nearest {
     id: String,
     key: Option<String>,
     differs: Vec<String>,
+    /// What stands there, where both bodies are kept and the role may see them.
+    values: Vec<DifferenceShown>,
     note: &'static str,
+}
+
+/// The values at one path, as JSON text, cut where they are long; null where there is none.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DifferenceShown {
+    path: String,
+    own: Option<String>,
+    other: Option<String>,
 }
 
 /// What is remembered of one recent call.
@@ -96,7 +109,11 @@ pub(crate) async fn explain(
     // Whose call it is must not be learned by asking for it.
     let own_record = |(record, _): &(CallRecord, _)| principal.sees(&record.workspace);
     if let Some((record, nearest)) = explained(asked).filter(own_record) {
-        return HttpResponse::Ok().json(shown(&record, nearest.as_ref()));
+        let mut told = shown(&record, nearest.as_ref());
+        if let (Some(other), Some(near)) = (&nearest, &mut told.nearest) {
+            near.values = values(&doors, &principal, [&record, other], &near.differs).await;
+        }
+        return HttpResponse::Ok().json(told);
     }
     match calls::booked(&doors, &principal, asked).await {
         Ok(Some(row)) => HttpResponse::Ok().json(shown_from_ledger(row)),
@@ -190,5 +207,34 @@ fn near(record: &CallRecord, other: &CallRecord) -> Nearest {
     };
     let resolved = differs.is_empty() && record.key != other.key;
     let note = if resolved { "the bodies agree: another target, header or version was in force" } else { "" };
-    Nearest { id: other.id.to_string(), key: other.key.map(|key| key.hex()), differs, note }
+    Nearest {
+        id: other.id.to_string(),
+        key: other.key.map(|key| key.hex()),
+        differs,
+        values: Vec::new(),
+        note,
+    }
+}
+
+/// What stands at the paths in which two calls differ, if what they asked is kept.
+async fn values(
+    doors: &Doors,
+    principal: &Principal,
+    calls: [&CallRecord; 2],
+    paths: &[String],
+) -> Vec<DifferenceShown> {
+    let mut bodies = Vec::new();
+    for call in calls {
+        // What cannot be read is as if it were not kept: the paths are told all the same.
+        let kept = bodies::kept(doors, principal, call.id, &call.workspace).await.ok().flatten();
+        let body = kept.and_then(|kept| Document::parse(kept.request.bytes, JsonLimits::default()).ok());
+        bodies.extend(body);
+    }
+    let [own, other] = bodies.as_slice() else { return Vec::new() };
+    let difference = |path: &String| DifferenceShown {
+        path: path.clone(),
+        own: value_at(own, path),
+        other: value_at(other, path),
+    };
+    paths.iter().map(difference).collect()
 }

@@ -25,7 +25,7 @@ const ROWS: usize = 500;
 
 const HEADINGS: &str = "id,at,workspace,credential,credential_id,tags,door,kind,form,model,target,status,outcome,reason,payer,key,attempts,\
     lane_wait_ms,first_ms,total_ms,bytes,tokens_in,tokens_cached_read,tokens_cached_write,tokens_out,tokens_reasoning,cost,\
-    saved,error_stage,error_code,error_blame,config\r\n";
+    saved,error_stage,error_code,error_blame,config,decision,batch,tokens_estimated,request_bytes\r\n";
 
 /// Calls as they were written down, the latest first, one JSON object a line, each as `/api/v1/calls` shows it.
 #[utoipa::path(get, path = "/api/v1/calls/export.jsonl", tag = "Tidegate", params(ListAsked), responses(
@@ -136,6 +136,10 @@ fn csv_line(row: BookedCall<'static>, roster: &Roster) -> String {
         row.failure[1].to_string(),
         row.failure[2].to_string(),
         row.config.to_string(),
+        row.decision().to_owned(),
+        row.batch.map(|batch| batch.to_string()).unwrap_or_default(),
+        u8::from(row.estimated).to_string(),
+        row.request_bytes.to_string(),
     ];
     fields.map(|field| quoted(&field)).join(",") + "\r\n"
 }
@@ -157,6 +161,6 @@ mod tests {
         assert_eq!(quoted("plain"), "plain");
         assert_eq!(quoted("a,b"), "\"a,b\"");
         assert_eq!(quoted("say \"no\"\r\n"), "\"say \"\"no\"\"\r\n\"");
-        assert_eq!(HEADINGS.matches(',').count(), 31, "a heading for each field");
+        assert_eq!(HEADINGS.matches(',').count(), 35, "a heading for each field");
     }
 }

@@ -17,6 +17,7 @@ use crate::http::access::{self, Access, permit_model};
 use crate::http::answer::About;
 use crate::http::error::{DoorError, Shape};
 use crate::http::intake::Taken;
+use crate::http::keeping::Copying;
 use crate::http::names::Need;
 use crate::http::openapi::vendors;
 use crate::http::stream::Held;
@@ -122,7 +123,8 @@ async fn pass(
     };
     let size = || turn::Size { bytes: taken.bytes.len(), output: turn::ASSUMED_OUTPUT };
     let turn = turn::enter(doors, &principal, &call, size)?;
-    let held = (taken.share, turn);
+    let copying = Copying::begin(doors, id, &principal.workspace, &taken.bytes);
+    let held = (taken.share, turn, copying);
     tell(doors.engine.forward(call).await?, request, held)
 }
 
@@ -246,9 +248,12 @@ type Stay = (Telling, Held);
 
 /// The next piece; an upstream that breaks off breaks the connection too, so that the client sees it.
 async fn next(told: Option<Stay>) -> Option<(Result<bytes::Bytes, actix_web::Error>, Option<Stay>)> {
-    let (mut telling, held) = told?;
+    let (mut telling, mut held) = told?;
     match telling.step().await {
-        Step::Piece(piece) => Some((Ok(piece), Some((telling, held)))),
+        Step::Piece(piece) => {
+            held.2.add(&piece);
+            Some((Ok(piece), Some((telling, held))))
+        }
         Step::End(Ok(_)) => None,
         Step::End(Err(error)) => {
             // What came before the break goes out first: the HTTP library drops what is not flushed when a body fails, and

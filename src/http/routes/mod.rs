@@ -1,6 +1,7 @@
 //! One file per door. Each reads its request, calls the engine and words the answer.
 
 pub(crate) mod auth;
+pub(crate) mod bodies;
 pub(crate) mod calls;
 pub(crate) mod chat;
 pub(crate) mod docs;
@@ -15,6 +16,7 @@ pub(crate) mod limits;
 pub(crate) mod metrics;
 pub(crate) mod models;
 pub(crate) mod purge;
+pub(crate) mod tail;
 pub(crate) mod usage;
 pub(crate) mod users;
 pub(crate) mod workspaces;

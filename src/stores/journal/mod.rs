@@ -36,8 +36,7 @@ use tokio::sync::oneshot;
 use batch::Batch;
 use bell::Bell;
 pub(super) use berths::{BERTH_BYTES, Berths};
-#[cfg(test)]
-use storage::Group;
+pub(super) use storage::Group;
 pub(super) use storage::Storage;
 pub(super) use tree::Tree;
 use writer::Writer;

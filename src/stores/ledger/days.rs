@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use time::{Date, OffsetDateTime};
 
-use crate::stores::schema::CALLS;
+use crate::stores::schema::Schema;
 use crate::stores::sqlite::Sqlite;
 
 /// How long a file may be locked by somebody who looks at it with other tools.
@@ -29,6 +29,11 @@ impl Day {
     /// When it begins and when the next does.
     pub(super) const fn bounds(self) -> (i64, i64) {
         (self.0.saturating_mul(DAY_US), self.0.saturating_add(1).saturating_mul(DAY_US))
+    }
+
+    /// So many days after.
+    pub(super) const fn after(self, days: u32) -> Self {
+        Self(self.0 + days as i64)
     }
 
     /// So many days before.
@@ -57,13 +62,21 @@ impl Day {
 
 /// The folder of all days.
 #[derive(Debug, Clone)]
-pub(super) struct Days(pub(super) PathBuf);
+pub(super) struct Days {
+    folder: PathBuf,
+    /// What the file of a day holds.
+    schema: &'static Schema,
+}
 
 impl Days {
+    pub(super) fn new(folder: PathBuf, schema: &'static Schema) -> Self {
+        Self { folder, schema }
+    }
+
     /// The file of a day.
     pub(super) fn file(&self, day: Day) -> Sqlite {
-        let path = self.0.join(format!("{}.db", day.name()));
-        Sqlite { path: path.into(), schema: &CALLS, patience: PATIENCE }
+        let path = self.folder.join(format!("{}.db", day.name()));
+        Sqlite { path: path.into(), schema: self.schema, patience: PATIENCE }
     }
 
     /// The days there are between these, both included, the latest first.
@@ -94,7 +107,7 @@ impl Days {
     }
 
     fn all(&self) -> io::Result<Vec<Day>> {
-        let entries = match fs::read_dir(&self.0) {
+        let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::days::Day;
 use super::lines::Lines;
+use super::retention::{Dropped, Keep};
 use super::rows::{self, Booked};
 use super::tables::Tables;
 use crate::stores::journal::Journal;
@@ -45,7 +46,7 @@ impl Folder {
     pub(super) fn start(
         journal: Journal,
         tables: Tables,
-        keep_days: u32,
+        keep: Keep,
         clock: ClockRef,
     ) -> std::io::Result<Self> {
         let (asks, asked) = mpsc::channel(16);
@@ -54,13 +55,13 @@ impl Folder {
         let folding = Folding {
             journal,
             tables,
-            keep_days,
+            keep,
             clock,
             asked,
             ended,
             waiting: None,
             pace: Pace::Aside,
-            dropped_before: None,
+            looked_on: None,
             was_in_trouble: false,
         };
         let thread = thread::Builder::new().name("tidegate-fold".into());
@@ -139,15 +140,15 @@ fn keep_folding(mut folding: Folding, runtime: &Runtime) {
 struct Folding {
     journal: Journal,
     tables: Tables,
-    keep_days: u32,
+    keep: Keep,
     clock: ClockRef,
     asked: mpsc::Receiver<oneshot::Sender<()>>,
     ended: oneshot::Receiver<()>,
     /// Who waits until everything is folded.
     waiting: Option<oneshot::Sender<()>>,
     pace: Pace,
-    /// Days before this one are gone.
-    dropped_before: Option<Day>,
+    /// The day on which it was looked what is kept no longer.
+    looked_on: Option<Day>,
     was_in_trouble: bool,
 }
 
@@ -177,10 +178,10 @@ impl Folding {
                 // Who left needs no answer.
                 let _ = waiting.send(());
             }
-            let first = Day::of(self.clock.unix_us()).before(self.keep_days);
-            if self.dropped_before != Some(first) {
-                self.drop_before(first).await;
-                self.dropped_before = Some(first);
+            let today = Day::of(self.clock.unix_us());
+            if self.looked_on != Some(today) {
+                self.drop_old(today).await;
+                self.looked_on = Some(today);
             }
         }
         self.tables.close().await;
@@ -230,11 +231,13 @@ impl Folding {
         }
     }
 
-    async fn drop_before(&mut self, first: Day) {
-        match self.tables.drop_before(first).await {
-            Ok(0) => {}
-            Ok(days) => tracing::info!(days, "dropped days older than ledger.keep_days"),
-            Err(trouble) => tracing::warn!("days older than ledger.keep_days cannot be dropped: {trouble}"),
+    async fn drop_old(&mut self, today: Day) {
+        match self.tables.drop_old(self.keep, today).await {
+            Ok(Dropped { days: 0, tables: 0 }) => {}
+            Ok(Dropped { days, tables }) => {
+                tracing::info!(days, tables, "dropped what the ledger keeps no longer (ledger.*_days)");
+            }
+            Err(trouble) => tracing::warn!("what the ledger keeps no longer cannot be dropped: {trouble}"),
         }
     }
 }

@@ -72,6 +72,10 @@ impl Lines {
             code,
             blame,
             row.config,
+            row.decision(),
+            row.batch.map(|batch| batch.to_string()),
+            u8::from(row.estimated),
+            row.request_bytes,
         ]));
         let tag = |tag: &&str| clean(json!([row.workspace, tag, row.at_us, row.id.to_string()]));
         let tags = tags.iter().map(tag).collect();

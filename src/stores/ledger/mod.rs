@@ -9,16 +9,19 @@
 //! - Its end, and every call's row, are pushed when they are known; a kill loses what is younger than the journal's gathering. An
 //!   attempt whose end was lost like that is closed as interrupted by the next start.
 
+mod bodies;
 mod codec;
 mod days;
 mod fold;
 mod lines;
 mod prices;
 mod read;
+mod retention;
 mod rows;
 mod shelves;
 mod statements;
 mod tables;
+mod tail;
 mod told;
 
 #[cfg(test)]
@@ -38,13 +41,17 @@ use tidegate_actors::record::CallRecord;
 use crate::config;
 use crate::stores::Database;
 use crate::stores::journal::{BERTH_BYTES, Berths, Journal, Rules, Storage, Tree};
+use crate::stores::schema::CALLS;
+pub use bodies::{BodyKeeper, KeepDays};
 use days::Days;
 use fold::Folder;
 pub use prices::Prices;
 pub use read::Reader;
+use retention::Keep;
 use rows::{Booked, Scribe};
 use shelves::Shelves;
 use tables::Tables;
+use tail::{Shown, Tail};
 
 /// Bytes of the journal looked at in one go.
 const READ_BYTES: usize = 4 << 20;
@@ -56,6 +63,7 @@ pub struct BookKeeper {
     folder: Folder,
     shelves: Shelves,
     scribe: Arc<Scribe>,
+    tail: Tail,
     /// An opening waits until it is synced.
     waits: bool,
 }
@@ -88,7 +96,8 @@ impl BookKeeper {
         let journal = folder.join("ledger");
         std::fs::create_dir_all(&journal)?;
         let tree = Arc::new(Tree::open(&journal.join("rows"))?);
-        Self::on(tree, &journal.join("open"), Days(folder.join("calls")), fittings)
+        let days = Days::new(folder.join("calls"), &CALLS);
+        Self::on(tree, &journal.join("open"), days, fittings)
     }
 
     /// Keeps the books in this storage and this file of openings.
@@ -111,16 +120,25 @@ impl BookKeeper {
             sync: Duration::from_millis(settings.sync_ms),
             max_bytes: settings.max_unfolded_bytes as u64,
         };
+        let tail = Tail::new(Arc::clone(&clock));
+        let storage = Arc::new(Shown { storage, tail: tail.clone() });
         let journal = Journal::start(storage, berths, rules, Arc::clone(&clock))?;
         let shelves = Shelves::of(days, database);
-        let folder = Folder::start(journal.clone(), Tables::of(&shelves), settings.keep_days, clock)?;
+        let folder = Folder::start(journal.clone(), Tables::of(&shelves), Keep::of(settings), clock)?;
         let waits = settings.sync == config::LedgerSync::Always;
-        Ok(Self { journal, folder, shelves, scribe, waits })
+        Ok(Self { journal, folder, shelves, scribe, tail, waits })
     }
 
     /// Reads these books.
     pub fn reader(&self) -> Reader {
-        Reader::new(self.journal.clone(), self.folder.clone(), self.shelves.clone())
+        Reader::new(self.journal.clone(), self.folder.clone(), self.shelves.clone(), self.tail.clone())
+    }
+
+    /// Lets those who listen hear what was told until now, and nothing more.
+    pub async fn fall_silent(&self) {
+        // What cannot be written is not heard either.
+        let _ = self.journal.written().await;
+        self.tail.end();
     }
 
     /// Folds everything that was told into tables; false if that cannot be.
@@ -137,6 +155,7 @@ impl BookKeeper {
     pub fn end(&self) {
         self.folder.end();
         self.journal.end();
+        self.tail.end();
     }
 }
 

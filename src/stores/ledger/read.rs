@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use tidegate_actors::ports::books::{
-    BookedAttempt, BookedCall, Books, Cursor, Lag, Page, Reading, Unreadable, Usages, Wanted,
+    BookedAttempt, BookedCall, Books, Crowded, Cursor, Lag, Listening, Page, Reading, Unreadable, Usages,
+    Wanted,
 };
 use tidegate_actors::ports::ledger::AttemptId;
 use tidegate_actors::{CallId, WorkspaceId};
@@ -17,6 +18,7 @@ use super::fold::Folder;
 use super::rows::{self, Booked};
 use super::shelves::{Open, Shelves};
 use super::statements::{self, USAGE, Walk};
+use super::tail::Tail;
 use super::told;
 use crate::stores::io::Io;
 use crate::stores::journal::Journal;
@@ -34,13 +36,14 @@ pub struct Reader {
     journal: Journal,
     folder: Folder,
     shelves: Shelves,
+    tail: Tail,
     io: Io,
 }
 
 impl Reader {
-    pub(super) fn new(journal: Journal, folder: Folder, shelves: Shelves) -> Self {
+    pub(super) fn new(journal: Journal, folder: Folder, shelves: Shelves, tail: Tail) -> Self {
         let io = shelves.io();
-        Self { journal, folder, shelves, io }
+        Self { journal, folder, shelves, tail, io }
     }
 
     /// Looks into every group of the journal, oldest first, until `look` has found what it wants.
@@ -216,7 +219,7 @@ fn cut<T: Row>(found: Found<T>, limit: usize, stopped: Option<Cursor>) -> Page<T
 }
 
 /// The days in which the rows of a call can lie: that of its id, and the next if it came at midnight.
-fn days_of(id: CallId) -> (Day, Day) {
+pub(super) fn days_of(id: CallId) -> (Day, Day) {
     let [a, b, c, d, e, f, ..] = id.bytes();
     let ms = i64::from_be_bytes([0, 0, a, b, c, d, e, f]);
     (Day::of(ms.saturating_mul(1_000)), Day::of(ms.saturating_add(86_400_000).saturating_mul(1_000)))
@@ -226,6 +229,7 @@ async fn lines_of<T: Row>(
     shelves: &Shelves,
     id: CallId,
     statement: &'static str,
+    batch: Option<AttemptId>,
 ) -> Result<Vec<T>, Unreadable> {
     let mut rows = Vec::new();
     let (first, next) = days_of(id);
@@ -233,6 +237,10 @@ async fn lines_of<T: Row>(
         let Some(mut open) = shelf.open().await.map_err(|trouble| unreadable(&trouble))? else { continue };
         let mut on = open.on();
         let query = on.query(statement).bind(id.to_string()).bind(first.bounds().0).bind(next.bounds().1);
+        let query = match batch {
+            Some(batch) => query.bind(batch.to_string()),
+            None => query,
+        };
         let found = query.fetch_all(T::read).await;
         rows.extend(found.map_err(|error| unreadable(&open.trouble(&error)))?);
     }
@@ -243,7 +251,8 @@ impl Books for Reader {
     fn lag(&self) -> Lag {
         let (waiting_rows, queue_rows) = self.journal.waiting();
         let (unfolded_bytes, max_unfolded_bytes) = self.journal.kept();
-        Lag { waiting_rows, queue_rows, unfolded_bytes, max_unfolded_bytes }
+        let listeners = self.tail.listeners();
+        Lag { waiting_rows, queue_rows, unfolded_bytes, max_unfolded_bytes, listeners }
     }
 
     fn call(&self, id: CallId) -> Reading<Option<BookedCall<'static>>> {
@@ -258,23 +267,24 @@ impl Books for Reader {
             }
             let shelves = books.shelves.clone();
             let mut calls =
-                books.there(async move { lines_of(&shelves, id, statements::CALL).await }).await?;
+                books.there(async move { lines_of(&shelves, id, statements::CALL, None).await }).await?;
             Ok(calls.pop())
         })
     }
 
-    fn attempts_of(&self, id: CallId) -> Reading<Vec<BookedAttempt<'static>>> {
+    fn attempts_of(&self, id: CallId, batch: Option<AttemptId>) -> Reading<Vec<BookedAttempt<'static>>> {
         let books = self.clone();
         Box::pin(async move {
             let look = move |group: &[u8], found: &mut Vec<BookedAttempt<'static>>| {
-                found.extend(rows::find_attempts(group, id).map(BookedAttempt::into_owned));
+                found.extend(rows::find_attempts(group, id, batch).map(BookedAttempt::into_owned));
                 false
             };
             let mut attempts = books.scan(Vec::new(), look).await?;
             let shelves = books.shelves.clone();
-            attempts.extend(
-                books.there(async move { lines_of(&shelves, id, statements::ATTEMPTS_OF).await }).await?,
-            );
+            // No request has the id that none of ours can have.
+            let batch = batch.or(Some(AttemptId::from_bytes([0; 16])));
+            let of_lines = async move { lines_of(&shelves, id, statements::ATTEMPTS_OF, batch).await };
+            attempts.extend(books.there(of_lines).await?);
             attempts.sort_by_key(BookedAttempt::cursor);
             attempts.dedup_by_key(|attempt| attempt.id);
             Ok(attempts)
@@ -301,6 +311,10 @@ impl Books for Reader {
             let walk = statements::walk_calls(&wanted);
             books.page(wanted, found, walk).await
         })
+    }
+
+    fn listen(&self, whose: Option<WorkspaceId>, like: Wanted) -> Result<Listening, Crowded> {
+        self.tail.listen(whose, like)
     }
 
     fn attempts(&self, wanted: Wanted) -> Reading<Page<BookedAttempt<'static>>> {

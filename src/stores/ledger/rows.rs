@@ -77,6 +77,9 @@ impl Scribe {
             record.error.map_or([""; 3], |error| [error.stage.name(), error.code, error.blame.name()]);
         failure.into_iter().for_each(|part| pen.text(part));
         pen.text(&self.config);
+        pen.number(record.request_bytes);
+        pen.bytes(&record.batch.map_or([0; 16], AttemptId::bytes));
+        pen.number(record.estimated.into());
     }
 
     /// Writes an attempt that ended.
@@ -168,9 +171,16 @@ pub(super) fn find_call(group: &[u8], id: CallId) -> Option<BookedCall<'_>> {
     found.and_then(|(_, eyes)| call(eyes))
 }
 
-/// The attempts made for a call.
-pub(super) fn find_attempts(group: &[u8], id: CallId) -> impl Iterator<Item = BookedAttempt<'_>> {
-    let of_call = move |eyes: &Eyes<'_>| eyes.0.get(16..32) == Some(&id.bytes());
+/// The attempts made for a call, and the one of this id.
+pub(super) fn find_attempts(
+    group: &[u8],
+    id: CallId,
+    batch: Option<AttemptId>,
+) -> impl Iterator<Item = BookedAttempt<'_>> {
+    let of_call = move |eyes: &Eyes<'_>| {
+        eyes.0.get(16..32) == Some(&id.bytes())
+            || batch.is_some_and(|batch| eyes.0.starts_with(&batch.bytes()))
+    };
     frames(group)
         .filter(move |(tag, eyes)| *tag == ATTEMPT && of_call(eyes))
         .filter_map(|(_, eyes)| attempt(eyes))
@@ -213,6 +223,10 @@ fn call(mut eyes: Eyes<'_>) -> Option<BookedCall<'_>> {
         bytes: eyes.number()?,
         failure: [eyes.text()?.into(), eyes.text()?.into(), eyes.text()?.into()],
         config: eyes.text()?.into(),
+        // Rows of an earlier version end here.
+        request_bytes: eyes.number().unwrap_or_default(),
+        batch: eyes.array().filter(|id| *id != [0; 16]).map(AttemptId::from_bytes),
+        estimated: eyes.number().is_some_and(|flag| flag != 0),
     })
 }
 

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use sqlx::{ConnectOptions as _, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
 use super::days::{Day, Days};
 use crate::stores::Database;
@@ -69,13 +69,28 @@ impl Shelf {
     /// A connection that only reads; nothing if the day was dropped meanwhile.
     pub(super) async fn open(self) -> Result<Option<Open>, Trouble> {
         match self {
-            Self::File(file) => match file.options()?.read_only(true).connect().await {
-                Ok(connection) => Ok(Some(Open::File(file, connection))),
-                Err(_) if !file.path.exists() => Ok(None),
-                Err(error) => Err(file.trouble(&error)),
-            },
+            Self::File(file) => Ok(open_to_read(&file).await?.map(|connection| Open::File(file, connection))),
             Self::Server(server, database) => Ok(Some(Open::Server(server, database.hold().await?))),
         }
+    }
+}
+
+/// A connection that only reads; nothing if the day was dropped meanwhile. A day that an earlier version wrote is brought up to
+/// date first.
+pub(super) async fn open_to_read(file: &Sqlite) -> Result<Option<SqliteConnection>, Trouble> {
+    let Some(mut connection) = connected(file).await? else { return Ok(None) };
+    if file.version(&mut connection).await? >= file.schema.latest() {
+        return Ok(Some(connection));
+    }
+    file.open().await?.close().await.map_err(|error| file.trouble(&error))?;
+    connected(file).await
+}
+
+async fn connected(file: &Sqlite) -> Result<Option<SqliteConnection>, Trouble> {
+    match file.options()?.read_only(true).connect().await {
+        Ok(connection) => Ok(Some(connection)),
+        Err(_) if !file.path.exists() => Ok(None),
+        Err(error) => Err(file.trouble(&error)),
     }
 }
 

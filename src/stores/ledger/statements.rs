@@ -15,13 +15,14 @@ pub(super) const ADD_CALLS: Statement = listed!(
     "INSERT INTO calls (id, at_us, workspace, credential, tags, door, kind, form, model, target, provider, status, outcome, \
     reason, payer, request_key, attempts, items_hit, items_joined, items_miss, marks, lane_wait_ns, first_ns, total_ns, \
     tokens_in, tokens_cached_read, tokens_cached_write, tokens_out, tokens_reasoning, cost_nano, saved_nano, bytes, \
-    error_stage, error_code, error_blame, config) SELECT value->>0, CAST(value->>1 AS BIGINT), value->>2, value->>3, \
+    error_stage, error_code, error_blame, config, decision, batch, tokens_estimated, request_bytes) SELECT value->>0, CAST(value->>1 AS BIGINT), value->>2, value->>3, \
     value->>4, value->>5, value->>6, value->>7, value->>8, value->>9, value->>10, value->>11, value->>12, value->>13, \
     value->>14, value->>15, CAST(value->>16 AS BIGINT), CAST(value->>17 AS BIGINT), CAST(value->>18 AS BIGINT), \
     CAST(value->>19 AS BIGINT), value->>20, CAST(value->>21 AS BIGINT), CAST(value->>22 AS BIGINT), CAST(value->>23 AS \
     BIGINT), CAST(value->>24 AS BIGINT), CAST(value->>25 AS BIGINT), CAST(value->>26 AS BIGINT), CAST(value->>27 AS \
     BIGINT), CAST(value->>28 AS BIGINT), CAST(value->>29 AS BIGINT), CAST(value->>30 AS BIGINT), CAST(value->>31 AS \
-    BIGINT), value->>32, value->>33, value->>34, value->>35 FROM ",
+    BIGINT), value->>32, value->>33, value->>34, value->>35, value->>36, value->>37, CAST(value->>38 AS BIGINT), \
+    CAST(value->>39 AS BIGINT) FROM ",
     ""
 );
 
@@ -66,7 +67,7 @@ macro_rules! calls {
             "SELECT id, at_us, workspace, credential, tags, door, kind, form, model, target, outcome, reason, payer, \
             request_key, attempts, items_hit, items_joined, items_miss, marks, tokens_in, tokens_cached_read, \
             tokens_cached_write, tokens_out, tokens_reasoning, cost_nano, saved_nano, bytes, error_stage, error_code, \
-            error_blame, config FROM calls WHERE ",
+            error_blame, config, batch, tokens_estimated, request_bytes FROM calls WHERE ",
             $($which),*
         )
     };
@@ -94,7 +95,8 @@ macro_rules! page {
 }
 
 pub(super) const CALL: &str = calls!("id = $1 AND at_us >= $2 AND at_us < $3");
-pub(super) const ATTEMPTS_OF: &str = attempts!("call = $1 AND at_us >= $2 AND at_us < $3 ORDER BY at_us, id");
+pub(super) const ATTEMPTS_OF: &str =
+    attempts!("(call = $1 OR id = $4) AND at_us >= $2 AND at_us < $3 ORDER BY at_us, id");
 
 /// A statement that walks an index, a page at a time: of a workspace (`$1`), from a moment on (`$2`), before a line (`$3`, `$4`), so
 /// many (`$5`). And what it looks for beside that (`$6`); everything else that is wanted is looked at in each line it gives.

@@ -7,8 +7,8 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqlSafeStr as _, Sqlite
 
 use super::days::{Day, Days};
 use super::lines::Lines;
+use super::retention::{self, Dropped, Keep};
 use super::shelves::Shelves;
-use crate::stores::lock;
 use crate::stores::postgres::Postgres;
 use crate::stores::sql::{Connection, Dialect, Place as _};
 use crate::stores::sqlite::BEGIN_TO_WRITE;
@@ -60,11 +60,11 @@ impl Tables {
         }
     }
 
-    /// Removes whole days; gives how many.
-    pub(super) async fn drop_before(&mut self, first: Day) -> Result<usize, Trouble> {
+    /// Removes what is kept no longer: whole days, and whole tables of days.
+    pub(super) async fn drop_old(&mut self, keep: Keep, today: Day) -> Result<Dropped, Trouble> {
         match self {
-            Self::Files(files) => files.drop_before(first).await,
-            Self::Server(partitions) => partitions.drop_before(first).await,
+            Self::Files(files) => files.drop_old(keep, today).await,
+            Self::Server(partitions) => partitions.drop_old(keep, today).await,
         }
     }
 
@@ -106,12 +106,11 @@ impl Files {
         Ok(())
     }
 
-    async fn drop_before(&mut self, first: Day) -> Result<usize, Trouble> {
-        let kept = self.open.split_off(&first);
-        for connection in std::mem::replace(&mut self.open, kept).into_values() {
-            let _ = connection.close().await; // its file goes now
+    async fn drop_old(&mut self, keep: Keep, today: Day) -> Result<Dropped, Trouble> {
+        for connection in std::mem::take(&mut self.open).into_values() {
+            let _ = connection.close().await; // its file may go now
         }
-        self.days.drop_before(first).map_err(|error| lock::of(&error))
+        retention::drop_old(&self.days, keep, today).await
     }
 }
 
@@ -162,21 +161,24 @@ impl Partitions {
         transaction.commit().await.map_err(told)
     }
 
-    async fn drop_before(&mut self, first: Day) -> Result<usize, Trouble> {
+    async fn drop_old(&mut self, keep: Keep, today: Day) -> Result<Dropped, Trouble> {
         let mut on = self.connection().await?;
         let told = |error| self.server.trouble(&error);
         let names: Vec<String> = sqlx::query_scalar(PARTITIONS).fetch_all(&mut on).await.map_err(told)?;
-        let mut days = BTreeSet::new();
-        for (name, day) in names.iter().filter_map(|name| Some((name, day_of(name)?))) {
-            if day < first {
+        let (mut days, mut tables) = (BTreeSet::new(), 0);
+        for (name, table, day) in names.iter().filter_map(|name| day_of(name)) {
+            if day < keep.first_of(table, today) {
                 let drop = AssertSqlSafe(format!("DROP TABLE IF EXISTS {name}"));
                 sqlx::query(drop).persistent(false).execute(&mut on).await.map_err(told)?;
+                tables += 1;
                 days.insert(day);
             }
         }
-        self.made = self.made.split_off(&first);
+        // Made again, should a late line come.
+        self.made.retain(|day| !days.contains(day));
         self.on = Some(on);
-        Ok(days.len())
+        let whole = days.iter().filter(|day| **day < keep.first(today)).count();
+        Ok(Dropped { days: whole, tables })
     }
 }
 
@@ -187,8 +189,9 @@ fn partition(table: &str, day: Day) -> String {
     format!("{table}_{}", day.name().replace('-', "_"))
 }
 
-/// The day of a partition of ours.
-fn day_of(name: &str) -> Option<Day> {
-    let day = PARTITIONED.iter().find_map(|table| name.strip_prefix(table)?.strip_prefix('_'))?;
-    Day::named(&day.replace('_', "-"))
+/// A partition of ours, the table it belongs to, and its day.
+fn day_of(name: &str) -> Option<(&str, &'static str, Day)> {
+    let of = |table: &'static str| Some((table, name.strip_prefix(table)?.strip_prefix('_')?));
+    let (table, day) = PARTITIONED.into_iter().find_map(of)?;
+    Some((name, table, Day::named(&day.replace('_', "-"))?))
 }

@@ -1,6 +1,7 @@
 //! Behaviour of the books: every attempt has exactly one row whatever ends the process, and what was told can be read at once.
 
 mod folding;
+mod listening;
 
 use std::sync::Arc;
 
@@ -40,7 +41,9 @@ fn keeper_on(
 }
 
 fn settings() -> config::Ledger {
-    config::Ledger { sync_ms: 3_600_000, keep_days: 36_500, ..config::Ledger::default() }
+    let [calls_days, attempts_days, sums_days] = [36_500; 3];
+    let defaults = config::Ledger::default();
+    config::Ledger { sync_ms: 3_600_000, calls_days, attempts_days, sums_days, ..defaults }
 }
 
 fn keeper_with(
@@ -54,7 +57,7 @@ fn keeper_with(
     let prices = Arc::new(Prices::of(&config::Config::default()).expect("the table can be read"));
     let config = "v1".to_owned();
     let fittings = Fittings { settings, attempts: 16, clock, prices, config, database };
-    let days = Days(folder.path().join("calls"));
+    let days = Days::new(folder.path().join("calls"), &CALLS);
     BookKeeper::on(storage, &folder.path().join("open"), days, fittings).expect("books")
 }
 
@@ -192,6 +195,9 @@ fn record() -> CallRecord {
         attempts: 2,
         items: ItemCounts { hit: 1, joined: 2, miss: 3 },
         usage: Some(Usage { input: 1_000, cached_read: 0, cached_write: 0, output: 100, reasoning: 5 }),
+        estimated: true,
+        batch: Some(AttemptId::from_bytes([7; 16])),
+        request_bytes: 70,
         bytes: 300,
         error: Some(Failure { stage: Stage::Act, code: "cut", blame: Blame::Upstream }),
         fields: None,
@@ -231,6 +237,9 @@ fn a_call_can_be_read_as_soon_as_it_is_told_with_all_that_was_told() {
         usage: record.usage,
         cost,
         saved,
+        estimated: true,
+        batch: record.batch,
+        request_bytes: 70,
         bytes: 300,
         failure: ["act".into(), "cut".into(), "upstream".into()],
         config: "v1".into(),
@@ -311,10 +320,7 @@ fn with_sync_always_a_request_waits_until_its_row_survives_a_power_cut() {
     tell(&bed.books, &record());
     let opening = bed.books.open(&row("m")).expect("it is opened");
     opening.durable.expect("it waits").blocking_recv().expect("it was synced");
-    assert!(
-        bed.storage.after_power_cut().last().expect("read").is_some(),
-        "what was told before is synced too"
-    );
+    assert!(bed.storage.after_power_cut().last().expect("read").is_some(), "what was told before is too");
 
     bed.storage.fail(Some(std::io::ErrorKind::StorageFull));
     let opening = bed.books.open(&row("m"));

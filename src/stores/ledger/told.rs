@@ -39,6 +39,7 @@ pub(super) fn read_call(line: &Row) -> sqlx::Result<BookedCall<'static>> {
     let id: &str = line.get(0)?;
     let payer: Option<&str> = line.get(12)?;
     let key: Option<&str> = line.get(13)?;
+    let batch: Option<&str> = line.get(31)?;
     let tags: Vec<String> = json_of(line.get(4)?)?;
     Ok(BookedCall {
         id: CallId::parse(id).ok_or_else(|| damaged("id"))?,
@@ -64,6 +65,9 @@ pub(super) fn read_call(line: &Row) -> sqlx::Result<BookedCall<'static>> {
         bytes: line.get::<i64>(26)?.unsigned_abs(),
         failure: [text(27)?, text(28)?, text(29)?],
         config: text(30)?,
+        batch: batch.and_then(AttemptId::parse),
+        estimated: line.get::<i64>(32)? != 0,
+        request_bytes: line.get::<i64>(33)?.unsigned_abs(),
     })
 }
 
@@ -129,7 +133,7 @@ pub(super) fn digits(bytes: &[u8; 32]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn undigits(text: &str) -> Option<[u8; 32]> {
+pub(super) fn undigits(text: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     for (at, byte) in bytes.iter_mut().enumerate() {
         *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;

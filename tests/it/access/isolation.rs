@@ -61,6 +61,72 @@ async fn calls_keys_and_workspaces_of_others_are_as_if_they_were_not_there() {
 }
 
 #[tokio::test]
+async fn what_calls_asked_is_shown_to_those_who_may_write_in_their_workspace_and_to_nobody_else() {
+    let server = Guarded::start().await;
+    let (one, two) = (server.workspace("one").await, server.workspace("two").await);
+    let (admin, reader) = (server.key_of(&one, "admin").await, server.key_of(&one, "read").await);
+    let other = server.key_of(&two, "admin").await;
+    let keep = json!({ "keep_bodies_days": 3 });
+    let of_one = format!("/api/v1/workspaces/{one}");
+    assert_eq!(server.post(&of_one, &other, &keep).await.status, 404, "it is not there for others");
+    assert_eq!(server.post(&of_one, &reader, &keep).await.status, 403);
+    assert_eq!(server.post(&of_one, &admin, &keep).await.status, 200);
+    let answer = server.post(CHAT, &admin, &ask("our secret")).await;
+    let call = format!("/api/v1/calls/{}", answer.field("x-request-id").expect("an id"));
+    for path in [call.clone(), format!("{call}/bodies")] {
+        let (own, operator) = (server.get(&path, &admin).await, server.get(&path, &server.operator).await);
+        assert!(own.text().contains("our secret") && operator.text().contains("our secret"), "{own:?}");
+        for key in [&reader, &other] {
+            let told = server.get(&path, key).await;
+            assert!(!told.text().contains("our secret"), "{path}: {told:?}");
+        }
+    }
+    let shown = server.get(&call, &reader).await;
+    assert_eq!((shown.status, &shown.json()["bodies"]), (200, &Json::Null), "the call, without its bodies");
+    assert_eq!(server.get(&format!("{call}/bodies"), &other).await.status, 404);
+}
+
+/// The next event of a stream that has one.
+async fn heard(stream: &mut reqwest::Response) -> String {
+    let mut text = String::new();
+    while !text.contains("event: ") || !text.ends_with("\n\n") {
+        let chunk = stream.chunk().await.expect("the stream goes on").expect("it has not ended");
+        text.push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
+    }
+    text
+}
+
+#[tokio::test]
+async fn who_listens_hears_the_own_workspace_and_nothing_any_more_once_the_key_is_taken_back() {
+    let server = Guarded::start().await;
+    let (one, two) = (server.workspace("one").await, server.workspace("two").await);
+    let (first, id) = server.key(&json!({ "name": "k", "workspace": one, "role": "read" })).await;
+    let (own, other) = (server.key_of(&one, "write").await, server.key_of(&two, "write").await);
+    let listen = async |key: &str, query: &str| {
+        let path = format!("/api/v1/calls/stream{query}");
+        let request = server.gateway.request(Method::GET, &path).bearer_auth(key);
+        request.send().await.expect("the server answers")
+    };
+    assert_eq!(listen(&first, &format!("?workspace={two}")).await.status(), 403);
+    let mut listening = listen(&first, "").await;
+    let mut everybody = listen(&server.operator, "").await;
+    let begun = listening.chunk().await.expect("it begins");
+    assert_eq!(begun.as_deref(), everybody.chunk().await.expect("it begins").as_deref());
+
+    let of_other = server.post(CHAT, &other, &ask("x")).await;
+    let id_of = |answer: &Answer| answer.field("x-request-id").expect("an id").to_owned();
+    assert!(heard(&mut everybody).await.contains(&id_of(&of_other)), "operators hear all");
+    let of_own = server.post(CHAT, &own, &ask("x")).await;
+    let told = heard(&mut listening).await;
+    assert!(told.contains(&id_of(&of_own)) && !told.contains(&id_of(&of_other)), "{told}");
+
+    let revoke = format!("/api/v1/keys/{id}/revoke");
+    assert_eq!(server.post(&revoke, &server.operator, &Json::Null).await.status, 200);
+    assert_eq!(server.post(CHAT, &own, &ask("y")).await.status, 200);
+    assert_eq!(listening.chunk().await.expect("it ends well"), None, "not one more");
+}
+
+#[tokio::test]
 async fn a_purge_reaches_ones_own_answers_alone() {
     let server = Guarded::start().await;
     let (one, two) = (server.workspace("one").await, server.workspace("two").await);

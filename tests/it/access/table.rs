@@ -10,10 +10,13 @@ fn request(row: &Access) -> (Method, String, Json) {
     let path = row.path.replace("{id:.+}", "m").replace("{tail:.*}", "responses").replace("{file:.*}", "");
     let path = path.replace("{id}", "nobody");
     let method = match row.method {
+        // What never ends has a head.
+        "GET" if row.path.ends_with("/stream") => Method::HEAD,
         "GET" => Method::GET,
         _ => Method::POST,
     };
-    let body = if method == Method::GET { Json::Null } else { json!({ "model": "m" }) };
+    let body =
+        if method == Method::GET || method == Method::HEAD { Json::Null } else { json!({ "model": "m" }) };
     (method, path, body)
 }
 
@@ -71,7 +74,8 @@ async fn every_row_lets_in_who_may_and_nobody_else() {
             let elsewhere = elsewhere.header("x-tidegate-workspace", "another").body(body.to_string());
             let answer = send(elsewhere).await;
             assert_eq!(answer.status, 403, "{row:?} as {role}: {answer:?}");
-            assert!(answer.text().contains("not for the workspace"), "{row:?} as {role}: {answer:?}");
+            let is_told = method == Method::HEAD || answer.text().contains("not for the workspace");
+            assert!(is_told, "{row:?} as {role}: {answer:?}");
         }
     }
 }

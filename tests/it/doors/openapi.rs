@@ -117,7 +117,12 @@ fn has_type(schema: &Json, value: &Json) -> bool {
     })
 }
 
+/// How it is asked, the path as it is described, and as it is asked, the body.
 type Question = (Method, &'static str, String, Option<String>);
+
+fn get(path: &'static str, real: &str) -> Question {
+    (Method::GET, path, real.to_owned(), None)
+}
 
 /// Questions about people; the last ones with nobody signed in where that is needed.
 fn questions_about_people() -> Vec<Question> {
@@ -146,15 +151,43 @@ fn questions_about_people() -> Vec<Question> {
     ]
 }
 
-/// One question to each described path, and to some a wrong one.
-fn questions(call: &str) -> Vec<Question> {
-    let get = |path: &'static str, real: &str| (Method::GET, path, real.to_owned(), None);
+/// Questions to what the ledger knows.
+fn of_ledger(call: &str) -> Vec<Question> {
+    vec![
+        get("/api/v1/calls", "/api/v1/calls?limit=2"),
+        get("/api/v1/calls", "/api/v1/calls?limit=0"),
+        get("/api/v1/calls/export.jsonl", "/api/v1/calls/export.jsonl"),
+        get("/api/v1/calls/export.jsonl", "/api/v1/calls/export.jsonl?since=x"),
+        get("/api/v1/calls/export.csv", "/api/v1/calls/export.csv?model=none"),
+        get("/api/v1/usage", "/api/v1/usage?by=hour"),
+        get("/api/v1/usage", "/api/v1/usage?by=year"),
+        get("/api/v1/workspaces/{id}/cache/stats", "/api/v1/workspaces/default/cache/stats"),
+        get("/api/v1/workspaces/{id}/cache/stats", "/api/v1/workspaces/none/cache/stats"),
+        get("/api/v1/attempts", "/api/v1/attempts"),
+        get("/api/v1/attempts", "/api/v1/attempts?cursor=x"),
+        get("/api/v1/calls/{id}", &format!("/api/v1/calls/{call}")),
+        get("/api/v1/calls/{id}", "/api/v1/calls/none"),
+        // What it answers never ends.
+        get("/api/v1/calls/stream", "/api/v1/calls/stream?limit=1"),
+        get("/api/v1/calls/{id}/bodies", "/api/v1/calls/none/bodies"),
+        get("/api/v1/calls/{id}/bodies", &format!("/api/v1/calls/{call}/bodies")),
+        get("/api/v1/calls/{id}/explain", &format!("/api/v1/calls/{call}/explain")),
+        get("/api/v1/calls/{id}/explain", "/api/v1/calls/none/explain"),
+    ]
+}
+
+/// One question to each described path but those of the ledger, and to some a wrong one.
+fn questions() -> Vec<Question> {
     let post = |path: &'static str, body: Json| (Method::POST, path, path.to_owned(), Some(body.to_string()));
     let chat =
         json!({ "model": "mock-chat", "temperature": 0, "messages": [{ "role": "user", "content": "a" }] });
     let claude =
         json!({ "model": "mock-claude", "max_tokens": 9, "messages": [{ "role": "user", "content": "a" }] });
     let embed = |format: &str| json!({ "model": "mock-embed", "input": ["a"], "dimensions": 2, "encoding_format": format });
+    let keep = |body: Json| {
+        let (path, real) = ("/api/v1/workspaces/{id}", "/api/v1/workspaces/default".to_owned());
+        (Method::POST, path, real, Some(body.to_string()))
+    };
     vec![
         post(CHAT, chat),
         post(CHAT, json!({ "model": 1 })),
@@ -172,21 +205,6 @@ fn questions(call: &str) -> Vec<Question> {
         get("/metrics", "/metrics"),
         get("/api/metrics", "/api/metrics"),
         get("/api/v1/engine", "/api/v1/engine"),
-        get("/api/v1/calls", "/api/v1/calls?limit=2"),
-        get("/api/v1/calls", "/api/v1/calls?limit=0"),
-        get("/api/v1/calls/export.jsonl", "/api/v1/calls/export.jsonl"),
-        get("/api/v1/calls/export.jsonl", "/api/v1/calls/export.jsonl?since=x"),
-        get("/api/v1/calls/export.csv", "/api/v1/calls/export.csv?model=none"),
-        get("/api/v1/usage", "/api/v1/usage?by=hour"),
-        get("/api/v1/usage", "/api/v1/usage?by=year"),
-        get("/api/v1/workspaces/{id}/cache/stats", "/api/v1/workspaces/default/cache/stats"),
-        get("/api/v1/workspaces/{id}/cache/stats", "/api/v1/workspaces/none/cache/stats"),
-        get("/api/v1/attempts", "/api/v1/attempts"),
-        get("/api/v1/attempts", "/api/v1/attempts?cursor=x"),
-        get("/api/v1/calls/{id}", &format!("/api/v1/calls/{call}")),
-        get("/api/v1/calls/{id}", "/api/v1/calls/none"),
-        get("/api/v1/calls/{id}/explain", &format!("/api/v1/calls/{call}/explain")),
-        get("/api/v1/calls/{id}/explain", "/api/v1/calls/none/explain"),
         post("/api/v1/cache/purge", json!({ "tag": "x", "dry_run": true })),
         post("/api/v1/cache/purge", json!({})),
         get("/docs/openapi.json", "/docs/openapi.json"),
@@ -194,6 +212,8 @@ fn questions(call: &str) -> Vec<Question> {
         get("/api/v1/workspaces", "/api/v1/workspaces"),
         post("/api/v1/workspaces", json!({ "name": "one" })),
         post("/api/v1/workspaces", json!({ "name": "one" })),
+        keep(json!({ "keep_bodies_days": 3 })),
+        keep(json!({ "keep_bodies_days": 0 })),
         get("/api/v1/keys", "/api/v1/keys"),
         post("/api/v1/keys", json!({ "name": "k", "role": "king" })),
         (Method::POST, "/api/v1/keys/{id}/rotate", "/api/v1/keys/none/rotate".to_owned(), None),
@@ -212,11 +232,13 @@ async fn every_described_path_answers_as_described() {
     let spec = Spec::load();
     let gateway = Gateway::start("");
     let body = json!({ "model": "mock-embed", "input": ["a", "b"], "dimensions": 2 }).to_string();
+    let keep = json!({ "keep_bodies_days": 3 }).to_string();
+    assert_eq!(gateway.post("/api/v1/workspaces/default", keep).await.status, 200);
     let call = gateway.post(EMBED, body).await.field("x-request-id").expect("an id").to_owned();
     let mut asked = BTreeSet::new();
     let other = Gateway::start("");
     let of_people = questions_about_people().into_iter().map(|question| (&other, question));
-    let questions = questions(&call).into_iter().map(|question| (&gateway, question));
+    let questions = of_ledger(&call).into_iter().chain(questions()).map(|question| (&gateway, question));
     for (gateway, (method, path, real, body)) in questions.chain(of_people) {
         asked.insert(path);
         let request = match body {

@@ -35,6 +35,7 @@ fn serve(world: &World) -> String {
         app: None,
         backing: Vec::new(),
         books: None,
+        archive: None,
     });
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");

@@ -78,4 +78,6 @@ pub struct Lag {
     pub unfolded_bytes: u64,
     /// How many there may be.
     pub max_unfolded_bytes: u64,
+    /// Those who listen to calls as they are told.
+    pub listeners: usize,
 }

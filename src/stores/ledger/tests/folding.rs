@@ -3,6 +3,7 @@
 use tidegate_actors::ports::books::Usages;
 use tidegate_actors::ports::clock::Clock;
 
+use super::super::days::Day;
 use super::*;
 
 /// Folds all there is and waits until the journal has forgotten it.
@@ -72,6 +73,40 @@ fn folded_days(bed: &Bed) {
 }
 
 #[test]
+fn a_day_an_earlier_version_wrote_is_read_as_it_is() {
+    let bed = Bed::new(config::LedgerSync::Group);
+    tell(&bed.books, &record());
+    fold(&bed);
+    let days = Days::new(bed.folder.path().join("calls"), &CALLS);
+    let file = days.file(Day::of(record().unix_us));
+    read(async {
+        let mut day = file.open().await.expect("it opens");
+        for column in ["decision", "batch", "tokens_estimated", "request_bytes"] {
+            let drop = sqlx::AssertSqlSafe(format!("ALTER TABLE calls DROP COLUMN {column}"));
+            sqlx::query(drop).execute(&mut day).await.expect("as it was before");
+        }
+        let forget = sqlx::query("DELETE FROM _sqlx_migrations WHERE version > 1");
+        forget.execute(&mut day).await.expect("as it was before");
+        Ok(())
+    });
+    let rows = read(bed.books.reader().calls(all())).rows;
+    let [row] = rows.as_slice() else { panic!("{rows:?}") };
+    assert_eq!((row.batch, row.estimated, row.request_bytes, row.bytes), (None, false, 0, 300));
+}
+
+#[test]
+fn a_row_of_the_journal_that_an_earlier_version_wrote_is_read_as_it_is() {
+    let mut group = Vec::new();
+    Scribe { prices: Prices::default().into(), config: "v".into() }.call(&record(), &mut group);
+    let whole = group.len();
+    group.truncate(whole - 18); // two numbers and an id came after it
+    let length = u32::try_from(group.len() - 5).expect("small").to_le_bytes();
+    group[1..5].copy_from_slice(&length);
+    let Some(Booked::Call(row)) = rows::rows(&group).next() else { panic!("it is left out") };
+    assert_eq!((row.batch, row.estimated, row.request_bytes, row.bytes), (None, false, 0, 300));
+}
+
+#[test]
 fn a_look_up_by_id_finds_what_is_folded() {
     for bed in Bed::both() {
         looked_up(&bed);
@@ -85,7 +120,7 @@ fn looked_up(bed: &Bed) {
     let attempt = AttemptRow { account: Account { call: told.id, ..attempt.account.clone() }, ..attempt };
     bed.end(&attempt, &bed.books.open(&attempt).expect("it is opened"));
     let reader = bed.books.reader();
-    let look = || (read(reader.call(told.id)), read(reader.attempts_of(told.id)));
+    let look = || (read(reader.call(told.id)), read(reader.attempts_of(told.id, None)));
     let before = look();
     assert!(before.0.is_some() && before.1.len() == 1);
     fold(bed);
