@@ -44,6 +44,7 @@ pub(super) fn judge(request: &HttpRequest, doors: &Doors) -> (Result<Arc<Princip
     // A name that is no text is nobody's.
     let named = headers.get(&X_WORKSPACE).map(|value| value.to_str().unwrap_or_default());
     let own = credential(headers);
+    let is_ours = |text: &[u8]| text.starts_with(b"tg_") || doors.roster.has_signed(text);
     if let Some(person) = proxy::vouched(request, doors).filter(|_| !own.is_some_and(is_ours)) {
         let vouched = doors.roster.vouched(person, named);
         // Where everybody on this machine may come in, so may they.
@@ -58,11 +59,6 @@ pub(super) fn judge(request: &HttpRequest, doors: &Doors) -> (Result<Arc<Princip
 /// What stands where tokens and keys do, in a request that carries one.
 pub(super) fn bearer_of(request: &HttpRequest) -> Option<&str> {
     credential(request.headers()).and_then(|text| std::str::from_utf8(text).ok())
-}
-
-/// Whether it looks like a credential that was given here.
-fn is_ours(text: &[u8]) -> bool {
-    text.starts_with(b"tg_") || text.starts_with(b"eyJ")
 }
 
 /// The credential a request carries: a key of ours where one stands, else what a vendor's SDK sends.

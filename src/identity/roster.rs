@@ -282,6 +282,12 @@ impl Roster {
         self.now.read().people.is_of_now(person, generation)
     }
 
+    /// Whether a token was given here, whenever it was valid.
+    #[must_use]
+    pub fn has_signed(&self, text: &[u8]) -> bool {
+        looks_signed(text) && self.tokens().is_some_and(|tokens| tokens.read_access(text).is_some())
+    }
+
     /// What signs and verifies tokens, if there is anything.
     pub(super) fn tokens(&self) -> Option<Arc<Tokens>> {
         self.now.read().people.tokens()

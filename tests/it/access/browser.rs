@@ -169,6 +169,19 @@ async fn only_a_proxy_that_is_trusted_says_who_asks_and_from_where() {
         assert_eq!(asked(vec![("x-user-id", "anna@tide.example")]).await, vouched);
         assert_eq!(asked(vec![("x-user-id", "nobody")]).await, 401);
         assert_eq!(asked(vec![("x-user-id", "anna"), ("authorization", "Bearer tg_wrong")]).await, 401);
+        // Proxies that sign people in pass their own token on.
+        assert_eq!(
+            asked(vec![("x-user-id", "anna"), ("authorization", "Bearer eyJhbGciOiJub25lIn0.e30.")]).await,
+            vouched
+        );
+        let late = format!("Bearer {}", server.short_token("anna").await);
+        let both = [("x-user-id", "anna"), ("authorization", late.as_str())];
+        let own = server.browse(Method::GET, "/v1/models", &both, &Json::Null).await;
+        assert_eq!(
+            (own.status, code(&own).as_str()),
+            (401, "token_expired"),
+            "one of ours is judged as what it is"
+        );
         let elsewhere = asked(vec![("x-user-id", "anna"), ("x-tidegate-workspace", "other")]).await;
         assert_eq!(elsewhere, if is_trusted { 403 } else { 401 });
 

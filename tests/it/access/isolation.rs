@@ -19,6 +19,30 @@ async fn an_answer_of_one_workspace_is_never_given_to_another() {
     assert_ne!(key(&other), key(&server.post(CHAT, &first, &ask("x")).await));
 }
 
+/// Compared as words, `admin` is less than `read`, and who reads would be given what was made for admins.
+#[tokio::test]
+async fn in_a_workspace_all_who_may_call_share_answers_and_who_may_only_read_gets_none() {
+    let server = Guarded::start().await;
+    let roles = ["read", "write", "admin"];
+    for role in roles {
+        server.user(role, "default", role).await;
+    }
+    let tokens = [server.token("read").await, server.token("write").await, server.token("admin").await];
+    for (made_by, maker) in tokens.iter().enumerate() {
+        let question = ask(&format!("made by {}", roles[made_by]));
+        let made = server.post(CHAT, maker, &question).await;
+        assert_eq!(made.status, if made_by == 0 { 403 } else { 200 });
+        for (asked_by, asker) in tokens.iter().enumerate() {
+            let answer = server.post(CHAT, asker, &question).await;
+            match (made_by, asked_by) {
+                (_, 0) => assert_eq!(answer.status, 403, "{} of {}", roles[asked_by], roles[made_by]),
+                (0, _) => assert_eq!(answer.status, 200, "nobody was refused for another"),
+                _ => assert_eq!(answer.cache(), "hit", "{} of {}", roles[asked_by], roles[made_by]),
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn calls_keys_and_workspaces_of_others_are_as_if_they_were_not_there() {
     let server = Guarded::start().await;
