@@ -14,6 +14,7 @@ mod office;
 mod password;
 mod people;
 mod person;
+mod principal;
 mod registry;
 mod role;
 mod roster;
@@ -32,11 +33,12 @@ pub use meter::{Entry, Exceeded, Meter, Quotas, Reading, Warned, Whose};
 pub use office::{KeyOrder, Made, Office, OfficeError, Subject};
 pub use password::{BadPassword, NotHashed, Password, PasswordHash};
 pub use person::{Membership, PersonRow, SessionRow};
+pub use principal::{Denial, Named, Principal, Who};
 pub use registry::{
     Change, Contents, KeyRow, Limit, Pending, Registry, RegistryFault, Renewal, Renewed, SpentRow, Workspace,
 };
 pub use role::Role;
-pub use roster::{Denial, Named, Principal, Roster, Who};
+pub use roster::Roster;
 pub use scope::{Door, Scopes};
 pub use sign_in::{SignIn, SignInError, SignInRules, SignedIn};
 pub use till::{SettlingLedger, Tariff, Till, Turn};

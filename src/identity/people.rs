@@ -9,9 +9,9 @@ use tidegate_actors::WorkspaceId;
 
 use super::meter::Meter;
 use super::person::Membership;
+use super::principal::{Denial, Principal, Who};
 use super::registry::Contents;
 use super::role::Role;
-use super::roster::{Denial, Principal, Who};
 use super::scope::Scopes;
 use super::token::{AccessToken, Tokens};
 

@@ -11,9 +11,9 @@ use uuid::Uuid;
 use super::office::{Office, OfficeError, cut};
 use super::password::{NotHashed, Password};
 use super::person::{Membership, PersonRow, SessionRow};
+use super::principal::Principal;
 use super::registry::{Change, RegistryFault, Renewal, Renewed};
 use super::role::Role;
-use super::roster::Principal;
 use super::token::{TokenKey, Tokens};
 
 /// How people sign in.
