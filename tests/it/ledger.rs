@@ -7,6 +7,7 @@
 
 mod bodies;
 mod budgets;
+mod disk;
 mod kill;
 mod pages;
 mod tail;
@@ -69,6 +70,10 @@ impl Process {
             .current_dir(home)
             .env_clear()
             .env("TIDEGATE_LOG_LEVEL", "error");
+        Self::of(&mut command)
+    }
+
+    fn of(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
         let out = BufReader::new(child.stdout.take().expect("it is piped"));
         let url = out.lines().map_while(Result::ok).find_map(|line| {
