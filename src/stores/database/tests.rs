@@ -286,3 +286,17 @@ async fn a_database_of_a_later_version_or_of_another_program_is_refused_and_not_
         "workspaces"
     );
 }
+
+/// A server that was restarted, or that ended connections nobody used: before it is handed out, each is tried.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_a_server_ended_are_replaced_before_anybody_notices() {
+    let place = server(&config::Database::default(), &system());
+    place.database.write("add", add("one")).await.expect("written");
+    let url = place.settings.url.as_ref().expect("it is a server's").reveal();
+    let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+        WHERE datname = current_database() AND application_name = 'tidegate'";
+    assert_eq!(cluster::ask(url, end), "2", "one that reads and one that writes");
+    assert_eq!(place.database.read("count", count).await, Ok(2));
+    place.database.write("add", add("two")).await.expect("written");
+    assert_eq!(place.database.ailment(), None);
+}

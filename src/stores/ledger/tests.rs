@@ -2,6 +2,7 @@
 
 mod folding;
 mod listening;
+mod plans;
 
 use std::sync::Arc;
 
