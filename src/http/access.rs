@@ -63,6 +63,7 @@ pub(crate) const ROTATE_KEY: Access = row("POST", "/api/v1/keys/{id}/rotate", Do
 pub(crate) const REVOKE_KEY: Access = row("POST", "/api/v1/keys/{id}/revoke", Door::Api, Role::Admin);
 pub(crate) const LIMITS: Access = row("GET", "/api/v1/limits", Door::Api, Role::Read);
 pub(crate) const SET_LIMITS: Access = row("POST", "/api/v1/limits", Door::Api, Role::Admin);
+pub(crate) const PRICES: Access = row("GET", "/api/v1/prices", Door::Api, Role::Read);
 pub(crate) const LOGIN: Access = open("POST", "/api/v1/auth/login");
 pub(crate) const REFRESH: Access = open("POST", "/api/v1/auth/refresh");
 pub(crate) const LOGOUT: Access = open("POST", "/api/v1/auth/logout");
@@ -78,7 +79,7 @@ pub(crate) const APP_READ: Access = row("GET", "", Door::App, Role::Read);
 pub(crate) const APP_WRITE: Access = row("*", "", Door::App, Role::Write);
 
 /// Every path of the gateway, its app's aside. `/api/metrics` is where `observability.metrics_endpoint` says.
-pub const TABLE: [Access; 46] = [
+pub const TABLE: [Access; 47] = [
     CHAT,
     EMBED,
     MESSAGES,
@@ -109,6 +110,7 @@ pub const TABLE: [Access; 46] = [
     REVOKE_KEY,
     LIMITS,
     SET_LIMITS,
+    PRICES,
     LOGIN,
     REFRESH,
     LOGOUT,

@@ -104,7 +104,7 @@ fn known(method: &Method) -> &'static str {
 
 /// The route a path belongs to: a label must not grow with what clients type.
 fn endpoint(path: &str) -> &'static str {
-    const FIXED: [&str; 26] = [
+    const FIXED: [&str; 27] = [
         "/v1/chat/completions",
         "/v1/embeddings",
         "/v1/messages",
@@ -121,6 +121,7 @@ fn endpoint(path: &str) -> &'static str {
         "/api/v1/cache/purge",
         "/api/v1/keys",
         "/api/v1/limits",
+        "/api/v1/prices",
         "/api/v1/workspaces",
         "/api/action",
         "/api/ui",

@@ -151,6 +151,7 @@ pub fn routes(doors: &web::Data<Doors>) -> impl FnOnce(&mut web::ServiceConfig) 
             ))
             .service(taking(access::SET_WORKSPACE.path, post().to(routes::workspaces::set)))
             .service(both(access::KEYS.path, get().to(routes::keys::list), post().to(routes::keys::make)))
+            .service(giving(access::PRICES.path, get().to(routes::prices::list)))
             .service(both(
                 access::LIMITS.path,
                 get().to(routes::limits::list),

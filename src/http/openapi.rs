@@ -11,7 +11,7 @@ use utoipa::{OpenApi, ToSchema};
 use super::routes::limits::Amount;
 use super::routes::{
     auth, bodies, calls, chat, docs, embeddings, engine, explain, export, forward, health, keys, limits,
-    metrics, models, purge, tail, usage, users, workspaces,
+    metrics, models, prices, purge, tail, usage, users, workspaces,
 };
 
 /// An error of a path under `/api/v1`.
@@ -68,7 +68,7 @@ pub(crate) struct LimitProblem {
         usage::cache_stats, export::jsonl, export::csv, calls::list, calls::attempts,
         tail::stream, calls::one, bodies::one, explain::explain, purge::purge, engine::engine,
         workspaces::list, workspaces::make, workspaces::set, keys::list, keys::make, keys::rotate, keys::revoke, limits::list,
-        limits::set, auth::login, auth::refresh, auth::logout, auth::password, auth::me, users::list, users::make,
+        limits::set, prices::list, auth::login, auth::refresh, auth::logout, auth::password, auth::me, users::list, users::make,
         users::password, users::grant, users::disable, users::enable, docs::openapi, docs::page,
     )
 )]

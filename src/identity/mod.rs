@@ -41,6 +41,6 @@ pub use role::Role;
 pub use roster::Roster;
 pub use scope::{Door, Scopes};
 pub use sign_in::{SignIn, SignInError, SignInRules, SignedIn};
-pub use till::{SettlingLedger, Tariff, Till, Turn};
+pub use till::{PriceRow, SettlingLedger, Tariff, Till, Turn};
 pub use token::TokenKey;
 pub use users::UserOrder;

@@ -43,6 +43,22 @@ pub struct Turn {
 pub trait Tariff: Send + Sync + 'static {
     /// The nano-USD for a usage of `provider/model`; nothing where no price is known.
     fn cost(&self, target: &str, usage: Usage) -> Option<i64>;
+
+    /// Every price there is.
+    fn rows(&self) -> Vec<PriceRow>;
+}
+
+/// What a million tokens of a model cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PriceRow {
+    /// As its provider calls it.
+    pub model: String,
+    /// nano-USD for tokens in, in from and to the provider's memory, and out.
+    pub million: [i64; 4],
+    /// As of when it is known.
+    pub date: String,
+    /// Where its provider publishes it.
+    pub source: String,
 }
 
 impl Till {

@@ -15,6 +15,7 @@ pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod metrics;
 pub(crate) mod models;
+pub(crate) mod prices;
 pub(crate) mod purge;
 pub(crate) mod tail;
 pub(crate) mod usage;

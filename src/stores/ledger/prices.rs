@@ -10,7 +10,7 @@ use tidegate_actors::ports::books::Money;
 use tidegate_actors::ports::provider::Usage;
 
 use crate::config::{Config, ProviderKind};
-use crate::identity::Tariff;
+use crate::identity::{PriceRow, Tariff};
 
 /// The table that is built in.
 const BUILT_IN: &str = include_str!("../../../config/prices.toml");
@@ -22,6 +22,8 @@ const MOCK: &str = "mock";
 #[derive(Debug, Default)]
 pub struct Prices {
     models: HashMap<String, Price>,
+    /// The lines as they stand in the file.
+    lines: Vec<Line>,
     /// Providers that ask nobody.
     free: HashSet<String>,
 }
@@ -44,12 +46,7 @@ struct Line {
     cached_write: Option<f64>,
     output: f64,
     /// When it was looked up, and where.
-    #[expect(
-        dead_code,
-        reason = "for people who read the file; required so that no price stands there unproven"
-    )]
     date: String,
-    #[expect(dead_code, reason = "as above")]
     source: String,
 }
 
@@ -71,13 +68,13 @@ impl Prices {
         let table: Result<Table, _> = toml::from_str(BUILT_IN);
         let Table { price } =
             table.map_err(|error| std::io::Error::other(format!("config/prices.toml: {error}")))?;
-        let models = price.into_iter().map(|line| (line.model.clone(), Price::of(&line))).collect();
+        let models = price.iter().map(|line| (line.model.clone(), Price::of(line))).collect();
         let made_up = config.providers.iter().filter(|(_, provider)| provider.kind == ProviderKind::Mock);
         let mut free: HashSet<_> = made_up.map(|(name, _)| name.clone()).collect();
         if !config.providers.contains_key(MOCK) {
             free.insert(MOCK.to_owned());
         }
-        Ok(Self { models, free })
+        Ok(Self { models, lines: price, free })
     }
 
     fn find(&self, model: &str) -> Option<&Price> {
@@ -86,6 +83,21 @@ impl Prices {
 }
 
 impl Tariff for Prices {
+    fn rows(&self) -> Vec<PriceRow> {
+        let row = |line: &Line| {
+            let Price { input, cached_read, cached_write, output } = Price::of(line);
+            // A thousandth of nano-USD for one is a nano-USD for a thousand: a thousand times that is a million's.
+            let million = |nano: i128| i64::try_from(nano.saturating_mul(1_000)).unwrap_or(i64::MAX);
+            PriceRow {
+                model: line.model.clone(),
+                million: [input, cached_read, cached_write, output].map(million),
+                date: line.date.clone(),
+                source: line.source.clone(),
+            }
+        };
+        self.lines.iter().map(row).collect()
+    }
+
     /// Models that name a date behind a known one cost what that one does.
     fn cost(&self, target: &str, usage: Usage) -> Money {
         let (provider, model) = target.split_once('/')?;
@@ -164,6 +176,16 @@ mod tests {
         for target in ["openai/mock-chat", "openai/gpt-4o-audio", "openai/gpt", "none", ""] {
             assert_eq!(prices.cost(target, usage), None, "{target}");
         }
+    }
+
+    #[test]
+    fn every_price_is_shown_as_it_is_charged() {
+        let prices = prices();
+        let row = prices.rows().into_iter().find(|row| row.model == "gpt-4o").expect("it is listed");
+        let million = Usage { input: 1_000_000, ..Usage::default() };
+        assert_eq!(prices.cost("openai/gpt-4o", million), Some(row.million[0]));
+        assert_eq!(row.million, [2_500_000_000, 1_250_000_000, 2_500_000_000, 10_000_000_000]);
+        assert!(row.date.starts_with("20") && row.source.starts_with("https://"), "{row:?}");
     }
 
     /// Answers were made up for a model called gpt-4o, and its price was charged.

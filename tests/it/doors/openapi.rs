@@ -219,6 +219,7 @@ fn questions() -> Vec<Question> {
         (Method::POST, "/api/v1/keys/{id}/rotate", "/api/v1/keys/none/rotate".to_owned(), None),
         (Method::POST, "/api/v1/keys/{id}/revoke", "/api/v1/keys/none/revoke".to_owned(), None),
         get("/api/v1/limits", "/api/v1/limits"),
+        get("/api/v1/prices", "/api/v1/prices"),
         post("/api/v1/limits", json!({ "workspace": "default", "requests_per_minute": 9 })),
         post("/api/v1/limits", json!({})),
         // From here on a key is needed.
