@@ -226,6 +226,12 @@ fn back_up(config: &Config, target: &Target, to: &Path) -> Result<Told, ServeErr
         Ok(_) => ledger::fold(config).map(|()| ""),
         Err(_) => Ok("calls that a running server holds in its journal, mostly of the last second; "),
     }?;
+    // Bodies are files, whatever the database is.
+    let bodies = dir.join("bodies");
+    let bodies = match target.is_shared() && bodies.exists() {
+        true => format!("bodies, which lie in {}; ", bodies.display()),
+        false => String::new(),
+    };
     let (from, own, copy) = (dir.to_owned(), target.clone(), to.to_owned());
     let copied = wait(async move { upkeep::back_up(&from, &own, &copy).await })?;
     let upkeep::Copied { files, bytes } = copied.map_err(|trouble| unusable(config, &trouble))?;
@@ -233,7 +239,7 @@ fn back_up(config: &Config, target: &Target, to: &Path) -> Result<Told, ServeErr
         ("backup", to.display().to_string()),
         ("files", files.to_string()),
         ("bytes", bytes.to_string()),
-        ("left out", format!("{unfolded}answers behind memory, which can be asked for again")),
+        ("left out", format!("{unfolded}{bodies}answers behind memory, which can be asked for again")),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into())

@@ -16,7 +16,7 @@ Examples:
   tidegate db restore monday              put the copy in its place; what was there is kept in DATA/before
   tidegate db optimize                    bring statistics up to date, give back the write-ahead log
 
-A copy holds the main database and the ledger's days. Without a server the journal is folded into these first; beside one the copy lacks
+A copy holds the main database, the ledger's days and kept bodies. Without a server the journal is folded into these first; beside one the copy lacks
 what the server has not folded yet. Restoring leaves the journal alone: the next server folds it into what was put back. Where
 database.url names PostgreSQL, copies are files that pg_dump makes and pg_restore reads.
 

@@ -12,13 +12,13 @@ use std::sync::Arc;
 
 use super::file;
 use crate::stores::lock::of;
-use crate::stores::schema::{CALLS, MAIN, Schema};
+use crate::stores::schema::{BODIES, CALLS, MAIN, Schema};
 use crate::stores::sqlite::Sqlite;
 use crate::stores::target::{FILE, PATIENCE};
 use crate::stores::trouble::Trouble;
 
 /// Folders of files by the day, and what those hold.
-const DAYS: [(&str, &Schema); 1] = [("calls", &CALLS)];
+const DAYS: [(&str, &Schema); 2] = [("calls", &CALLS), ("bodies", &BODIES)];
 /// Where what is being put back lies until it is whole, and where what was there before is kept.
 const NEW: &str = "restored.new";
 const BEFORE: &str = "before";
@@ -172,5 +172,27 @@ fn move_if_there(from: &Path, to: &Path) -> io::Result<bool> {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_copy_has_the_files_of_all_days_wherever_they_lie_and_puts_them_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [dir, copy, other] = ["data", "copy", "other"].map(|name| folder.path().join(name));
+        let files = ["tidegate.db", "calls/2026-01-31.db", "bodies/ws_1/2026-01-31.db"];
+        for (name, schema) in files.into_iter().zip([&MAIN, &CALLS, &BODIES]) {
+            drop(database(dir.join(name), schema).open().await.expect("it is made"));
+        }
+        fs::create_dir_all(other.join("bodies/ws_2")).expect("a folder");
+        assert_eq!(back_up(&dir, &copy).await.expect("copied").files, 3);
+        let before = restore(&other, &copy).await.expect("put back").expect("something was there");
+        assert!(files.iter().all(|name| other.join(name).exists()));
+        assert!(!other.join("bodies/ws_2").exists() && before.join("bodies/ws_2").exists());
+        fs::copy(dir.join("tidegate.db"), copy.join("calls/2026-02-01.db")).expect("copied");
+        assert_eq!(restore(&other, &copy).await, Err(Trouble::Foreign), "each file is what its place says");
     }
 }
