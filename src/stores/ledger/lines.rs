@@ -13,7 +13,7 @@ use crate::stores::sql::Connection;
 
 const HOUR_US: i64 = 3_600 * 1_000_000;
 
-/// Lines of one day that go in together, as JSON lists.
+/// Lines of one day that go in together, each a list of values.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     calls: Vec<CallLines>,
@@ -116,7 +116,7 @@ impl Lines {
         (from_us, until_us): (i64, i64),
     ) -> sqlx::Result<()> {
         if !self.attempts.is_empty() {
-            on.query(ADD_ATTEMPTS).bind(Json::Array(self.attempts).to_string()).execute().await?;
+            on.add(ADD_ATTEMPTS, self.attempts).await?;
         }
         if self.calls.is_empty() {
             return Ok(());
@@ -128,7 +128,8 @@ impl Lines {
         let sums = sums(&self.calls);
         let (lines, tags): (Vec<Json>, Vec<Vec<Json>>) =
             self.calls.into_iter().map(|call| (call.line, call.tags)).unzip();
-        for (statement, list) in [(ADD_CALLS, lines), (ADD_TAGS, tags.concat()), (ADD_UP, sums)] {
+        on.add(ADD_CALLS, lines).await?;
+        for (statement, list) in [(ADD_TAGS, tags.concat()), (ADD_UP, sums)] {
             if !list.is_empty() {
                 on.query(statement).bind(Json::Array(list).to_string()).execute().await?;
             }

@@ -1,39 +1,42 @@
 //! Owns the statements on the tables of the ledger. Must not know where these lie, or what a line means.
 //!
-//! Many lines go in with one statement, as a JSON list: by one statement each the way to the database would cost more than the line.
+//! Many lines go in with one statement: by one statement each the way to the database would cost more than the line.
 
 use tidegate_actors::ports::books::Wanted;
 
 use super::told;
-use crate::stores::sql::{Statement, listed};
+use crate::stores::sql::{Adding, Statement, adding, listed};
 
 /// Which calls of these ids, lists of one, are there already.
 pub(super) const KNOWN: Statement =
     listed!("SELECT id FROM calls WHERE at_us >= $2 AND at_us < $3 AND id IN (SELECT value->>0 FROM ", ")");
 
-pub(super) const ADD_CALLS: Statement = listed!(
-    "INSERT INTO calls (id, at_us, workspace, credential, tags, door, kind, form, model, target, provider, status, outcome, \
-    reason, payer, request_key, attempts, items_hit, items_joined, items_miss, marks, lane_wait_ns, first_ns, total_ns, \
-    tokens_in, tokens_cached_read, tokens_cached_write, tokens_out, tokens_reasoning, cost_nano, saved_nano, bytes, \
-    error_stage, error_code, error_blame, config, decision, batch, tokens_estimated, request_bytes) SELECT value->>0, CAST(value->>1 AS BIGINT), value->>2, value->>3, \
-    value->>4, value->>5, value->>6, value->>7, value->>8, value->>9, value->>10, value->>11, value->>12, value->>13, \
-    value->>14, value->>15, CAST(value->>16 AS BIGINT), CAST(value->>17 AS BIGINT), CAST(value->>18 AS BIGINT), \
-    CAST(value->>19 AS BIGINT), value->>20, CAST(value->>21 AS BIGINT), CAST(value->>22 AS BIGINT), CAST(value->>23 AS \
-    BIGINT), CAST(value->>24 AS BIGINT), CAST(value->>25 AS BIGINT), CAST(value->>26 AS BIGINT), CAST(value->>27 AS \
-    BIGINT), CAST(value->>28 AS BIGINT), CAST(value->>29 AS BIGINT), CAST(value->>30 AS BIGINT), CAST(value->>31 AS \
-    BIGINT), value->>32, value->>33, value->>34, value->>35, value->>36, value->>37, CAST(value->>38 AS BIGINT), \
-    CAST(value->>39 AS BIGINT) FROM ",
+pub(super) const ADD_CALLS: Adding = adding!(
+    "calls (id, at_us, workspace, credential, tags, door, kind, form, model, target, provider, status, outcome, reason, \
+    payer, request_key, attempts, items_hit, items_joined, items_miss, marks, lane_wait_ns, first_ns, total_ns, tokens_in, \
+    tokens_cached_read, tokens_cached_write, tokens_out, tokens_reasoning, cost_nano, saved_nano, bytes, error_stage, \
+    error_code, error_blame, config, decision, batch, tokens_estimated, request_bytes)",
+    "value->>0, CAST(value->>1 AS BIGINT), value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8, \
+    value->>9, value->>10, value->>11, value->>12, value->>13, value->>14, value->>15, CAST(value->>16 AS BIGINT), \
+    CAST(value->>17 AS BIGINT), CAST(value->>18 AS BIGINT), CAST(value->>19 AS BIGINT), value->>20, CAST(value->>21 AS \
+    BIGINT), CAST(value->>22 AS BIGINT), CAST(value->>23 AS BIGINT), CAST(value->>24 AS BIGINT), CAST(value->>25 AS \
+    BIGINT), CAST(value->>26 AS BIGINT), CAST(value->>27 AS BIGINT), CAST(value->>28 AS BIGINT), CAST(value->>29 AS \
+    BIGINT), CAST(value->>30 AS BIGINT), CAST(value->>31 AS BIGINT), value->>32, value->>33, value->>34, value->>35, \
+    value->>36, value->>37, CAST(value->>38 AS BIGINT), CAST(value->>39 AS BIGINT)",
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
+    ?)",
     ""
 );
 
-pub(super) const ADD_ATTEMPTS: Statement = listed!(
-    "INSERT INTO attempts (id, call, at_us, workspace, credential, kind, model, target, provider, number, items, status, \
-    total_ns, tokens_in, tokens_cached_read, tokens_cached_write, tokens_out, tokens_reasoning, cost_nano, config) SELECT \
-    value->>0, value->>1, CAST(value->>2 AS BIGINT), value->>3, value->>4, value->>5, value->>6, value->>7, value->>8, \
+pub(super) const ADD_ATTEMPTS: Adding = adding!(
+    "attempts (id, call, at_us, workspace, credential, kind, model, target, provider, number, items, status, total_ns, \
+    tokens_in, tokens_cached_read, tokens_cached_write, tokens_out, tokens_reasoning, cost_nano, config)",
+    "value->>0, value->>1, CAST(value->>2 AS BIGINT), value->>3, value->>4, value->>5, value->>6, value->>7, value->>8, \
     CAST(value->>9 AS BIGINT), CAST(value->>10 AS BIGINT), value->>11, CAST(value->>12 AS BIGINT), CAST(value->>13 AS \
     BIGINT), CAST(value->>14 AS BIGINT), CAST(value->>15 AS BIGINT), CAST(value->>16 AS BIGINT), CAST(value->>17 AS \
-    BIGINT), CAST(value->>18 AS BIGINT), value->>19 FROM ",
-    " WHERE true ON CONFLICT DO NOTHING"
+    BIGINT), CAST(value->>18 AS BIGINT), value->>19",
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    " ON CONFLICT DO NOTHING"
 );
 
 pub(super) const ADD_TAGS: Statement = listed!(

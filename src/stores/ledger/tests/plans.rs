@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::stores::sql::Statement;
+use crate::stores::sql::{Adding, Statement};
 use crate::stores::sqlite::Sqlite;
 use crate::stores::target::sqlite;
 
@@ -34,8 +34,8 @@ fn of_ledger() -> Vec<(Statement, bool)> {
     let pages = walks.map(|(statement, _)| (statement.into(), !statement.contains("call_tags")));
     let more: [Statement; 8] = [
         statements::KNOWN,
-        statements::ADD_CALLS,
-        statements::ADD_ATTEMPTS,
+        line_of(statements::ADD_CALLS),
+        line_of(statements::ADD_ATTEMPTS),
         statements::ADD_TAGS,
         statements::ADD_UP,
         statements::USAGE.into(),
@@ -43,6 +43,12 @@ fn of_ledger() -> Vec<(Statement, bool)> {
         statements::ATTEMPTS_OF.into(),
     ];
     pages.chain(more.map(|statement| (statement, false))).collect()
+}
+
+/// What adds lines, for one line.
+fn line_of(adding: Adding) -> Statement {
+    let [_, _, (_, sqlite)] = adding.sqlite;
+    Statement { sqlite, postgres: adding.postgres }
 }
 
 /// Every statement that the adapters of the main database have, by its name in the source.
