@@ -13,9 +13,6 @@ use crate::config::Config;
 use crate::stores::ledger::{BookKeeper, Fittings, Prices};
 use crate::stores::{Database, Io};
 
-/// Openings beyond those that lanes can hold: of attempts whose end waits to be written.
-const SPARE_OPENINGS: usize = 1_024;
-
 /// The books, if they are kept.
 pub(super) fn open(
     config: &Config,
@@ -27,8 +24,10 @@ pub(super) fn open(
         return Ok(None);
     }
     let folder = Path::new(&config.data.dir);
-    // The lanes of the gateway, and those of an app.
-    let attempts = config.lanes.max_concurrency.saturating_mul(2).saturating_add(SPARE_OPENINGS);
+    // The lanes of the gateway, and those of an app; and of the rows that may wait every other one, as an attempt's end mostly
+    // waits beside the row of its call. With fewer a disk that stalls would stop calls before the queue is full.
+    let waiting = config.ledger.queue_rows / 2;
+    let attempts = config.lanes.max_concurrency.saturating_mul(2).saturating_add(waiting);
     let (settings, clock, prices) = (&config.ledger, Arc::clone(clock), Arc::clone(prices));
     let database = Some(database);
     let fittings = Fittings { settings, attempts, clock, prices, config: version(config), database };

@@ -11,6 +11,8 @@ use super::statements::{ADD_ATTEMPTS, ADD_CALLS, ADD_TAGS, ADD_UP, KNOWN};
 use super::told::{self, digits, hex};
 use crate::stores::sql::Connection;
 
+/// Calls looked for with one statement: SQLite is not to keep a processor for long that somebody else wants.
+const ASKED_AT_ONCE: usize = 256;
 const HOUR_US: i64 = 3_600 * 1_000_000;
 
 /// Lines of one day that go in together, each a list of values.
@@ -121,9 +123,12 @@ impl Lines {
         if self.calls.is_empty() {
             return Ok(());
         }
-        let ids: Json = self.calls.iter().map(|call| json!([call.line[0]])).collect();
-        let known = on.query(KNOWN).bind(ids.to_string()).bind(from_us).bind(until_us);
-        let known: HashSet<String> = known.fetch_all(|row| row.get(0)).await?.into_iter().collect();
+        let mut known: HashSet<String> = HashSet::new();
+        for calls in self.calls.chunks(ASKED_AT_ONCE) {
+            let ids: Json = calls.iter().map(|call| json!([call.line[0]])).collect();
+            let there = on.query(KNOWN).bind(ids.to_string()).bind(from_us).bind(until_us);
+            known.extend(there.fetch_all(|row| row.get(0)).await?);
+        }
         self.calls.retain(|call| call.line[0].as_str().is_some_and(|id| !known.contains(id)));
         let sums = sums(&self.calls);
         let (lines, tags): (Vec<Json>, Vec<Vec<Json>>) =
