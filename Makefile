@@ -5,7 +5,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check guards bench bench-peers bench-lang bench-engine soak dist
+.PHONY: help run test check guards bench bench-peers bench-lang bench-engine bench-records soak dist
 
 CARGO := cargo
 LOCKED := --locked
@@ -64,6 +64,9 @@ bench-lang: ## Programs: their start, a thousand flows at once, loops and lists 
 
 bench-engine: ## The mechanisms of the engine one by one
 	$(CARGO) bench $(LOCKED) -p tidegate-actors
+
+bench-records: ## The books: rows written and folded, pages with a million rows behind them (ROWS=1000000)
+	$(CARGO) bench $(LOCKED) --bench records
 
 soak: ## An hour of mixed traffic, looking for what stays behind (MINUTES=60 CLIENTS=32), and a thousand kills (KILLS=1000)
 	@scripts/need cc
