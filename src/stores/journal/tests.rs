@@ -244,6 +244,10 @@ fn a_tree_keeps_its_groups_over_a_new_start_and_forgets_those_it_is_told_to() {
     assert_eq!(tree.read(7, 1).expect("read").len(), 1, "one at least");
     tree.forget(298).expect("forgotten");
     assert_eq!(tree.read(0, usize::MAX).expect("read").len(), 2);
+    assert_eq!(tree.forget(298).expect("nothing more"), 0);
+    assert_eq!(tree.forget(300).expect("the rest"), 10);
+    tree.append(300, &[1; 5]).expect("behind what was forgotten");
+    assert_eq!(tree.read(0, usize::MAX).expect("read"), [Group { number: 300, bytes: vec![1; 5] }]);
 }
 
 /// A killed process, or a power cut, leaves the end of fjall's own journal cut off anywhere.

@@ -9,6 +9,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use parking_lot::{RwLock, RwLockReadGuard};
@@ -26,6 +27,9 @@ pub(in crate::stores) struct Tree {
     folder: PathBuf,
     /// Nothing after a failure, until it is needed again.
     open: RwLock<Option<Open>>,
+    /// There is no group before this one. What was forgotten stays in the tables until they are merged, value and all: who walks
+    /// from 0 reads the whole of it again.
+    first: AtomicU64,
 }
 
 struct Open {
@@ -40,7 +44,7 @@ impl Tree {
     /// It cannot be read or written, or another process has it open.
     pub(in crate::stores) fn open(folder: &Path) -> io::Result<Self> {
         let open = RwLock::new(Some(open(folder)?));
-        Ok(Self { folder: folder.to_owned(), open })
+        Ok(Self { folder: folder.to_owned(), open, first: AtomicU64::new(0) })
     }
 
     /// Does something with the database, which is opened anew if it failed before and given up if it fails now.
@@ -87,6 +91,7 @@ impl Storage for Tree {
     }
 
     fn read(&self, from: u64, max_bytes: usize) -> io::Result<Vec<Group>> {
+        let from = from.max(self.first.load(Ordering::Acquire));
         self.with(|open| {
             let mut groups = Vec::new();
             let mut bytes = 0;
@@ -109,17 +114,20 @@ impl Storage for Tree {
     }
 
     fn forget(&self, before: u64) -> io::Result<u64> {
-        self.with(|open| {
+        let first = self.first.load(Ordering::Acquire).min(before);
+        let forgotten = self.with(|open| {
             let mut batch = open.database.batch();
             let mut bytes = 0;
-            for group in open.groups.range(..before.to_be_bytes()) {
+            for group in open.groups.range(first.to_be_bytes()..before.to_be_bytes()) {
                 let (key, value) = group.into_inner()?;
                 bytes += value.len() as u64;
                 batch.remove(&open.groups, key);
             }
             batch.commit()?;
             Ok(bytes)
-        })
+        })?;
+        self.first.fetch_max(before, Ordering::AcqRel);
+        Ok(forgotten)
     }
 }
 

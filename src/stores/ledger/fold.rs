@@ -112,6 +112,15 @@ impl Pace {
     }
 }
 
+/// How far a pass came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Folded {
+    /// To the end of the journal.
+    All,
+    /// It has to go on elsewhere, or not at all.
+    Some,
+}
+
 /// Folds in threads of the pace that is right, one after the other: what has stepped aside cannot come back.
 fn keep_folding(mut folding: Folding, runtime: &Runtime) {
     while !folding.is_ended() {
@@ -161,8 +170,7 @@ impl Folding {
 
     /// Folds until it is ended or its pace has to change.
     async fn run(&mut self) {
-        let pace = self.pace;
-        while self.pace == pace {
+        loop {
             if self.waiting.is_none() {
                 tokio::select! {
                     biased;
@@ -173,10 +181,10 @@ impl Folding {
             }
             let folded = self.fold_all(self.waiting.is_some()).await;
             self.tell(&folded);
-            if self.pace != pace {
+            if let Ok(Folded::Some) = folded {
                 break; // who waits goes on waiting
             }
-            if let (Some(waiting), Ok(())) = (self.waiting.take(), folded) {
+            if let (Some(waiting), Ok(Folded::All)) = (self.waiting.take(), folded) {
                 // Who left needs no answer.
                 let _ = waiting.send(());
             }
@@ -190,19 +198,20 @@ impl Folding {
     }
 
     /// Says once that it cannot go on, and once that it can again.
-    fn tell(&mut self, folded: &Result<(), Trouble>) {
+    fn tell(&mut self, folded: &Result<Folded, Trouble>) {
         match folded {
             Err(trouble) if !self.was_in_trouble => {
                 tracing::error!("the ledger cannot be folded into tables: {trouble}")
             }
-            Ok(()) if self.was_in_trouble => tracing::info!("the ledger is folded into tables again"),
+            Ok(_) if self.was_in_trouble => tracing::info!("the ledger is folded into tables again"),
             _ => {}
         }
         self.was_in_trouble = folded.is_err();
     }
 
-    /// Folds every group there is, unless the pace has to change; `all`: also those whose rows were pushed and are not written.
-    async fn fold_all(&mut self, all: bool) -> Result<(), Trouble> {
+    /// Folds every group there is, unless it is ended or its pace has to change; `all`: also those whose rows were pushed and are
+    /// not written.
+    async fn fold_all(&mut self, all: bool) -> Result<Folded, Trouble> {
         if all {
             // What cannot be written cannot be folded; what was written before can.
             let _ = self.journal.written().await;
@@ -210,7 +219,10 @@ impl Folding {
         let mut from = 0;
         loop {
             let groups = self.journal.storage().read(from, FOLD_BYTES).map_err(|error| lock::of(&error))?;
-            let Some(last) = groups.last() else { return Ok(()) };
+            let Some(last) = groups.last() else { return Ok(Folded::All) };
+            if self.is_ended() {
+                return Ok(Folded::Some); // what the journal holds is folded after the next start
+            }
             from = last.number + 1;
             let mut days: BTreeMap<Day, Lines> = BTreeMap::new();
             for (at, row) in groups.iter().flat_map(|group| rows::rows(&group.bytes)).enumerate() {
@@ -232,7 +244,7 @@ impl Folding {
             let pace = self.pace.then(self.journal.kept());
             if pace != self.pace {
                 self.pace = pace;
-                return Ok(());
+                return Ok(Folded::Some);
             }
         }
     }
