@@ -155,19 +155,7 @@ fn record(clock: &ClockRef, at: u64) -> CallRecord {
 
 /// Every call of the workspace, a page of them.
 fn all() -> Wanted {
-    Wanted {
-        workspace: WorkspaceId::default_workspace(),
-        since_us: 0,
-        until_us: i64::MAX,
-        credential: None,
-        model: None,
-        provider: None,
-        status: None,
-        outcome: None,
-        tag: None,
-        after: None,
-        limit: PAGE,
-    }
+    Wanted::all(WorkspaceId::default_workspace(), PAGE)
 }
 
 fn seconds(clock: &ClockRef, work: impl FnOnce()) -> f64 {

@@ -99,27 +99,15 @@ macro_rules! times {
         $line
     };
     (8, $line:literal) => {
-        concat!(
-            $line, ", ", $line, ", ", $line, ", ", $line, ", ", $line, ", ", $line, ", ", $line, ", ", $line
-        )
+        $crate::stores::sql::times!([1 1 1 1 1 1 1 1], $line)
     };
     (64, $line:literal) => {
+        $crate::stores::sql::times!([8 8 8 8 8 8 8 8], $line)
+    };
+    ([$first:tt $($more:tt)*], $line:literal) => {
         concat!(
-            $crate::stores::sql::times!(8, $line),
-            ", ",
-            $crate::stores::sql::times!(8, $line),
-            ", ",
-            $crate::stores::sql::times!(8, $line),
-            ", ",
-            $crate::stores::sql::times!(8, $line),
-            ", ",
-            $crate::stores::sql::times!(8, $line),
-            ", ",
-            $crate::stores::sql::times!(8, $line),
-            ", ",
-            $crate::stores::sql::times!(8, $line),
-            ", ",
-            $crate::stores::sql::times!(8, $line)
+            $crate::stores::sql::times!($first, $line)
+            $(, ", ", $crate::stores::sql::times!($more, $line))*
         )
     };
 }

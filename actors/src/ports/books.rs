@@ -292,6 +292,23 @@ pub struct Page<T> {
 }
 
 impl Wanted {
+    /// Every row of a workspace, so many at most.
+    pub fn all(workspace: WorkspaceId, limit: usize) -> Self {
+        Self {
+            workspace,
+            since_us: 0,
+            until_us: i64::MAX,
+            credential: None,
+            model: None,
+            provider: None,
+            status: None,
+            outcome: None,
+            tag: None,
+            after: None,
+            limit,
+        }
+    }
+
     /// Whether it is a call like that.
     pub fn is_call(&self, row: &BookedCall<'_>) -> bool {
         self.is_within(&row.workspace, row.cursor()) && self.is_like(row)

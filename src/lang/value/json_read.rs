@@ -219,7 +219,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// `\uXXXX`, or two of them for a character beyond the first plane. Half a pair becomes U+FFFD.
+    /// `\u` and four hexadecimal digits, or two of these for a character beyond the first plane. Half a pair becomes U+FFFD.
     fn unicode(&mut self, string: &mut String) -> Result<(), JsonFault> {
         let first = self.unit()?;
         if !(0xd800..0xdc00).contains(&first) || !self.text[self.at..].starts_with("\\u") {

@@ -135,19 +135,7 @@ fn read<T>(reading: impl Future<Output = Result<T, Unreadable>>) -> T {
 }
 
 fn all() -> Wanted {
-    Wanted {
-        workspace: WorkspaceId::default_workspace(),
-        since_us: 0,
-        until_us: i64::MAX,
-        credential: None,
-        model: None,
-        provider: None,
-        status: None,
-        outcome: None,
-        tag: None,
-        after: None,
-        limit: 100,
-    }
+    Wanted::all(WorkspaceId::default_workspace(), 100)
 }
 
 fn row(model: &str) -> AttemptRow {

@@ -21,10 +21,11 @@ CLIENT_KEY = "sk-client-key-that-must-stay-at-the-door"
 SECONDS = 30
 
 
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if DIRECT and item.get_closest_marker("gateway"):
-            item.add_marker(pytest.mark.skip(reason="no gateway in this run"))
+def pytest_collection_modifyitems(config, items):
+    """Without a gateway (TIDEGATE_DIRECT) what asks for one is not part of the run."""
+    gateway = [item for item in items if DIRECT and item.get_closest_marker("gateway")]
+    config.hook.pytest_deselected(items=gateway)
+    items[:] = [item for item in items if item not in gateway]
 
 
 class Server:
