@@ -12,6 +12,8 @@ mod people;
 mod table;
 mod users;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use reqwest::Method;
 use serde_json::{Value as Json, json};
 
@@ -59,6 +61,34 @@ impl Guarded {
 
     async fn post(&self, path: &str, key: &str, body: &Json) -> Answer {
         self.asked(Method::POST, path, Some(key), body).await
+    }
+
+    /// How many calls of this credential were taken that began after `end` had answered: eight callers ask all the time, and three
+    /// times more each from then on.
+    async fn taken_late(&self, credential: &str, end: impl Future<Output = ()>) -> u32 {
+        let ended = AtomicBool::new(false);
+        let callers = (0..8).map(|n| {
+            let ended = &ended;
+            async move {
+                let (mut asked, mut late) = (0, 0);
+                while asked < 3 {
+                    let is_late = ended.load(Ordering::Acquire);
+                    let answer = self.post(CHAT, credential, &ask(&format!("caller {n}"))).await;
+                    asked += u32::from(is_late);
+                    late += u32::from(is_late && answer.status != 401);
+                }
+                late
+            }
+        });
+        let end = async {
+            for _ in 0..20 {
+                assert_eq!(self.post(CHAT, credential, &ask("meanwhile")).await.status, 200);
+            }
+            end.await;
+            ended.store(true, Ordering::Release);
+        };
+        let (late, ()) = tokio::join!(futures_util::future::join_all(callers), end);
+        late.iter().sum()
     }
 
     async fn get(&self, path: &str, key: &str) -> Answer {

@@ -49,31 +49,11 @@ async fn a_rotated_key_is_taken_beside_the_new_one_for_as_long_as_was_said() {
 async fn no_call_is_taken_once_a_revocation_has_answered() {
     let server = Guarded::start().await;
     let (key, id) = server.key(&json!({ "name": "k" })).await;
-    let revoked = std::sync::atomic::AtomicBool::new(false);
-    let callers = (0..8).map(|n| {
-        let (server, key, revoked) = (&server, &key, &revoked);
-        async move {
-            let mut late = 0;
-            loop {
-                let before = revoked.load(std::sync::atomic::Ordering::Acquire);
-                let answer = server.post(CHAT, key, &ask(&format!("caller {n}"))).await;
-                late += u32::from(before && answer.status == 200);
-                if before && answer.status == 401 {
-                    return late;
-                }
-            }
-        }
-    });
-    let revoke = async {
-        for _ in 0..20 {
-            assert_eq!(server.post(CHAT, &key, &ask("meanwhile")).await.status, 200);
-        }
+    let late = server.taken_late(&key, async {
         let path = format!("/api/v1/keys/{id}/revoke");
         assert_eq!(server.post(&path, &server.operator, &Json::Null).await.status, 200);
-        revoked.store(true, std::sync::atomic::Ordering::Release);
-    };
-    let (late, ()) = tokio::join!(futures_util::future::join_all(callers), revoke);
-    assert_eq!(late, [0; 8], "calls taken after the answer");
+    });
+    assert_eq!(late.await, 0, "calls taken after the answer");
 }
 
 #[tokio::test]

@@ -133,31 +133,11 @@ async fn no_call_is_taken_once_the_end_of_a_session_has_answered() {
     ];
     for (path, body) in ends {
         let token = server.token("anna").await;
-        let ended = std::sync::atomic::AtomicBool::new(false);
-        let callers = (0..8).map(|n| {
-            let (server, token, ended) = (&server, &token, &ended);
-            async move {
-                let mut late = 0;
-                loop {
-                    let before = ended.load(std::sync::atomic::Ordering::Acquire);
-                    let answer = server.post(CHAT, token, &ask(&format!("caller {n}"))).await;
-                    late += u32::from(before && answer.status == 200);
-                    if before && answer.status == 401 {
-                        return late;
-                    }
-                }
-            }
-        });
-        let end = async {
-            for _ in 0..10 {
-                assert_eq!(server.post(CHAT, &token, &ask("meanwhile")).await.status, 200);
-            }
-            let by = if path.ends_with("logout") { &token } else { &server.operator };
+        let by = if path.ends_with("logout") { &token } else { &server.operator };
+        let late = server.taken_late(&token, async {
             assert_eq!(server.post(path, by, &body).await.status, 200, "{path}");
-            ended.store(true, std::sync::atomic::Ordering::Release);
-        };
-        let (late, ()) = tokio::join!(futures_util::future::join_all(callers), end);
-        assert_eq!(late, [0; 8], "calls taken after {path} answered");
+        });
+        assert_eq!(late.await, 0, "calls taken after {path} answered");
     }
     assert_eq!(server.post("/api/v1/users/anna/enable", &server.operator, &Json::Null).await.status, 200);
     server.token("anna").await;
