@@ -65,6 +65,13 @@ pub(crate) struct DoorError {
     limited: Option<Box<Limited>>,
 }
 
+/// The answer of a handler of `/api/v1`, or its refusal in the shape these have.
+pub(crate) async fn or_refused(
+    answer: impl Future<Output = Result<HttpResponse, DoorError>>,
+) -> HttpResponse {
+    answer.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))
+}
+
 impl DoorError {
     fn refused(status: u16, code: &'static str, message: String) -> Self {
         Self {

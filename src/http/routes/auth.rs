@@ -3,10 +3,9 @@
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
-use tidegate_actors::CallId;
 use utoipa::ToSchema;
 
-use crate::http::error::{DoorError, Shape};
+use crate::http::error::{DoorError, or_refused};
 use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, cookie, guard, intake, proxy};
 use crate::identity::{Password, Principal, SignIn, SignedIn, Who};
@@ -135,7 +134,7 @@ pub(crate) async fn login(
     mut payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> HttpResponse {
-    let done = async {
+    or_refused(async {
         guard::no_stranger(&request, &doors)?;
         let asked: LoginRequest = intake::fields(&doors, &request, &mut payload).await?;
         let LoginRequest { username, password, workspace, cookie: is_cookie, lifetime_s } = asked;
@@ -146,9 +145,9 @@ pub(crate) async fn login(
         let workspace = workspace.as_deref();
         let asked = SignIn { called: &username, password: &password, workspace, from, lifetime_s };
         let signed_in = doors.office()?.sign_in(asked).await?;
-        Ok::<_, DoorError>(given(&request, &doors, signed_in, is_cookie))
-    };
-    done.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))
+        Ok(given(&request, &doors, signed_in, is_cookie))
+    })
+    .await
 }
 
 /// Lets a session go on. Each token for that is taken once; the second time ends the session.
@@ -161,7 +160,7 @@ pub(crate) async fn refresh(
     mut payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> HttpResponse {
-    let done = async {
+    or_refused(async {
         guard::no_stranger(&request, &doors)?;
         let RefreshRequest { refresh_token, lifetime_s } =
             intake::fields(&doors, &request, &mut payload).await?;
@@ -173,9 +172,9 @@ pub(crate) async fn refresh(
             || DoorError::bad_field("refresh_token", "refresh_token is missing, and there is no cookie");
         let token = refresh_token.as_deref().or(of_cookie).ok_or_else(missing)?;
         let signed_in = doors.office()?.renew(token, lifetime_s).await?;
-        Ok::<_, DoorError>(given(&request, &doors, signed_in, of_cookie.is_some()))
-    };
-    done.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))
+        Ok(given(&request, &doors, signed_in, of_cookie.is_some()))
+    })
+    .await
 }
 
 /// Ends the session of a token, whether that is still taken or not. None of its tokens is taken once this has answered.
@@ -188,7 +187,7 @@ pub(crate) async fn logout(
     mut payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> HttpResponse {
-    let done = async {
+    or_refused(async {
         guard::no_stranger(&request, &doors)?;
         let LogoutRequest { refresh_token } = intake::fields(&doors, &request, &mut payload).await?;
         let headers = request.headers();
@@ -206,9 +205,9 @@ pub(crate) async fn logout(
         if named.is_none() {
             set_cookies(&mut answer, &request, ("", 0), ("", 0));
         }
-        Ok::<_, DoorError>(answer.json(LogoutAnswer { ended }))
-    };
-    done.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))
+        Ok(answer.json(LogoutAnswer { ended }))
+    })
+    .await
 }
 
 /// Gives oneself another password. All sessions one has have ended once this has answered.
@@ -221,7 +220,7 @@ pub(crate) async fn password(
     mut payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> HttpResponse {
-    let done = async {
+    or_refused(async {
         guard::no_stranger(&request, &doors)?;
         let OwnPasswordRequest { username, password, new_password } =
             intake::fields(&doors, &request, &mut payload).await?;
@@ -230,9 +229,9 @@ pub(crate) async fn password(
         let asked =
             SignIn { called: &username, password: &password, workspace: None, from, lifetime_s: None };
         doors.office()?.change_password(&asked, to).await?;
-        Ok::<_, DoorError>(HttpResponse::NoContent().finish())
-    };
-    done.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))
+        Ok(HttpResponse::NoContent().finish())
+    })
+    .await
 }
 
 /// Who asks, what they may where, and whether one has to sign in at all. For everybody.
@@ -241,25 +240,26 @@ pub(crate) async fn password(
     (status = "4XX", description = "Refused", body = ApiProblem),
 ))]
 pub(crate) async fn me(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
-    if let Err(error) = guard::no_stranger(&request, &doors) {
-        return error.respond(Shape::Api, CallId::fresh());
-    }
-    let (sign_in_required, demo) = (doors.roster.is_guarded(), doors.config.access.demo);
-    let nobody = Me {
-        sign_in_required,
-        demo,
-        kind: None,
-        id: None,
-        user: None,
-        workspace: None,
-        workspaces: Vec::new(),
-        denied: None,
-    };
-    let told = match guard::judge(&request, &doors).0 {
-        Ok(principal) => known(&doors, &principal, nobody),
-        Err(denial) => Me { denied: Some(DoorError::unauthorised(denial, "").code()), ..nobody },
-    };
-    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(told)
+    or_refused(async {
+        guard::no_stranger(&request, &doors)?;
+        let (sign_in_required, demo) = (doors.roster.is_guarded(), doors.config.access.demo);
+        let nobody = Me {
+            sign_in_required,
+            demo,
+            kind: None,
+            id: None,
+            user: None,
+            workspace: None,
+            workspaces: Vec::new(),
+            denied: None,
+        };
+        let told = match guard::judge(&request, &doors).0 {
+            Ok(principal) => known(&doors, &principal, nobody),
+            Err(denial) => Me { denied: Some(DoorError::unauthorised(denial, "").code()), ..nobody },
+        };
+        Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(told))
+    })
+    .await
 }
 
 fn known(doors: &Doors, principal: &Principal, nobody: Me) -> Me {

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::bodies::{self, BodiesShown};
 use crate::http::booked::{AttemptRow, CallRow};
-use crate::http::error::{DoorError, Shape};
+use crate::http::error::{DoorError, Shape, or_refused};
 use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, access, guard};
 use crate::identity::Principal;
@@ -84,14 +84,14 @@ pub(crate) struct AttemptList {
     (status = 503, description = "No ledger is kept, or it cannot be read", body = ApiProblem),
 ))]
 pub(crate) async fn list(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
-    let listed = async {
+    or_refused(async {
         let principal = guard::admit(&request, &doors, &access::CALLS)?;
         let page = books(&doors)?.calls(wanted(&request, &doors, &principal)?).await?;
         let next_cursor = page.next.map(|cursor| cursor.to_string());
         let calls = page.rows.into_iter().map(|row| CallRow::of(row, &doors.roster)).collect();
-        Ok::<_, DoorError>(HttpResponse::Ok().json(CallList { calls, next_cursor, scanned: page.scanned }))
-    };
-    listed.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))
+        Ok(HttpResponse::Ok().json(CallList { calls, next_cursor, scanned: page.scanned }))
+    })
+    .await
 }
 
 /// Requests to upstreams as they were written down, the latest first.
@@ -101,15 +101,15 @@ pub(crate) async fn list(request: HttpRequest, doors: web::Data<Doors>) -> HttpR
     (status = 503, description = "No ledger is kept, or it cannot be read", body = ApiProblem),
 ))]
 pub(crate) async fn attempts(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
-    let listed = async {
+    or_refused(async {
         let principal = guard::admit(&request, &doors, &access::ATTEMPTS)?;
         let page = books(&doors)?.attempts(wanted(&request, &doors, &principal)?).await?;
         let next_cursor = page.next.map(|cursor| cursor.to_string());
         let attempts = page.rows.into_iter().map(|row| AttemptRow::of(row, &doors.roster)).collect();
         let list = AttemptList { attempts, next_cursor, scanned: page.scanned };
-        Ok::<_, DoorError>(HttpResponse::Ok().json(list))
-    };
-    listed.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))
+        Ok(HttpResponse::Ok().json(list))
+    })
+    .await
 }
 
 /// Which rows, and how many.

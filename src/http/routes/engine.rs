@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use tidegate_actors::engine::{CacheReading, EngineReading, LaneReading};
-use tidegate_actors::{BatcherReading, CallId, Restarts, UpstreamReading};
+use tidegate_actors::{BatcherReading, Restarts, UpstreamReading};
 use utoipa::ToSchema;
 
-use crate::http::error::Shape;
+use crate::http::error::or_refused;
 use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, access, guard};
 use crate::run::site::Site;
@@ -165,10 +165,11 @@ pub(crate) struct ProviderState {
     (status = "4XX", description = "Refused", body = ApiProblem),
 ))]
 pub(crate) async fn engine(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
-    if let Err(error) = guard::admit(&request, &doors, &access::ENGINE) {
-        return error.respond(Shape::Api, CallId::fresh());
-    }
-    HttpResponse::Ok().json(state(&doors))
+    or_refused(async {
+        guard::admit(&request, &doors, &access::ENGINE)?;
+        Ok(HttpResponse::Ok().json(state(&doors)))
+    })
+    .await
 }
 
 fn state(doors: &Doors) -> EngineState {

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
-use tidegate_actors::CallId;
 use utoipa::ToSchema;
 
-use crate::http::error::{DoorError, Shape};
+use crate::http::error::{DoorError, or_refused};
 use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, access, guard, intake};
 use crate::identity::{Door, KeyOrder, KeyRow, Made, Office, Principal, Role, Scopes};
@@ -103,13 +102,13 @@ impl From<&KeyRow> for KeyShown {
     (status = "4XX", description = "Refused", body = ApiProblem),
 ))]
 pub(crate) async fn list(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
-    let principal = match guard::admit(&request, &doors, &access::KEYS) {
-        Ok(principal) => principal,
-        Err(error) => return error.respond(Shape::Api, CallId::fresh()),
-    };
-    let contents = doors.roster.contents();
-    let seen = contents.keys.iter().filter(|row| principal.sees(&row.workspace));
-    HttpResponse::Ok().json(KeyList { keys: seen.map(KeyShown::from).collect() })
+    or_refused(async {
+        let principal = guard::admit(&request, &doors, &access::KEYS)?;
+        let contents = doors.roster.contents();
+        let seen = contents.keys.iter().filter(|row| principal.sees(&row.workspace));
+        Ok(HttpResponse::Ok().json(KeyList { keys: seen.map(KeyShown::from).collect() }))
+    })
+    .await
 }
 
 /// Makes a key. From the first one on, every request needs one.
@@ -122,14 +121,14 @@ pub(crate) async fn make(
     mut payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> HttpResponse {
-    let done = async {
+    or_refused(async {
         let principal = guard::admit(&request, &doors, &access::MAKE_KEY)?;
         let asked: KeyRequest = intake::fields(&doors, &request, &mut payload).await?;
         let office = doors.office()?;
         let order = order(office, &principal, asked)?;
-        Ok::<_, DoorError>(made(&office.make_key(order).await?))
-    };
-    done.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))
+        Ok(made(&office.make_key(order).await?))
+    })
+    .await
 }
 
 /// Makes a key in the place of another.
@@ -146,15 +145,15 @@ pub(crate) async fn rotate(
     mut payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> HttpResponse {
-    let done = async {
+    or_refused(async {
         let principal = guard::admit(&request, &doors, &access::ROTATE_KEY)?;
         let asked: RotateRequest = intake::fields(&doors, &request, &mut payload).await?;
         let office = doors.office()?;
         let row = own(office, &principal, &id).await?;
         let overlap_s = asked.overlap_s.unwrap_or(OVERLAP_S);
-        Ok::<_, DoorError>(made(&office.rotate_key(&row.id, overlap_s).await?))
-    };
-    done.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))
+        Ok(made(&office.rotate_key(&row.id, overlap_s).await?))
+    })
+    .await
 }
 
 /// Ends a key. No request with it is taken once this has answered.
@@ -170,14 +169,14 @@ pub(crate) async fn revoke(
     id: web::Path<String>,
     doors: web::Data<Doors>,
 ) -> HttpResponse {
-    let done = async {
+    or_refused(async {
         let principal = guard::admit(&request, &doors, &access::REVOKE_KEY)?;
         let office = doors.office()?;
         let row = own(office, &principal, &id).await?;
         let row = office.revoke_key(&row.id).await?;
-        Ok::<_, DoorError>(HttpResponse::Ok().json(KeyShown::from(&row)))
-    };
-    done.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))
+        Ok(HttpResponse::Ok().json(KeyShown::from(&row)))
+    })
+    .await
 }
 
 fn made(made: &Made) -> HttpResponse {

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
-use tidegate_actors::CallId;
 use utoipa::ToSchema;
 
-use crate::http::error::{DoorError, Shape};
+use crate::http::error::{DoorError, or_refused};
 use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, access, guard, intake};
 use crate::identity::money::{nano, usd};
@@ -84,10 +83,11 @@ pub(crate) struct LimitList {
     (status = "4XX", description = "Refused", body = ApiProblem),
 ))]
 pub(crate) async fn list(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
-    match guard::admit(&request, &doors, &access::LIMITS) {
-        Ok(principal) => HttpResponse::Ok().json(listed(&doors, &principal)),
-        Err(error) => error.respond(Shape::Api, CallId::fresh()),
-    }
+    or_refused(async {
+        let principal = guard::admit(&request, &doors, &access::LIMITS)?;
+        Ok(HttpResponse::Ok().json(listed(&doors, &principal)))
+    })
+    .await
 }
 
 /// Sets what a workspace or a key may use.
@@ -100,16 +100,16 @@ pub(crate) async fn set(
     mut payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> HttpResponse {
-    let done = async {
+    or_refused(async {
         let principal = guard::admit(&request, &doors, &access::SET_LIMITS)?;
         let asked: LimitRequest = intake::fields(&doors, &request, &mut payload).await?;
         let office = doors.office()?;
         office.refresh().await.map_err(|fault| DoorError::store(&fault))?;
         let subject = subject(office, &principal, &asked)?;
         office.limit(&subject, &limits(&asked)?).await?;
-        Ok::<_, DoorError>(HttpResponse::Ok().json(listed(&doors, &principal)))
-    };
-    done.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))
+        Ok(HttpResponse::Ok().json(listed(&doors, &principal)))
+    })
+    .await
 }
 
 /// What is to be limited, if the asker may.

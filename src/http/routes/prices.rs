@@ -2,10 +2,9 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
-use tidegate_actors::CallId;
 use utoipa::ToSchema;
 
-use crate::http::error::Shape;
+use crate::http::error::or_refused;
 use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, access, guard};
 use crate::identity::PriceRow;
@@ -51,9 +50,10 @@ impl From<PriceRow> for PriceShown {
     (status = "4XX", description = "Refused", body = ApiProblem),
 ))]
 pub(crate) async fn list(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
-    if let Err(error) = guard::admit(&request, &doors, &access::PRICES) {
-        return error.respond(Shape::Api, CallId::fresh());
-    }
-    let prices = doors.tariff.rows().into_iter().map(PriceShown::from).collect();
-    HttpResponse::Ok().json(PriceList { prices })
+    or_refused(async {
+        guard::admit(&request, &doors, &access::PRICES)?;
+        let prices = doors.tariff.rows().into_iter().map(PriceShown::from).collect();
+        Ok(HttpResponse::Ok().json(PriceList { prices }))
+    })
+    .await
 }

@@ -10,13 +10,13 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::unfold;
 use serde::{Deserialize, Serialize};
+use tidegate_actors::WorkspaceId;
 use tidegate_actors::ports::books::{Heard, Listening};
-use tidegate_actors::{CallId, WorkspaceId};
 use utoipa::IntoParams;
 
 use super::calls::{self, ListAsked};
 use crate::http::booked::CallRow;
-use crate::http::error::{DoorError, Shape};
+use crate::http::error::{DoorError, or_refused};
 use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, access, guard};
 use crate::identity::{Role, Roster};
@@ -65,12 +65,15 @@ struct SampledShown {
     (status = 503, description = "No ledger is kept", body = ApiProblem),
 ))]
 pub(crate) async fn stream(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
-    match listen(&request, &doors) {
-        // A body that is never sent would keep the head back for ever.
-        Ok(_) if request.method() == Method::HEAD => head().finish(),
-        Ok((whose, heard)) => events(Following { request, doors, whose, heard }),
-        Err(error) => error.respond(Shape::Api, CallId::fresh()),
-    }
+    or_refused(async {
+        let (whose, heard) = listen(&request, &doors)?;
+        if request.method() == Method::HEAD {
+            // A body that is never sent would keep the head back for ever.
+            return Ok(head().finish());
+        }
+        Ok(events(Following { request, doors, whose, heard }))
+    })
+    .await
 }
 
 fn listen(request: &HttpRequest, doors: &Doors) -> Result<(Option<WorkspaceId>, Listening), DoorError> {

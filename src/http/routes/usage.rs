@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
+use tidegate_actors::WorkspaceId;
 use tidegate_actors::ports::books::Usages;
-use tidegate_actors::{CallId, WorkspaceId};
 use utoipa::{IntoParams, ToSchema};
 
 use super::calls::{books, moment, workspace};
 use crate::http::booked::credential;
-use crate::http::error::{DoorError, Shape};
+use crate::http::error::{DoorError, or_refused};
 use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, access, guard};
 use crate::identity::Roster;
@@ -121,7 +121,7 @@ pub(crate) struct UsageAsked {
     (status = 503, description = "No ledger is kept, or it cannot be read", body = ApiProblem),
 ))]
 pub(crate) async fn usage(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
-    let told = async {
+    or_refused(async {
         let principal = guard::admit(&request, &doors, &access::USAGE)?;
         let asked = asked(&request)?;
         let by = match asked.by.as_deref() {
@@ -137,9 +137,9 @@ pub(crate) async fn usage(request: HttpRequest, doors: web::Data<Doors>) -> Http
             rows = by_day(rows);
         }
         let usage = rows.iter().map(|sums| UsageRow::of(sums, &doors.roster));
-        Ok::<_, DoorError>(HttpResponse::Ok().json(UsageList { by, usage: usage.collect() }))
-    };
-    told.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))
+        Ok(HttpResponse::Ok().json(UsageList { by, usage: usage.collect() }))
+    })
+    .await
 }
 
 /// What the memory of answers was worth to a workspace.
@@ -154,7 +154,7 @@ pub(crate) async fn cache_stats(
     id: web::Path<String>,
     doors: web::Data<Doors>,
 ) -> HttpResponse {
-    let told = async {
+    or_refused(async {
         let principal = guard::admit(&request, &doors, &access::CACHE_STATS)?;
         let workspace = WorkspaceId::new(id.as_str());
         if !principal.sees(&workspace) {
@@ -163,8 +163,8 @@ pub(crate) async fn cache_stats(
         }
         let rows = sums(&doors, workspace, asked(&request)?).await?;
         Ok(HttpResponse::Ok().json(stats(&id, &rows)))
-    };
-    told.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))
+    })
+    .await
 }
 
 fn asked(request: &HttpRequest) -> Result<UsageAsked, DoorError> {

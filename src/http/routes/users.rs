@@ -3,12 +3,12 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
-use tidegate_actors::{CallId, WorkspaceId};
+use tidegate_actors::WorkspaceId;
 use utoipa::ToSchema;
 
 use super::auth::new_one;
 use super::keys::role;
-use crate::http::error::{DoorError, Shape};
+use crate::http::error::{DoorError, or_refused};
 use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, access, guard, intake};
 use crate::identity::{Contents, Office, PersonRow, Principal, Role, UserOrder};
@@ -88,14 +88,14 @@ pub(crate) struct UserList {
     (status = "4XX", description = "Refused", body = ApiProblem),
 ))]
 pub(crate) async fn list(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
-    let principal = match guard::admit(&request, &doors, &access::USERS) {
-        Ok(principal) => principal,
-        Err(error) => return error.respond(Shape::Api, CallId::fresh()),
-    };
-    let contents = doors.roster.contents();
-    let seen = contents.people.iter().filter(|person| knows(&principal, &contents, person));
-    let users = seen.map(|person| shown(&principal, &contents, person)).collect();
-    HttpResponse::Ok().json(UserList { users })
+    or_refused(async {
+        let principal = guard::admit(&request, &doors, &access::USERS)?;
+        let contents = doors.roster.contents();
+        let seen = contents.people.iter().filter(|person| knows(&principal, &contents, person));
+        let users = seen.map(|person| shown(&principal, &contents, person)).collect();
+        Ok(HttpResponse::Ok().json(UserList { users }))
+    })
+    .await
 }
 
 /// Adds a person. From the first one on, every request needs a credential.
@@ -108,7 +108,7 @@ pub(crate) async fn make(
     mut payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> HttpResponse {
-    let done = async {
+    or_refused(async {
         let principal = guard::admit(&request, &doors, &access::MAKE_USER)?;
         let asked: UserRequest = intake::fields(&doors, &request, &mut payload).await?;
         let UserRequest { username, email, password, workspace, role: named } = asked;
@@ -118,9 +118,9 @@ pub(crate) async fn make(
         let order = UserOrder { name: username, email, password, workspace, role };
         let person = doors.office()?.make_user(order).await?;
         let shown = shown(&principal, &doors.roster.contents(), &person);
-        Ok::<_, DoorError>(HttpResponse::Created().json(shown))
-    };
-    done.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))
+        Ok(HttpResponse::Created().json(shown))
+    })
+    .await
 }
 
 /// Gives a person another password. Their sessions have ended once this has answered.
@@ -137,13 +137,13 @@ pub(crate) async fn password(
     mut payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> HttpResponse {
-    let done = async {
+    or_refused(async {
         let principal = guard::admit(&request, &doors, &access::SET_PASSWORD)?;
         let asked: PasswordRequest = intake::fields(&doors, &request, &mut payload).await?;
         let person = doors.office()?.set_password(&id, new_one(&asked.password)?).await?;
-        Ok::<_, DoorError>(HttpResponse::Ok().json(shown(&principal, &doors.roster.contents(), &person)))
-    };
-    done.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))
+        Ok(HttpResponse::Ok().json(shown(&principal, &doors.roster.contents(), &person)))
+    })
+    .await
 }
 
 /// Says what a person may, in a workspace or in all. In force once this has answered.
@@ -160,13 +160,13 @@ pub(crate) async fn grant(
     mut payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> HttpResponse {
-    let done = async {
+    or_refused(async {
         let principal = guard::admit(&request, &doors, &access::GRANT)?;
         let asked: GrantRequest = intake::fields(&doors, &request, &mut payload).await?;
         let person = granted(doors.office()?, &principal, &id, &asked).await?;
-        Ok::<_, DoorError>(HttpResponse::Ok().json(shown(&principal, &doors.roster.contents(), &person)))
-    };
-    done.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))
+        Ok(HttpResponse::Ok().json(shown(&principal, &doors.roster.contents(), &person)))
+    })
+    .await
 }
 
 /// Keeps a person out. No request of theirs is taken once this has answered.
@@ -182,12 +182,12 @@ pub(crate) async fn disable(
     id: web::Path<String>,
     doors: web::Data<Doors>,
 ) -> HttpResponse {
-    let done = async {
+    or_refused(async {
         let principal = guard::admit(&request, &doors, &access::DISABLE_USER)?;
         let person = doors.office()?.disable_user(&id).await?;
-        Ok::<_, DoorError>(HttpResponse::Ok().json(shown(&principal, &doors.roster.contents(), &person)))
-    };
-    done.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))
+        Ok(HttpResponse::Ok().json(shown(&principal, &doors.roster.contents(), &person)))
+    })
+    .await
 }
 
 /// Lets a person in again who was kept out. They sign in anew.
@@ -203,12 +203,12 @@ pub(crate) async fn enable(
     id: web::Path<String>,
     doors: web::Data<Doors>,
 ) -> HttpResponse {
-    let done = async {
+    or_refused(async {
         let principal = guard::admit(&request, &doors, &access::ENABLE_USER)?;
         let person = doors.office()?.enable_user(&id).await?;
-        Ok::<_, DoorError>(HttpResponse::Ok().json(shown(&principal, &doors.roster.contents(), &person)))
-    };
-    done.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))
+        Ok(HttpResponse::Ok().json(shown(&principal, &doors.roster.contents(), &person)))
+    })
+    .await
 }
 
 /// Carries out what is asked, if the asker may: operators everything, admins for members of their workspace.

@@ -2,10 +2,9 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
-use tidegate_actors::CallId;
 use utoipa::ToSchema;
 
-use crate::http::error::{DoorError, Shape};
+use crate::http::error::{DoorError, or_refused};
 use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, access, guard, intake};
 use crate::identity::{LimitName, Subject, Workspace};
@@ -60,14 +59,14 @@ impl WorkspaceShown {
     (status = "4XX", description = "Refused", body = ApiProblem),
 ))]
 pub(crate) async fn list(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
-    let principal = match guard::admit(&request, &doors, &access::WORKSPACES) {
-        Ok(principal) => principal,
-        Err(error) => return error.respond(Shape::Api, CallId::fresh()),
-    };
-    let contents = doors.roster.contents();
-    let seen = contents.workspaces.iter().filter(|workspace| principal.sees(&workspace.id));
-    HttpResponse::Ok()
-        .json(WorkspaceList { workspaces: seen.map(|seen| WorkspaceShown::of(seen, &doors)).collect() })
+    or_refused(async {
+        let principal = guard::admit(&request, &doors, &access::WORKSPACES)?;
+        let contents = doors.roster.contents();
+        let seen = contents.workspaces.iter().filter(|workspace| principal.sees(&workspace.id));
+        Ok(HttpResponse::Ok()
+            .json(WorkspaceList { workspaces: seen.map(|seen| WorkspaceShown::of(seen, &doors)).collect() }))
+    })
+    .await
 }
 
 /// Makes a workspace.
@@ -80,13 +79,13 @@ pub(crate) async fn make(
     mut payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> HttpResponse {
-    let done = async {
+    or_refused(async {
         guard::admit(&request, &doors, &access::MAKE_WORKSPACE)?;
         let asked: WorkspaceRequest = intake::fields(&doors, &request, &mut payload).await?;
         let workspace = doors.office()?.make_workspace(&asked.name).await?;
-        Ok::<_, DoorError>(HttpResponse::Created().json(WorkspaceShown::of(&workspace, &doors)))
-    };
-    done.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))
+        Ok(HttpResponse::Created().json(WorkspaceShown::of(&workspace, &doors)))
+    })
+    .await
 }
 
 /// Says whether what the calls of a workspace ask and are told is kept, and for how long.
@@ -103,7 +102,7 @@ pub(crate) async fn set(
     mut payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> HttpResponse {
-    let done = async {
+    or_refused(async {
         let principal = guard::admit(&request, &doors, &access::SET_WORKSPACE)?;
         let asked: WorkspaceChange = intake::fields(&doors, &request, &mut payload).await?;
         let office = doors.office()?;
@@ -112,7 +111,7 @@ pub(crate) async fn set(
         let workspace = known.ok_or_else(|| DoorError::no_such("workspace", &id))?;
         let days = [(LimitName::BodyDays, asked.keep_bodies_days)];
         office.limit(&Subject::Workspace(workspace.id.to_string()), &days).await?;
-        Ok::<_, DoorError>(HttpResponse::Ok().json(WorkspaceShown::of(&workspace, &doors)))
-    };
-    done.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))
+        Ok(HttpResponse::Ok().json(WorkspaceShown::of(&workspace, &doors)))
+    })
+    .await
 }
