@@ -64,5 +64,5 @@ pub(super) fn fold(config: &Config) -> Result<(), ServeError> {
 /// Tells one configuration from another, on the rows of the ledger. Secrets do not show in what it is made of.
 fn version(config: &Config) -> String {
     let digest = Sha256::digest(format!("{config:?}"));
-    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&digest[..6])
 }

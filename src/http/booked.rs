@@ -154,7 +154,7 @@ impl CallRow {
             reason: row.reason.into(),
             payer: row.payer.map(|payer| payer.to_string()),
             batch: row.batch.map(|batch| batch.to_string()),
-            key: row.key.map(|sha| hex(&sha)),
+            key: row.key.map(hex::encode),
             attempts: row.attempts,
             items: row.items.into(),
             lane_wait_ms: ms(lane_wait),
@@ -222,11 +222,6 @@ pub(crate) fn credential_id(number: u64, roster: &Roster) -> Option<String> {
 /// Labels of a row.
 pub(crate) fn split(tags: &str) -> Vec<String> {
     tags.split(',').filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
-}
-
-/// Bytes in hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Nothing for an empty text.

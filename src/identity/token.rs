@@ -36,7 +36,7 @@ impl TokenKey {
     /// As it is stored.
     #[must_use]
     pub fn hex(&self) -> String {
-        super::key::hex(&self.0)
+        hex::encode(self.0)
     }
 
     /// As it was stored.

@@ -1,8 +1,6 @@
 //! Owns the key under which the answer of an AI call is cached: what makes two calls the same. Must not know the
 //! cache.
 
-use std::fmt::Write;
-
 use sha2::{Digest, Sha256};
 
 use super::memory::Item;
@@ -45,10 +43,7 @@ pub fn cache_key(parts: CacheKeyParts<'_>) -> String {
         ("user_input", user_input.into()),
     ]);
     let digest = Sha256::digest(object.to_json(JsonStyle::Canonical));
-    digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("writing to a string does not fail");
-        hex
-    })
+    hex::encode(digest)
 }
 
 #[cfg(test)]

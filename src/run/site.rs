@@ -297,7 +297,7 @@ fn listed(name: &str, lines: Vec<Value>) -> Value {
 
 fn hash(value: &Value) -> String {
     let digest = Sha256::digest(value.to_json(JsonStyle::Canonical).as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(digest)
 }
 
 /// The answer to an action that says too little to be one.

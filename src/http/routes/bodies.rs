@@ -10,8 +10,7 @@ use tidegate_actors::{CallId, WorkspaceId};
 use utoipa::ToSchema;
 
 use super::calls;
-use crate::http::booked::hex;
-use crate::http::error::{DoorError, Shape};
+use crate::http::error::{DoorError, or_refused};
 use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, access, guard};
 use crate::identity::Principal;
@@ -41,7 +40,7 @@ impl From<KeptBody> for BodyShown {
         let KeptBody { sha, bytes } = body;
         let text = std::str::from_utf8(&bytes).ok().map(str::to_owned);
         let base64 = text.is_none().then(|| STANDARD.encode(&bytes));
-        Self { sha256: hex(&sha), bytes: bytes.len(), text, base64 }
+        Self { sha256: hex::encode(sha), bytes: bytes.len(), text, base64 }
     }
 }
 
@@ -65,16 +64,16 @@ pub(crate) async fn one(
     id: web::Path<String>,
     doors: web::Data<Doors>,
 ) -> HttpResponse {
-    let found = async {
+    or_refused(async {
         let principal = guard::admit(&request, &doors, &access::BODIES)?;
         let unknown = || DoorError::no_such("body kept of the call", &id);
         let call = CallId::parse(&id).ok_or_else(unknown)?;
         let booked = calls::booked(&doors, &principal, call).await?.ok_or_else(unknown)?;
         let workspace = WorkspaceId::new(&*booked.workspace);
         let kept = kept(&doors, &principal, call, &workspace).await?.ok_or_else(unknown)?;
-        Ok::<_, DoorError>(HttpResponse::Ok().json(BodiesShown::from(kept)))
-    };
-    found.await.unwrap_or_else(|error| error.respond(Shape::Api, CallId::fresh()))
+        Ok(HttpResponse::Ok().json(BodiesShown::from(kept)))
+    })
+    .await
 }
 
 /// What is kept of a call, if the asker's role may see it.

@@ -9,7 +9,7 @@ use tidegate_actors::{CallId, Form, Stage};
 use utoipa::ToSchema;
 
 use super::{bodies, calls};
-use crate::http::booked::{ErrorShown, ItemsShown, UsageShown, hex, some, split};
+use crate::http::booked::{ErrorShown, ItemsShown, UsageShown, some, split};
 use crate::http::error::{DoorError, Shape};
 use crate::http::openapi::ApiProblem;
 use crate::http::values::value_at;
@@ -169,7 +169,7 @@ fn shown_from_ledger(row: BookedCall<'static>) -> CallShown {
         at: written(row.at_us),
         outcome: row.outcome.into(),
         reason: row.reason.into(),
-        key: row.key.map(|sha| hex(&sha)),
+        key: row.key.map(hex::encode),
         target: some(row.target.into()),
         payer: row.payer.map(|payer| payer.to_string()),
         attempts: row.attempts,

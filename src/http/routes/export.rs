@@ -6,14 +6,13 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::stream;
-use tidegate_actors::CallId;
 use tidegate_actors::ports::books::{BookedCall, Books, Unreadable, Wanted};
 use tidegate_actors::ports::provider::Usage;
 
 use super::calls::{ListAsked, books, wanted};
 use crate::http::access::{self, Access};
-use crate::http::booked::{CallRow, credential, credential_id, hex};
-use crate::http::error::{DoorError, Shape};
+use crate::http::booked::{CallRow, credential, credential_id};
+use crate::http::error::or_refused;
 use crate::http::openapi::ApiProblem;
 use crate::http::{Doors, guard};
 use crate::identity::Roster;
@@ -56,30 +55,26 @@ async fn export(
     (kind, headings): (&'static str, &'static str),
     line: Line,
 ) -> HttpResponse {
-    let begun = async {
+    or_refused(async {
         let principal = guard::admit(request, doors, access)?;
         let books = Arc::clone(books(doors)?);
         let wanted = Wanted { limit: ROWS, ..wanted(request, doors, &principal)? };
         // Before the head of the answer goes out, so that a ledger that cannot be read is a 503.
-        let first = next(&*books, &doors.roster, wanted, line).await?;
-        Ok::<_, DoorError>((books, first))
-    };
-    let (books, (text, rest)) = match begun.await {
-        Ok(begun) => begun,
-        Err(error) => return error.respond(Shape::Api, CallId::fresh()),
-    };
-    let roster = Arc::clone(&doors.roster);
-    let first = Ok::<_, Unreadable>(Bytes::from(format!("{headings}{text}")));
-    let others = stream::try_unfold(rest, move |rest| {
-        let (books, roster) = (Arc::clone(&books), Arc::clone(&roster));
-        async move {
-            let Some(wanted) = rest else { return Ok(None) };
-            let (text, rest) = next(&*books, &roster, wanted, line).await?;
-            Ok(Some((Bytes::from(text), rest)))
-        }
-    });
-    let body = futures_util::StreamExt::chain(stream::iter([first]), others);
-    HttpResponse::Ok().content_type(kind).streaming(Box::pin(body))
+        let (text, rest) = next(&*books, &doors.roster, wanted, line).await?;
+        let roster = Arc::clone(&doors.roster);
+        let first = Ok::<_, Unreadable>(Bytes::from(format!("{headings}{text}")));
+        let others = stream::try_unfold(rest, move |rest| {
+            let (books, roster) = (Arc::clone(&books), Arc::clone(&roster));
+            async move {
+                let Some(wanted) = rest else { return Ok(None) };
+                let (text, rest) = next(&*books, &roster, wanted, line).await?;
+                Ok(Some((Bytes::from(text), rest)))
+            }
+        });
+        let body = futures_util::StreamExt::chain(stream::iter([first]), others);
+        Ok(HttpResponse::Ok().content_type(kind).streaming(Box::pin(body)))
+    })
+    .await
 }
 
 /// A page as text, and what is wanted behind it.
@@ -119,7 +114,7 @@ fn csv_line(row: BookedCall<'static>, roster: &Roster) -> String {
         row.outcome.to_string(),
         row.reason.to_string(),
         row.payer.map(|payer| payer.to_string()).unwrap_or_default(),
-        row.key.map(|key| hex(&key)).unwrap_or_default(),
+        row.key.map(hex::encode).unwrap_or_default(),
         row.attempts.to_string(),
         ms(row.lane_wait_ns()),
         ms(row.first_ns()),

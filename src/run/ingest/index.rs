@@ -22,7 +22,7 @@ impl ChunkId {
     #[must_use]
     pub fn of(model: &str, text: &str) -> Self {
         let digest = Sha256::new().chain_update(model).chain_update([0]).chain_update(text).finalize();
-        Self(digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+        Self(hex::encode(digest).into())
     }
 }
 

@@ -8,7 +8,7 @@ use tidegate_actors::ports::provider::Usage;
 use tidegate_actors::record::ItemCounts;
 
 use super::statements::{ADD_ATTEMPTS, ADD_CALLS, ADD_TAGS, ADD_UP, KNOWN};
-use super::told::{self, digits, hex};
+use super::told;
 use crate::stores::sql::Connection;
 
 /// Calls looked for with one statement: SQLite is not to keep a processor for long that somebody else wants.
@@ -41,7 +41,7 @@ impl Lines {
             row.id.to_string(),
             row.at_us,
             row.workspace,
-            hex(row.credential),
+            told::number(row.credential),
             json!(tags).to_string(),
             row.door,
             row.kind,
@@ -53,7 +53,7 @@ impl Lines {
             row.outcome,
             row.reason,
             row.payer.map(|payer| payer.to_string()),
-            row.key.map(|key| digits(&key)),
+            row.key.map(hex::encode),
             row.attempts,
             hit,
             joined,
@@ -91,7 +91,7 @@ impl Lines {
             row.call.to_string(),
             row.at_us,
             row.workspace,
-            hex(row.credential),
+            told::number(row.credential),
             row.kind,
             row.model,
             row.target,
@@ -179,7 +179,7 @@ fn sums(calls: &[CallLines]) -> Vec<Json> {
         clean(json!([
             workspace,
             from_us,
-            hex(credential),
+            told::number(credential),
             model,
             sum.calls,
             sum.hits,

@@ -118,7 +118,7 @@ pub(super) fn walk_calls(wanted: &Wanted) -> Walk {
         return (tagged, Some(tag.to_string()));
     }
     if let Some(credential) = credential {
-        return (page!(calls, " AND credential = $6"), Some(told::hex(*credential)));
+        return (page!(calls, " AND credential = $6"), Some(told::number(*credential)));
     }
     if let Some(model) = model {
         return (page!(calls, " AND model = $6"), Some(model.to_string()));
@@ -136,7 +136,7 @@ pub(super) fn walk_calls(wanted: &Wanted) -> Walk {
 pub(super) fn walk_attempts(wanted: &Wanted) -> Walk {
     let Wanted { credential, model, provider, status, .. } = wanted;
     if let Some(credential) = credential {
-        return (page!(attempts, " AND credential = $6"), Some(told::hex(*credential)));
+        return (page!(attempts, " AND credential = $6"), Some(told::number(*credential)));
     }
     if let Some(model) = model {
         return (page!(attempts, " AND model = $6"), Some(model.to_string()));

@@ -14,7 +14,7 @@ pub(super) fn read_usage(line: &Row) -> sqlx::Result<Usages> {
     let number = |at: usize| line.get::<i64>(at).map(|number| u64::try_from(number).unwrap_or_default());
     Ok(Usages {
         from_us: line.get(0)?,
-        credential: unhex(line.get(1)?),
+        credential: unnumber(line.get(1)?),
         model: line.get(2)?,
         calls: number(3)?,
         hits: number(4)?,
@@ -45,7 +45,7 @@ pub(super) fn read_call(line: &Row) -> sqlx::Result<BookedCall<'static>> {
         id: CallId::parse(id).ok_or_else(|| damaged("id"))?,
         at_us: line.get(1)?,
         workspace: text(2)?,
-        credential: unhex(line.get(3)?),
+        credential: unnumber(line.get(3)?),
         tags: tags.join(",").into(),
         door: text(5)?,
         kind: text(6)?,
@@ -55,7 +55,7 @@ pub(super) fn read_call(line: &Row) -> sqlx::Result<BookedCall<'static>> {
         outcome: text(10)?,
         reason: text(11)?,
         payer: payer.and_then(CallId::parse),
-        key: key.and_then(undigits),
+        key: key.and_then(sha),
         attempts: small(14)?,
         items: ItemCounts { hit: small(15)?, joined: small(16)?, miss: small(17)? },
         marks: json_of(line.get(18)?)?,
@@ -80,7 +80,7 @@ pub(super) fn read_attempt(line: &Row) -> sqlx::Result<BookedAttempt<'static>> {
         call: CallId::parse(call).ok_or_else(|| damaged("call"))?,
         at_us: line.get(2)?,
         workspace: text(3)?,
-        credential: unhex(line.get(4)?),
+        credential: unnumber(line.get(4)?),
         kind: text(5)?,
         model: text(6)?,
         target: text(7)?,
@@ -121,22 +121,17 @@ pub(super) fn clean(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-pub(super) fn hex(credential: u64) -> String {
+/// A credential as it stands in a column.
+pub(super) fn number(credential: u64) -> String {
     format!("{credential:016x}")
 }
 
-fn unhex(credential: &str) -> u64 {
+fn unnumber(credential: &str) -> u64 {
     u64::from_str_radix(credential, 16).unwrap_or_default()
 }
 
-pub(super) fn digits(bytes: &[u8; 32]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-pub(super) fn undigits(text: &str) -> Option<[u8; 32]> {
+/// A hash as it stands in a column.
+pub(super) fn sha(text: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
-    }
-    Some(bytes)
+    hex::decode_to_slice(text, &mut bytes).ok().map(|()| bytes)
 }

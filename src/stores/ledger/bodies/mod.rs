@@ -32,7 +32,7 @@ use self::writer::{Job, Writer};
 use super::days::Days;
 use super::read::days_of;
 use super::shelves::open_to_read;
-use super::told::{digits, undigits};
+use super::told;
 use crate::config;
 use crate::stores::aside;
 use crate::stores::io::Io;
@@ -266,7 +266,7 @@ async fn find(days: &Days, call: CallId, metrics: &BodyMetrics) -> Result<Option
         let packed = |first: usize| -> sqlx::Result<Option<Packed>> {
             let Some(sha) = line.try_get::<Option<&str>, _>(first)? else { return Ok(None) };
             Ok(Some(Packed {
-                sha: undigits(sha).unwrap_or_default(),
+                sha: told::sha(sha).unwrap_or_default(),
                 length: usize::try_from(line.try_get::<i64, _>(first + 1)?).unwrap_or_default(),
                 is_packed: line.try_get::<i64, _>(first + 2)? != 0,
                 bytes: line.try_get(first + 3)?,
@@ -276,7 +276,7 @@ async fn find(days: &Days, call: CallId, metrics: &BodyMetrics) -> Result<Option
             let sha = packed.sha;
             packed.open().map(|bytes| KeptBody { sha, bytes }).ok_or_else(|| {
                 metrics.corrupt.inc();
-                Unreadable(format!("the body {} is damaged", digits(&sha)).into())
+                Unreadable(format!("the body {} is damaged", hex::encode(sha)).into())
             })
         };
         let request = packed(0).map_err(|error| told(&error))?;

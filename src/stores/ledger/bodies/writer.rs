@@ -14,7 +14,6 @@ use super::body::{Mask, Packed};
 use super::metrics::BodyMetrics;
 use super::{KeepDays, Share, Shelves, Written};
 use crate::stores::ledger::days::{Day, Days};
-use crate::stores::ledger::told::digits;
 use crate::stores::sql::Place as _;
 use crate::stores::sqlite::BEGIN_TO_WRITE;
 use crate::stores::trouble::Trouble;
@@ -147,9 +146,9 @@ impl Writer {
             let request = Packed::of(&self.mask.over(&written.request));
             let answer = written.answer.map(|pieces| pieces.concat()).filter(|answer| !answer.is_empty());
             let answer = answer.map(|answer| Packed::of(&self.mask.over(&answer)));
-            let names = [Some(&request), answer.as_ref()].map(|body| body.map(|body| digits(&body.sha)));
+            let names = [Some(&request), answer.as_ref()].map(|body| body.map(|body| hex::encode(body.sha)));
             for body in std::iter::once(request).chain(answer) {
-                let query = sqlx::query(ADD_BODY).bind(digits(&body.sha)).bind(body.length as i64);
+                let query = sqlx::query(ADD_BODY).bind(hex::encode(body.sha)).bind(body.length as i64);
                 let query = query.bind(i64::from(body.is_packed)).bind(body.bytes);
                 let added = query.execute(&mut *transaction).await?.rows_affected();
                 (kept, equal) = (kept + added, equal + (1 - added.min(1)));
