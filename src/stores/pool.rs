@@ -9,10 +9,14 @@ use sqlx::pool::{PoolConnection, PoolOptions};
 use sqlx::{Connection, Database};
 use tidegate_actors::ports::clock::ClockRef;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use super::metrics::PoolMetrics;
 use super::trouble::Trouble;
 use crate::config::PoolProfile;
+
+/// How long a server is given to hear that a connection is closed.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Connections to one database.
 pub(super) struct Pool<D: Database> {
@@ -34,11 +38,12 @@ pub(super) enum NoConnection {
 
 /// A connection in use; given back when dropped.
 pub(super) struct Held<D: Database> {
-    connection: PoolConnection<D>,
+    /// With its place; there until it is given back.
+    lent: Option<(PoolConnection<D>, OwnedSemaphorePermit)>,
     inner: sqlx::Pool<D>,
     kept: u32,
+    is_discarded: bool,
     metrics: PoolMetrics,
-    _place: OwnedSemaphorePermit,
 }
 
 impl<D: Database> Pool<D> {
@@ -80,7 +85,7 @@ impl<D: Database> Pool<D> {
         self.metrics.waited(self.clock.now().since(since));
         self.metrics.taken(self.inner.size());
         let (inner, metrics) = (self.inner.clone(), self.metrics.clone());
-        Ok(Held { connection, inner, kept: size.max(1), metrics, _place: place })
+        Ok(Held { lent: Some((connection, place)), inner, kept: size.max(1), is_discarded: false, metrics })
     }
 
     /// Closes all connections, when those in use have come back.
@@ -91,8 +96,8 @@ impl<D: Database> Pool<D> {
 
 impl<D: Database> Held<D> {
     /// Closes it, instead of giving it back.
-    pub(super) fn discard(&mut self) {
-        self.connection.close_on_drop();
+    pub(super) const fn discard(&mut self) {
+        self.is_discarded = true;
     }
 }
 
@@ -100,23 +105,63 @@ impl<D: Database> Deref for Held<D> {
     type Target = D::Connection;
 
     fn deref(&self) -> &Self::Target {
-        &self.connection
+        let (connection, _) = self.lent.as_ref().expect(LENT);
+        connection
     }
 }
 
 impl<D: Database> DerefMut for Held<D> {
     fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.connection
+        let (connection, _) = self.lent.as_mut().expect(LENT);
+        connection
     }
 }
 
+const LENT: &str = "a connection is given back only when it is dropped";
+
 impl<D: Database> Drop for Held<D> {
     fn drop(&mut self) {
-        let size = self.inner.size();
-        let is_surplus = size > self.kept;
-        if is_surplus {
-            self.discard();
+        let Some((connection, place)) = self.lent.take() else { return };
+        if self.is_discarded || self.inner.size() > self.kept {
+            // From here on it is not of the pool any more: the next one that is given back must not count it.
+            let connection = connection.detach();
+            tokio::spawn(async move {
+                // One that cannot be closed in time is dropped.
+                let _ = timeout(FAREWELL, connection.close()).await;
+                drop(place);
+            });
         }
-        self.metrics.given_back(size - u32::from(is_surplus));
+        self.metrics.given_back(self.inner.size());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::registry::Registry;
+    use sqlx::sqlite::SqliteConnectOptions;
+    use tidegate_actors::sim::ManualClock;
+
+    use super::*;
+    use crate::config::PoolName;
+    use crate::stores::metrics::DatabaseMetrics;
+
+    /// Before, each of several that came back at once counted those that were being closed, so that none was kept.
+    #[tokio::test]
+    async fn of_connections_that_come_back_at_once_as_many_stay_as_are_kept() {
+        let profile = PoolProfile { size: 2, overflow: 3, ..PoolName::Cores.profile() };
+        let metrics = DatabaseMetrics::register(&mut Registry::default()).readers;
+        let clock = Arc::new(ManualClock::new());
+        let pool = Pool::<sqlx::Sqlite>::new(SqliteConnectOptions::new(), profile, clock, metrics);
+        let mut held = Vec::new();
+        for _ in 0..5 {
+            held.push(pool.acquire().await.expect("there is room"));
+        }
+        assert_eq!((pool.inner.size(), pool.places.available_permits()), (5, 0));
+        drop(held);
+        assert_eq!(pool.inner.size(), 2, "the overflow is closed, and no more");
+        let all =
+            pool.places.acquire_many(5).await.expect("each place is free once its connection is closed");
+        drop(all);
+        assert_eq!(pool.inner.size(), 2);
     }
 }
