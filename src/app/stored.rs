@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use prometheus_client::registry::Registry;
 use tidegate_actors::WorkspaceId;
@@ -31,6 +32,8 @@ pub(super) struct Stored {
     bodies: OnceLock<BodyKeeper>,
     /// Answers behind memory, where they are kept.
     warm: Option<Warmed>,
+    /// What keeps its queries fast.
+    rhythm: upkeep::Rhythm,
     /// Held until the process ends.
     lock: Arc<DataLock>,
 }
@@ -53,8 +56,11 @@ impl Stored {
         let watch = Watch::start(&database).map_err(|trouble| unusable(config, &trouble))?;
         let books = ledger::open(config, clock, prices, &database)?;
         let warm = if config.cache.warm { warm(dir, config, clock, registry) } else { None };
+        let every = Duration::from_millis(config.database.optimize_ms);
+        let rhythm = upkeep::Rhythm::start(dir, &database, every, clock)?;
         Ok(Some(Self {
             database,
+            rhythm,
             watch: Some(watch),
             books,
             bodies: OnceLock::new(),
@@ -100,6 +106,7 @@ impl Stored {
         // Nobody is served any more: the thread may wait for the disk.
         self.books.iter().for_each(BookKeeper::end);
         self.bodies.get().into_iter().for_each(BodyKeeper::end);
+        self.rhythm.end().await;
         self.database.close().await;
     }
 }
@@ -212,7 +219,12 @@ pub(super) fn upkeep(config: &Config, what: Upkeep) -> Result<Told, ServeError> 
         }
         Upkeep::Optimize => {
             let now_us = SystemClock::new().unix_us();
-            wait(async move { upkeep::optimize(&own, now_us).await })?.map_err(told)?;
+            let folder = dir.to_owned();
+            let left = wait(async move { upkeep::optimize(&folder, &own, now_us).await })?;
+            let left: Vec<String> = left.iter().map(|(at, trouble)| format!("{at}: {trouble}")).collect();
+            if !left.is_empty() {
+                return Err(left.join("\n").into());
+            }
             vec![shown("optimized", place(dir, &target))]
         }
     })

@@ -14,7 +14,7 @@ Examples:
   tidegate db status                      where it lies, its layout, whether it is sound, rows of each table
   tidegate db backup monday               a copy as of now in the new folder monday, also while a server runs
   tidegate db restore monday              put the copy in its place; what was there is kept in DATA/before
-  tidegate db optimize                    bring statistics up to date, give back the write-ahead log
+  tidegate db optimize                    bring statistics up to date, give back the write-ahead logs
 
 A copy holds the main database, the ledger's days and kept bodies. Without a server the journal is folded into these first; beside one the copy lacks
 what the server has not folded yet. Restoring leaves the journal alone: the next server folds it into what was put back. Where

@@ -37,11 +37,19 @@ pub struct Database {
     pub pool_size: Option<u16>,
     /// Milliseconds after which a query is logged as slow and counted.
     pub slow_query_ms: u64,
+    /// Milliseconds between two times that statistics are brought up to date.
+    pub optimize_ms: u64,
 }
 
 impl Default for Database {
     fn default() -> Self {
-        Self { url: None, pool: PoolName::Cores, pool_size: None, slow_query_ms: 100 }
+        Self {
+            url: None,
+            pool: PoolName::Cores,
+            pool_size: None,
+            slow_query_ms: 100,
+            optimize_ms: 60 * MINUTE,
+        }
     }
 }
 
@@ -52,12 +60,14 @@ impl Section for Database {
             pool: reader.leaf("pool", default.pool),
             pool_size: reader.leaf("pool_size", default.pool_size),
             slow_query_ms: reader.leaf("slow_query_ms", default.slow_query_ms),
+            optimize_ms: reader.leaf("optimize_ms", default.optimize_ms),
         }
     }
 
     fn ranges(&self, at: &KeyPath, faults: &mut Faults) {
         within(faults, &at.key("pool_size"), &self.pool_size, &(1..=65_535));
         within(faults, &at.key("slow_query_ms"), &self.slow_query_ms, &(1..=LONGEST_MS));
+        within(faults, &at.key("optimize_ms"), &self.optimize_ms, &(1_000..=LONGEST_MS));
         let is_known = |url: &Secret| SCHEMES.iter().any(|scheme| url.reveal().starts_with(scheme));
         faults.require(
             self.url.as_ref().is_none_or(is_known),

@@ -106,6 +106,11 @@ impl Database {
         &self.0.target
     }
 
+    /// What is counted of it.
+    pub(super) fn metrics(&self) -> &DatabaseMetrics {
+        &self.0.metrics
+    }
+
     /// A connection that reads, where the database is a server's: to be used on [`Self::io`].
     pub(super) async fn hold(&self) -> Result<Held<sqlx::Postgres>, Trouble> {
         match &self.0.pools {

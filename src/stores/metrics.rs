@@ -1,5 +1,6 @@
 //! Owns what is counted of the main database. Must not know what a query asks.
 
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -24,8 +25,16 @@ struct QueryLabel {
 pub(super) struct DatabaseMetrics {
     pub(super) readers: PoolMetrics,
     pub(super) writer: PoolMetrics,
+    pub(super) statistics: StatisticsMetrics,
     queries: Family<QueryLabel, Histogram, fn() -> Histogram>,
     slow: Counter,
+}
+
+/// What is counted of the statistics by which queries are planned.
+#[derive(Debug, Clone, Default)]
+pub(super) struct StatisticsMetrics {
+    updated_s: Gauge<f64, AtomicU64>,
+    failures: Counter,
 }
 
 /// What is counted of one pool.
@@ -66,7 +75,8 @@ impl DatabaseMetrics {
                 (connections.get_or_create_owned(&label), in_use.get_or_create_owned(&label));
             PoolMetrics { connections, in_use, waits: waits.get_or_create_owned(&label) }
         };
-        Self { readers: pool("read"), writer: pool("write"), queries, slow }
+        let statistics = StatisticsMetrics::register(registry);
+        Self { readers: pool("read"), writer: pool("write"), statistics, queries, slow }
     }
 
     /// A query of this name took so long; true if that was too long.
@@ -77,6 +87,33 @@ impl DatabaseMetrics {
             self.slow.inc();
         }
         is_slow
+    }
+}
+
+impl StatisticsMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        let all = Self::default();
+        registry.register(
+            "tidegate_statistics_updated_timestamp_seconds",
+            "When the statistics for planning queries were last brought up to date, 0 if never",
+            all.updated_s.clone(),
+        );
+        registry.register(
+            "tidegate_statistics_failures",
+            "Times that statistics could not all be brought up to date",
+            all.failures.clone(),
+        );
+        all
+    }
+
+    /// They were brought up to date at this moment, microseconds since 1970.
+    pub(super) fn updated(&self, at_us: i64) {
+        self.updated_s.set(at_us as f64 / 1e6);
+    }
+
+    /// They could not be, or not all.
+    pub(super) fn failed(&self) {
+        self.failures.inc();
     }
 }
 

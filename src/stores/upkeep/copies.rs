@@ -1,5 +1,5 @@
-//! Owns copies of a data directory: which files are in one, how it is made while a server works, and how it is put back. Must
-//! not know what is stored in them.
+//! Owns what is done to all databases of a data directory: how it is copied while a server works, how a copy is put back, and
+//! that they stay fast. Must not know what is stored in them.
 //!
 //! A copy is a folder laid out as the directory is: the main database and the files of days. What a server has not folded yet stays
 //! in its journal, which a copy leaves alone, as restoring does: the journal is folded into whatever lies there. Answers
@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::file;
+use super::{Left, file};
 use crate::stores::lock::of;
 use crate::stores::schema::{BODIES, CALLS, MAIN, Schema};
 use crate::stores::sqlite::Sqlite;
@@ -112,6 +112,55 @@ async fn take(from: &Path, new: &Path) -> Result<Vec<&'static str>, Trouble> {
     }
     let days = DAYS.iter().map(|(folder, _)| *folder).filter(|folder| new.join(folder).exists());
     Ok(std::iter::once(FILE).chain(days).collect())
+}
+
+/// The latest days of the ledger, which are those that change: today, and yesterday around midnight.
+const LATEST: usize = 2;
+
+/// Brings the statistics of every database in `dir` up to date and gives back what is not needed. Says where it could not.
+pub(super) async fn optimize(dir: &Path, main: &Sqlite, now_us: i64) -> Vec<Left> {
+    tend(dir, main, now_us, |_| true, &[&file::REFRESH[..], &file::GIVE_BACK].concat()).await
+}
+
+/// Brings statistics up to date of the main database and of the ledger's latest days.
+pub(super) async fn refresh(dir: &Path, main: &Sqlite, now_us: i64) -> Vec<Left> {
+    let mut days = Vec::new();
+    let (calls, _) = DAYS[0];
+    if let Err(error) = walk(dir, Path::new(calls), &mut days) {
+        return vec![(dir.join(calls).display().to_string(), of(&error))];
+    }
+    days.sort();
+    let latest: Vec<PathBuf> = days.into_iter().rev().take(LATEST).collect();
+    let is_theirs = |name: &Path| name == Path::new(FILE) || latest.iter().any(|day| day == name);
+    tend(dir, main, now_us, is_theirs, &file::REFRESH).await
+}
+
+/// Does this to the databases in `dir` that are wanted, and notes in the main one that it was done.
+async fn tend(
+    dir: &Path,
+    main: &Sqlite,
+    now_us: i64,
+    is_wanted: impl Fn(&Path) -> bool,
+    statements: &[&'static str],
+) -> Vec<Left> {
+    let all = match databases(dir) {
+        Ok(all) => all,
+        Err(error) => return vec![(dir.display().to_string(), of(&error))],
+    };
+    let mut left = Vec::new();
+    for (name, schema) in all.into_iter().filter(|(name, _)| is_wanted(name)) {
+        let database = database(dir.join(name), schema);
+        match file::tend(&database, statements).await {
+            // A day that was dropped meanwhile.
+            Err(_) if schema.mark != MAIN.mark && !database.path.exists() => {}
+            Err(trouble) => left.push((database.path.display().to_string(), trouble)),
+            Ok(()) => {}
+        }
+    }
+    if let Err(trouble) = file::note(main, now_us).await {
+        left.push((main.path.display().to_string(), trouble));
+    }
+    left
 }
 
 /// The databases of a directory by their names in it, and what each holds.

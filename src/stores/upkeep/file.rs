@@ -76,16 +76,26 @@ pub(super) async fn settle(sqlite: &Sqlite) {
     }
 }
 
-/// Brings statistics up to date and gives back what the write-ahead log takes.
-pub(super) async fn optimize(sqlite: &Sqlite, now_us: i64) -> Result<(), Trouble> {
+/// Brings statistics up to date where enough has changed. Looks at no more than a thousand lines of an index, so whoever writes
+/// waits for milliseconds.
+pub(super) const REFRESH: [&str; 2] = ["PRAGMA analysis_limit = 1000", "PRAGMA optimize = 0x10002"];
+/// Gives back what the write-ahead log takes. Waits for those who read, and who writes waits for it.
+pub(super) const GIVE_BACK: [&str; 1] = ["PRAGMA wal_checkpoint(TRUNCATE)"];
+
+/// Does this to a database that is there, on a connection of its own.
+pub(super) async fn tend(sqlite: &Sqlite, statements: &[&'static str]) -> Result<(), Trouble> {
     let mut on = connect(sqlite).await?;
-    for statement in ["PRAGMA analysis_limit = 1000", "PRAGMA optimize = 0x10002"] {
-        sqlx::query(statement).execute(&mut on).await.map_err(|error| sqlite.trouble(&error))?;
+    for statement in statements {
+        sqlx::query(*statement).execute(&mut on).await.map_err(|error| sqlite.trouble(&error))?;
     }
+    close(sqlite, on).await
+}
+
+/// Notes in the main database that statistics are up to date.
+pub(super) async fn note(sqlite: &Sqlite, now_us: i64) -> Result<(), Trouble> {
+    let mut on = connect(sqlite).await?;
     let noted = super::note_optimized(sql::Connection::Sqlite(&mut on), now_us).await;
     noted.map_err(|error| sqlite.trouble(&error))?;
-    let log = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut on).await;
-    log.map_err(|error| sqlite.trouble(&error))?;
     close(sqlite, on).await
 }
 

@@ -3,6 +3,7 @@
 
 mod copies;
 mod file;
+mod rhythm;
 mod server;
 
 use std::cmp::Ordering;
@@ -13,6 +14,7 @@ use super::sql::Connection;
 use super::target::{Kind, Target};
 use super::trouble::Trouble;
 pub use copies::Copied;
+pub use rhythm::Rhythm;
 
 /// How a database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,13 +123,26 @@ pub async fn restore(dir: &Path, target: &Target, from: &Path) -> Result<Option<
     }
 }
 
-/// Brings statistics up to date and gives back what is not needed.
-///
-/// # Errors
-/// It cannot be written.
-pub async fn optimize(target: &Target, now_us: i64) -> Result<(), Trouble> {
+/// Where something was not done, and why.
+pub type Left = (String, Trouble);
+
+/// Brings all statistics up to date, also those of the files of days in `dir`, and gives back what is not needed. Says where it
+/// could not.
+pub async fn optimize(dir: &Path, target: &Target, now_us: i64) -> Vec<Left> {
     match &target.0 {
-        Kind::Sqlite(file) => file::optimize(file, now_us).await,
-        Kind::Postgres(server) => server::optimize(server, now_us).await,
+        Kind::Sqlite(file) => copies::optimize(dir, file, now_us).await,
+        Kind::Postgres(server) => left(target.shown(), server::optimize(server, now_us).await),
     }
+}
+
+/// As [`optimize`], in as little time as beside a server it may take: for the database and the ledger's latest days.
+async fn refresh(dir: &Path, target: &Target, now_us: i64) -> Vec<Left> {
+    match &target.0 {
+        Kind::Sqlite(file) => copies::refresh(dir, file, now_us).await,
+        Kind::Postgres(server) => left(target.shown(), server::refresh(server, now_us).await),
+    }
+}
+
+fn left(at: String, done: Result<(), Trouble>) -> Vec<Left> {
+    done.err().map(|trouble| (at, trouble)).into_iter().collect()
 }

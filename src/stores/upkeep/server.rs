@@ -5,12 +5,12 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use super::{Condition, Copied};
 use crate::stores::lock::of;
 use crate::stores::postgres::{Postgres, SCHEMAS};
-use crate::stores::schema::MAIN;
+use crate::stores::schema::{CALLS, MAIN};
 use crate::stores::sql::{Connection, Place as _};
 use crate::stores::trouble::Trouble;
 
@@ -24,6 +24,12 @@ const BYTES: &str = "SELECT pg_database_size(current_database())";
 /// Those of the ledger are counted by its days, and large.
 const TABLES: &str = "SELECT relname::TEXT FROM pg_class WHERE relnamespace = current_schema()::regnamespace \
     AND relkind = 'r' AND NOT relispartition AND relname NOT LIKE '\\_%' ORDER BY relname";
+
+/// The partitions of the latest days of a table: today's, and yesterday's around midnight.
+const LATEST: &str = "SELECT inhrelid::regclass::TEXT FROM pg_inherits WHERE inhparent = to_regclass($1) \
+    ORDER BY inhrelid::regclass::TEXT DESC LIMIT 2";
+/// For a single statement.
+const PATIENCE: &str = "SET statement_timeout = '60s'";
 
 /// How the database is; nothing if it has no tables of ours.
 pub(super) async fn look(server: &Postgres) -> Result<Option<Condition>, Trouble> {
@@ -44,7 +50,7 @@ async fn read(server: &Postgres, layout: i64, on: &mut PgConnection) -> sqlx::Re
     let mut tables = Vec::with_capacity(names.len());
     for name in names {
         // The name is one the database gave.
-        let count = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM \"{name}\""));
+        let count = AssertSqlSafe(format!("SELECT count(*) FROM \"{name}\""));
         tables.push((name, sqlx::query_scalar(count).fetch_one(&mut *on).await?));
     }
     Ok(Condition {
@@ -153,13 +159,34 @@ fn done(program: &str, command: &mut Command) -> Result<String, Trouble> {
     Ok(String::from_utf8_lossy(&done.stdout).into_owned())
 }
 
-/// Brings statistics up to date.
+/// Brings all statistics up to date.
 pub(super) async fn optimize(server: &Postgres, now_us: i64) -> Result<(), Trouble> {
     let mut on = server.connect().await?;
     let told = |error| server.trouble(&error);
     sqlx::query("ANALYZE").execute(&mut on).await.map_err(told)?;
     super::note_optimized(Connection::Postgres(&mut on), now_us).await.map_err(told)?;
     close(server, on).await
+}
+
+/// Brings statistics up to date of the tables of the main database and of the ledger's latest days, of each from a sample as
+/// large as the server has it (`default_statistics_target`), and gives up after [`PATIENCE`].
+pub(super) async fn refresh(server: &Postgres, now_us: i64) -> Result<(), Trouble> {
+    let mut on = server.connect().await?;
+    let done = refresh_on(&mut on, now_us).await;
+    done.map_err(|error| server.trouble(&error))?;
+    close(server, on).await
+}
+
+async fn refresh_on(on: &mut PgConnection, now_us: i64) -> sqlx::Result<()> {
+    sqlx::query(PATIENCE).execute(&mut *on).await?;
+    let mut tables: Vec<String> = MAIN.tables().map(str::to_owned).collect();
+    for table in CALLS.tables() {
+        tables.extend(sqlx::query_scalar::<_, String>(LATEST).bind(table).fetch_all(&mut *on).await?);
+    }
+    // Names of ours, and those that the server gave.
+    let analyze = AssertSqlSafe(format!("ANALYZE {}", tables.join(", ")));
+    sqlx::query(analyze).persistent(false).execute(&mut *on).await?;
+    super::note_optimized(Connection::Postgres(on), now_us).await
 }
 
 async fn close(server: &Postgres, on: PgConnection) -> Result<(), Trouble> {
