@@ -36,7 +36,7 @@ use crate::ports::clock::ClockRef;
 use crate::ports::egress::Egress;
 use crate::ports::policy::Policy;
 use crate::ports::tier::TierStore;
-use crate::record::{CallRecord, Recorder};
+use crate::record::{Arrival, CallRecord, Failure, Recorder};
 use crate::sites::Sites;
 use crate::supervise::actor::{Dismiss, Settle, Supervise, Supervisor};
 use crate::upstream::act::Acting;
@@ -276,6 +276,12 @@ impl Engine {
             _ => self.0.recorder.nearest(&record),
         };
         Some((record, nearest))
+    }
+
+    /// Writes into the ledger that a door refused a call before it began, where there is plenty of room for the row; else it is
+    /// counted. Never waits.
+    pub fn refuse(&self, arrival: Arrival, failure: Failure, reason: &'static str) {
+        self.0.recorder.refuse(arrival, failure, reason);
     }
 
     /// The engine's clock.

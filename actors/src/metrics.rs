@@ -259,6 +259,8 @@ pub(crate) struct CallMetrics {
     pub(crate) flights: Gauge,
     pub(crate) flight_bytes: Gauge,
     pub(crate) flights_cancelled: Counter,
+    /// Calls whose row the books had no room for.
+    pub(crate) unbooked: Counter,
     completed: Counter,
     failed: Counter,
     duration_sum: Counter<f64, std::sync::atomic::AtomicU64>,
@@ -295,6 +297,7 @@ impl CallMetrics {
             flights: Gauge::default(),
             flight_bytes: Gauge::default(),
             flights_cancelled: Counter::default(),
+            unbooked: Counter::default(),
             completed: Counter::default(),
             failed: Counter::default(),
             duration_sum: Counter::default(),
@@ -327,6 +330,11 @@ impl CallMetrics {
             "tidegate_flights_cancelled",
             "Flights every caller had left",
             self.flights_cancelled.clone(),
+        );
+        registry.register(
+            "tidegate_calls_unbooked",
+            "Calls that were refused and have no row, because the ledger had no room for it",
+            self.unbooked.clone(),
         );
         registry.register("operations_completed", "Operations answered", self.completed.clone());
         registry.register(

@@ -39,6 +39,29 @@ pub struct Failure {
     pub blame: Blame,
 }
 
+/// What is known of a call when it comes.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// Ours.
+    pub id: CallId,
+    /// Whose.
+    pub workspace: WorkspaceId,
+    /// With which credential; 0 is the instance without keys.
+    pub credential: u64,
+    /// The door.
+    pub door: &'static str,
+    /// Of what kind.
+    pub kind: CallKind,
+    /// The public model asked.
+    pub model: Arc<str>,
+    /// The form asked.
+    pub form: Form,
+    /// Labels.
+    pub tags: Tags,
+    /// Bytes of the request as it came.
+    pub request_bytes: u64,
+}
+
 /// One call as it is told.
 #[derive(Debug, Clone)]
 pub struct CallRecord {
@@ -66,7 +89,7 @@ pub struct CallRecord {
     pub marks: [u64; 11],
     /// `hit`, `joined`, `miss`, `mixed`, `bypass`, `failed`, `abandoned`; `open` until it ended.
     pub outcome: &'static str,
-    /// Why it was not a hit (`absent`, `expired`, `not_declared`, ..); empty for a hit.
+    /// Why it was not a hit (`absent`, `expired`, `not_declared`, ..), or the limit that refused it; empty for a hit.
     pub reason: &'static str,
     /// The key, where one was made.
     pub key: Option<Key>,
@@ -96,6 +119,38 @@ pub struct CallRecord {
 }
 
 impl CallRecord {
+    /// A call that came just now.
+    fn of(arrival: Arrival, unix_us: i64, opened: Tick) -> Self {
+        let Arrival { id, workspace, credential, door, kind, model, form, tags, request_bytes } = arrival;
+        Self {
+            id,
+            workspace,
+            credential,
+            door,
+            kind,
+            model,
+            form,
+            tags,
+            unix_us,
+            opened,
+            marks: [0; 11],
+            outcome: "open",
+            reason: "",
+            key: None,
+            target: None,
+            payer: None,
+            attempts: 0,
+            items: ItemCounts::default(),
+            usage: None,
+            estimated: false,
+            batch: None,
+            request_bytes,
+            bytes: 0,
+            error: None,
+            fields: None,
+        }
+    }
+
     /// Another call paid: the flight's first caller does, all others would have paid the same.
     pub fn is_free(&self) -> bool {
         matches!(self.outcome, "hit" | "joined")
@@ -126,7 +181,7 @@ impl Recorder {
 
     /// Opens the record of a call whose request has so many bytes. Allocates nothing.
     pub(crate) fn open<W>(self: &Arc<Self>, call: &Call<W>, kind: CallKind, bytes: usize) -> OpenRecord {
-        let record = CallRecord {
+        let arrival = Arrival {
             id: call.id,
             workspace: call.workspace.clone(),
             credential: call.credential,
@@ -135,26 +190,24 @@ impl Recorder {
             model: Arc::clone(&call.model),
             form: call.form,
             tags: call.tags.clone(),
-            unix_us: self.clock.unix_us(),
-            opened: call.deadline.since,
-            marks: [0; 11],
-            outcome: "open",
-            reason: "",
-            key: None,
-            target: None,
-            payer: None,
-            attempts: 0,
-            items: ItemCounts::default(),
-            usage: None,
-            estimated: false,
-            batch: None,
             request_bytes: bytes as u64,
-            bytes: 0,
-            error: None,
-            fields: None,
         };
+        let record = CallRecord::of(arrival, self.clock.unix_us(), call.deadline.since);
         let refused = self.ledger.reserve().err();
         OpenRecord { recorder: Arc::clone(self), record: Some(record), refused }
+    }
+
+    /// Tells the books of a call that a door refused before it began. It is nowhere else: a flood of refusals must not push
+    /// calls that were answered out of the ring, nor their rows out of the books.
+    pub(crate) fn refuse(&self, arrival: Arrival, failure: Failure, reason: &'static str) {
+        if self.ledger.reserve_spare().is_err() {
+            self.metrics.unbooked.inc();
+            return;
+        }
+        let mut record = CallRecord::of(arrival, self.clock.unix_us(), self.clock.now());
+        (record.outcome, record.reason, record.error) = (Told::Failed.name(), reason, Some(failure));
+        record.marks[Stage::Tell as usize] = 1;
+        self.ledger.tell(&record);
     }
 
     fn close(&self, mut record: CallRecord, in_books: bool, told: Told, now: Tick) {
@@ -168,6 +221,8 @@ impl Recorder {
         }
         if in_books {
             self.ledger.tell(&record);
+        } else {
+            self.metrics.unbooked.inc();
         }
         let at = self.next.fetch_add(1, Ordering::Relaxed) as usize % self.ring.len();
         let old = self.ring[at].lock().replace(record);
@@ -285,5 +340,47 @@ impl Drop for OpenRecord {
         if self.record.is_some() {
             self.close(Told::Abandoned);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::EngineMetrics;
+    use crate::ports::clock::SystemClock;
+    use crate::sim::Books;
+    use prometheus_client::registry::Registry;
+
+    #[test]
+    fn a_refused_call_is_told_where_there_is_room_and_counted_where_there_is_none() {
+        let (books, metrics) =
+            (Arc::new(Books::default()), EngineMetrics::register(&mut Registry::default()));
+        let ledger = Arc::clone(&books) as Arc<dyn Ledger>;
+        let recorder = Recorder::new(4, Arc::new(SystemClock::new()), ledger, metrics.calls.clone());
+        let refuse = || {
+            let arrival = Arrival {
+                id: CallId::fresh(),
+                workspace: WorkspaceId::default_workspace(),
+                credential: 7,
+                door: "openai.chat",
+                kind: CallKind::Chat,
+                model: "m".into(),
+                form: Form::Whole,
+                tags: Tags::default(),
+                request_bytes: 9,
+            };
+            let failure = Failure { stage: Stage::Admit, code: "rate_limit_exceeded", blame: Blame::Caller };
+            recorder.refuse(arrival, failure, "requests_per_minute");
+        };
+        refuse();
+        books.refuse(Some(Refusal::Full { rows: 1 }));
+        refuse();
+        let told = books.told();
+        assert_eq!((told.len(), books.reserved(), metrics.calls.unbooked.get()), (1, 0, 1));
+        assert_eq!(
+            (told[0].outcome, told[0].reason, told[0].credential),
+            ("failed", "requests_per_minute", 7)
+        );
+        assert_eq!(recorder.size().1, 0, "calls that were answered are not pushed out of the ring");
     }
 }

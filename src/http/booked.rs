@@ -42,7 +42,7 @@ pub(crate) struct CallRow {
     pub(crate) status: String,
     /// `hit`, `joined`, `miss`, `mixed`, `bypass`, `failed` or `abandoned`.
     pub(crate) outcome: String,
-    /// Why it was not a hit; empty for one.
+    /// Why it was not a hit, or the limit that refused it; empty for a hit.
     pub(crate) reason: String,
     /// The call that paid, if another did: for a hit the one that was answered first, for a joined call the one it joined.
     pub(crate) payer: Option<String>,

@@ -9,6 +9,7 @@ use actix_web::HttpResponse;
 use actix_web::http::{Method, StatusCode};
 use tidegate_actors::ports::books::Unreadable;
 use tidegate_actors::ports::provider::{Fault, FaultKind};
+use tidegate_actors::record::Failure;
 use tidegate_actors::{Blame, CallError, CallId, ErrorKind, Retry, Stage};
 
 use super::turn;
@@ -54,7 +55,7 @@ pub(crate) struct DoorError {
     message: String,
     param: Option<String>,
     code: &'static str,
-    stage: &'static str,
+    stage: Stage,
     blame: Blame,
     retry: Retry,
     /// A time to come back is known, and an SDK must not use it on its own: we tried in its place.
@@ -79,7 +80,7 @@ impl DoorError {
             message,
             param: None,
             code,
-            stage: Stage::Admit.name(),
+            stage: Stage::Admit,
             blame: Blame::Caller,
             retry: Retry::Never,
             spent: false,
@@ -194,6 +195,11 @@ impl DoorError {
         self.code
     }
 
+    /// What the books say of it.
+    pub(crate) fn failure(&self) -> Failure {
+        Failure { stage: self.stage, code: self.code, blame: self.blame }
+    }
+
     /// The body in a door's shape.
     pub(crate) fn body(&self, shape: Shape, call: CallId) -> Vec<u8> {
         let id = call.to_string();
@@ -219,7 +225,7 @@ impl DoorError {
                 kind,
                 param: self.param.as_deref(),
                 code,
-                stage: self.stage,
+                stage: self.stage.name(),
                 blame: self.blame.name(),
                 retry: self.retry.name(),
                 call_id: Some(&id),
@@ -250,7 +256,7 @@ impl DoorError {
     /// Logs the failure where it leaves the process: loudly if it is ours or the upstream's to mend.
     pub(crate) fn log(&self, call: CallId) {
         let Self { status, message, code, stage, blame, .. } = self;
-        let blame = blame.name();
+        let (stage, blame) = (stage.name(), blame.name());
         match self.blame {
             Blame::Caller => tracing::debug!(%call, status, code, stage, blame, "refused: {message}"),
             Blame::Us | Blame::Upstream => {
@@ -268,7 +274,7 @@ impl DoorError {
         response
             .insert_header(("content-type", "application/json"))
             .insert_header(("x-should-retry", if self.should_retry() { "true" } else { "false" }))
-            .insert_header(("x-tidegate-stage", self.stage))
+            .insert_header(("x-tidegate-stage", self.stage.name()))
             .insert_header(("x-tidegate-blame", self.blame.name()))
             .insert_header(("request-id", id.as_str()))
             .insert_header(("x-request-id", id.as_str()));
@@ -312,7 +318,7 @@ impl From<CallError> for DoorError {
             message: error.kind.to_string(),
             param: blamed_item(&error.kind),
             code: error.kind.name(),
-            stage: error.stage.name(),
+            stage: error.stage,
             blame: error.blame,
             retry: error.retry,
             spent,

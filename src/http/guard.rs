@@ -26,6 +26,13 @@ pub(crate) fn admit(
     doors: &Doors,
     access: &Access,
 ) -> Result<Arc<Principal>, DoorError> {
+    let principal = known(request, doors)?;
+    access.permit(&principal)?;
+    Ok(principal)
+}
+
+/// Whose request this is, whatever they may do.
+pub(super) fn known(request: &HttpRequest, doors: &Doors) -> Result<Arc<Principal>, DoorError> {
     no_stranger(request, doors)?;
     let (judged, is_cookie) = judge(request, doors);
     let named =
@@ -34,7 +41,6 @@ pub(crate) fn admit(
     if is_cookie && !request.method().is_safe() && matches!(principal.who, Who::Person(_)) {
         cookie::from_our_page(request)?;
     }
-    access.permit(&principal)?;
     Ok(principal)
 }
 

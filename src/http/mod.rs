@@ -6,6 +6,7 @@
 pub mod access;
 mod answer;
 mod app;
+mod arrival;
 mod booked;
 mod budget;
 mod coding;

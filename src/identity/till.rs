@@ -165,6 +165,10 @@ impl Ledger for SettlingLedger {
         self.books.reserve()
     }
 
+    fn reserve_spare(&self) -> Result<(), Refusal> {
+        self.books.reserve_spare()
+    }
+
     fn open(&self, row: &AttemptRow) -> Result<Opening, Refusal> {
         self.books.open(row)
     }

@@ -9,6 +9,7 @@ mod isolation;
 mod keys;
 mod limits;
 mod people;
+mod refusals;
 mod table;
 mod users;
 

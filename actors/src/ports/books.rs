@@ -49,7 +49,7 @@ pub struct BookedCall<'a> {
     pub target: Text<'a>,
     /// `hit`, `joined`, `miss`, `mixed`, `bypass`, `failed` or `abandoned`.
     pub outcome: Text<'a>,
-    /// Why it was not a hit; empty for one.
+    /// Why it was not a hit, or the limit that refused it; empty for a hit.
     pub reason: Text<'a>,
     /// The call that paid, if another did.
     pub payer: Option<CallId>,

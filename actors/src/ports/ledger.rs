@@ -144,6 +144,12 @@ pub trait Ledger: Send + Sync + 'static {
     /// The books can take no more: the call must not go on.
     fn reserve(&self) -> Result<(), Refusal>;
 
+    /// The same where the books have plenty of room: for rows that must not take it from calls that go on.
+    ///
+    /// # Errors
+    /// Half of it is used: the row is not written.
+    fn reserve_spare(&self) -> Result<(), Refusal>;
+
     /// Writes that an attempt is about to be dispatched, where it survives the end of this process.
     ///
     /// # Errors
@@ -163,6 +169,10 @@ pub struct NoLedger;
 
 impl Ledger for NoLedger {
     fn reserve(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn reserve_spare(&self) -> Result<(), Refusal> {
         Ok(())
     }
 

@@ -84,6 +84,10 @@ impl Ledger for Books {
         Ok(())
     }
 
+    fn reserve_spare(&self) -> Result<(), Refusal> {
+        self.reserve()
+    }
+
     fn open(&self, row: &AttemptRow) -> Result<Opening, Refusal> {
         let mut pages = self.0.lock();
         if let Some(refusal) = &pages.refusal {

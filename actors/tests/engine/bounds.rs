@@ -50,6 +50,7 @@ async fn a_ledger_that_takes_no_more_rows_refuses_calls_and_requests_and_says_wh
     assert_eq!((refused.kind.name(), refused.stage.name()), ("ledger_full", "admit"));
     assert_eq!(refused.retry.name(), "after");
     assert!(refused.to_string().contains("7 rows"), "{refused}");
+    assert_eq!(world.metric("tidegate_calls_unbooked_total", &[]), 1);
     world.books().refuse(None);
 
     world.script().always(Play::fail(FaultKind::Broken { status: Some(503) }));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidegate_actors::{Blame, Retry};
+use tidegate_actors::{Blame, Retry, Stage};
 
 use super::DoorError;
 use crate::identity::{Denial, NotHashed, OfficeError, RegistryFault, Role, SignInError};
@@ -37,15 +37,20 @@ impl DoorError {
         Self::refused(403, "cross_site", message)
     }
 
+    /// A credential that is known may not do this.
+    fn forbidden(code: &'static str, message: String) -> Self {
+        Self { stage: Stage::Authorise, ..Self::refused(403, code, message) }
+    }
+
     pub(crate) fn role_too_low(has: Role, needed: Role) -> Self {
         let message = format!("this needs the role {needed}, the credential has {has}");
-        Self::refused(403, "role_too_low", message)
+        Self::forbidden("role_too_low", message)
     }
 
     /// The credential is not for this door or model.
     pub(crate) fn out_of_scope(what: &'static str, name: &str) -> Self {
         let shown: String = name.chars().take(200).collect();
-        Self::refused(403, "out_of_scope", format!("the credential is not for the {what} {shown:?}"))
+        Self::forbidden("out_of_scope", format!("the credential is not for the {what} {shown:?}"))
     }
 
     pub(crate) fn other_workspace(name: &str) -> Self {

@@ -63,6 +63,11 @@ fn json(name: LimitName, amount: u64) -> String {
 }
 
 impl DoorError {
+    /// The limit that is used up; empty where none is.
+    pub(crate) fn limit(&self) -> &'static str {
+        self.limited.as_deref().map_or("", |limited| limited.exceeded.name.name())
+    }
+
     /// A limit of the key or its workspace has no room for the call.
     pub(crate) fn limited(exceeded: Exceeded, quotas: Quotas) -> Self {
         let limited = Box::new(Limited { exceeded, quotas });

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
-use tidegate_actors::call::ChatWork;
+use tidegate_actors::call::{CallKind, ChatWork};
 use tidegate_actors::key::BodyDigest;
 use tidegate_actors::{Body, Call, CallId, Entry, Form, Kept, Outcome, Telling};
 use tidegate_actors::{Shape as Recorded, Step};
 
 use crate::http::answer::About;
+use crate::http::arrival::Arriving;
 use crate::http::coding::{self, Coding};
 use crate::http::error::{DoorError, Shape};
 use crate::http::keeping::Copying;
@@ -20,7 +21,7 @@ use crate::http::names::Need;
 use crate::http::openapi::vendors;
 use crate::http::stream::{EventBody, Held, Reader};
 use crate::http::vendor::{ChatView, Vendor};
-use crate::http::{Desk, Doors, access, guard, intake, turn};
+use crate::http::{Desk, Doors, access, intake, turn};
 
 /// The form a kept stream was assembled into, kept beside it.
 const ASSEMBLED: &str = "assembled";
@@ -83,10 +84,14 @@ async fn answer(
     mut payload: web::Payload,
     desk: &Desk,
 ) -> HttpResponse {
-    let id = CallId::fresh();
-    let done = match take(vendor, id, &request, &mut payload, desk).await {
+    let mut arriving = Arriving::at(vendor.chat_door(), CallKind::Chat);
+    let id = arriving.id;
+    let done = match take(vendor, &mut arriving, &request, &mut payload, desk).await {
         Ok(asked) => asked.tell(&request, desk).await,
-        Err(error) => Err(error),
+        Err(error) => {
+            arriving.refused(&request, &desk.doors, &error);
+            Err(error)
+        }
     };
     done.unwrap_or_else(|error| {
         let shape = match vendor {
@@ -108,7 +113,7 @@ struct Asked {
 
 async fn take(
     vendor: Vendor,
-    id: CallId,
+    arriving: &mut Arriving,
     request: &HttpRequest,
     payload: &mut web::Payload,
     desk: &Desk,
@@ -118,8 +123,9 @@ async fn take(
         Vendor::OpenAi => &access::CHAT,
         Vendor::Anthropic => &access::MESSAGES,
     };
-    let principal = guard::admit(request, doors, access)?;
+    let principal = arriving.admit(request, doors, access)?;
     let taken = intake::body(doors, request, payload).await?;
+    arriving.bytes = taken.bytes.len();
     let recalled = memo.recall(vendor, &principal.workspace, &taken.bytes);
     let (understood, recalled) = match recalled {
         Some(known) => (known, true),
@@ -130,9 +136,10 @@ async fn take(
         Vendor::OpenAi => Need::OpenAiChat,
         Vendor::Anthropic => Need::AnthropicMessages,
     };
-    access::permit_model(&principal, &view.model)?;
-    let route = doors.models.route(&view.model, need)?;
+    arriving.form = if view.stream { Form::Stream } else { Form::Whole };
+    let route = arriving.route(doors, &principal, &view.model, need)?;
     let headers = request.headers();
+    let id = arriving.id;
     let call = Call {
         id,
         workspace: principal.workspace.clone(),
@@ -146,7 +153,7 @@ async fn take(
             deny: vendor.deny(),
             known: understood.known.clone(),
         },
-        form: if view.stream { Form::Stream } else { Form::Whole },
+        form: arriving.form,
         memory: intake::memory(doors, headers, view.declared)?,
         affecting: intake::affecting(headers, vendor.affecting()),
         tags: intake::tags(doors, headers)?,

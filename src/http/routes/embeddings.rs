@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
-use tidegate_actors::call::{EmbedItem, EmbedWork};
+use tidegate_actors::call::{CallKind, EmbedItem, EmbedWork};
 use tidegate_actors::json::{Document, quote};
 use tidegate_actors::key::{BodyDigest, ItemKind};
-use tidegate_actors::{Call, CallId, Embedded, Form, Kept, Outcome, Tier};
+use tidegate_actors::{Call, Embedded, Form, Kept, Outcome, Tier};
 
 use crate::config::{EmbedTokens, Model};
 use crate::dialect::openai_embed::{EmbedLimits, EmbedRequest, Encoding, Written, write_answer};
 use crate::http::answer::About;
+use crate::http::arrival::Arriving;
 use crate::http::error::{DoorError, Shape};
 use crate::http::keeping::Copying;
 use crate::http::names::Need;
@@ -19,7 +20,7 @@ use crate::http::openapi::vendors;
 use crate::http::routes::chat::coded;
 use crate::http::stream::Held;
 use crate::http::vendor::Vendor;
-use crate::http::{Doors, access, guard, intake, tokens, turn};
+use crate::http::{Doors, access, intake, tokens, turn};
 
 /// Vectors of texts or token lists.
 #[utoipa::path(post, path = "/v1/embeddings", tag = "OpenAI",
@@ -44,10 +45,14 @@ pub(crate) async fn create(
     mut payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> HttpResponse {
-    let id = CallId::fresh();
-    let done = match take(id, &request, &mut payload, &doors).await {
+    let mut arriving = Arriving::at("openai.embeddings", CallKind::Embed);
+    let id = arriving.id;
+    let done = match take(&mut arriving, &request, &mut payload, &doors).await {
         Ok(asked) => asked.tell(&request, &doors).await,
-        Err(error) => Err(error),
+        Err(error) => {
+            arriving.refused(&request, &doors, &error);
+            Err(error)
+        }
     };
     done.unwrap_or_else(|error| error.respond(Shape::OpenAi, id))
 }
@@ -59,22 +64,23 @@ struct Asked {
 }
 
 async fn take(
-    id: CallId,
+    arriving: &mut Arriving,
     request: &HttpRequest,
     payload: &mut web::Payload,
     doors: &Doors,
 ) -> Result<Asked, DoorError> {
-    let principal = guard::admit(request, doors, &access::EMBED)?;
+    let principal = arriving.admit(request, doors, &access::EMBED)?;
     let taken = intake::body(doors, request, payload).await?;
+    arriving.bytes = taken.bytes.len();
     let document = Arc::new(intake::document(doors, taken.bytes)?);
     let (model, encoding) = {
         let view = EmbedRequest::read(&document, &limits(doors, None))?;
         (view.model.into_owned(), view.encoding)
     };
-    access::permit_model(&principal, &model)?;
-    let route = doors.models.route(&model, Need::Embeddings)?;
+    let route = arriving.route(doors, &principal, &model, Need::Embeddings)?;
     let work = work(doors, &document, doors.models.model(&model)).await?;
     let headers = request.headers();
+    let id = arriving.id;
     let call = Call {
         id,
         workspace: principal.workspace.clone(),

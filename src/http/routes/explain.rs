@@ -36,7 +36,7 @@ pub(crate) struct CallShown {
     at: String,
     /// `hit`, `joined`, `miss`, `mixed`, `bypass`, `failed` or `abandoned`.
     outcome: String,
-    /// Why it was not a hit; empty for one.
+    /// Why it was not a hit, or the limit that refused it; empty for a hit.
     reason: String,
     key: Option<String>,
     /// Who answered, as `provider/model`.

@@ -7,14 +7,15 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream;
 use tidegate_actors::Shape as Recorded;
-use tidegate_actors::call::{ForwardWork, Memory};
+use tidegate_actors::call::{CallKind, ForwardWork, Memory};
 use tidegate_actors::json::{Document, Edit, JsonLimits, Kind};
 use tidegate_actors::route::Route;
-use tidegate_actors::{Answered, Body, Call, CallId, Form, Step, Telling};
+use tidegate_actors::{Answered, Body, Call, Form, Step, Telling};
 
 use crate::config::ProviderKind;
-use crate::http::access::{self, Access, permit_model};
+use crate::http::access::{self, Access};
 use crate::http::answer::About;
+use crate::http::arrival::Arriving;
 use crate::http::error::{DoorError, Shape};
 use crate::http::intake::Taken;
 use crate::http::keeping::Copying;
@@ -22,7 +23,7 @@ use crate::http::names::Need;
 use crate::http::openapi::vendors;
 use crate::http::stream::Held;
 use crate::http::vendor::Vendor;
-use crate::http::{Doors, guard, intake, turn};
+use crate::http::{Doors, intake, turn};
 use crate::identity::{Door, Principal};
 
 /// Request headers that travel on; everything else, credentials first of all, stays here.
@@ -53,18 +54,28 @@ pub(crate) async fn forward(
     mut payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> HttpResponse {
-    let id = CallId::fresh();
-    passed(id, &access::FORWARD, &request, &mut payload, &doors).await
+    passed(&access::FORWARD, &request, &mut payload, &doors).await
 }
 
 async fn passed(
-    id: CallId,
     access: &Access,
     request: &HttpRequest,
     payload: &mut web::Payload,
     doors: &Doors,
 ) -> HttpResponse {
-    match pass(id, access, request, payload, doors).await {
+    let mut arriving = Arriving::at("forward", CallKind::Forward);
+    let id = arriving.id;
+    let done = match take(&mut arriving, access, request, payload, doors).await {
+        Ok((call, held)) => {
+            let answered = doors.engine.forward(call).await.map_err(DoorError::from);
+            answered.and_then(|answered| tell(answered, request, held))
+        }
+        Err(error) => {
+            arriving.refused(request, doors, &error);
+            Err(error)
+        }
+    };
+    match done {
         Ok(response) => response,
         Err(error) => {
             error.respond(Shape::of(request.path(), vendor(request) == ProviderKind::Anthropic), id)
@@ -85,7 +96,7 @@ pub(crate) async fn count_tokens(
     mut payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> HttpResponse {
-    passed(CallId::fresh(), &access::COUNT_TOKENS, &request, &mut payload, &doors).await
+    passed(&access::COUNT_TOKENS, &request, &mut payload, &doors).await
 }
 
 /// In whose form a path is, by what its SDK always sends.
@@ -95,17 +106,19 @@ fn vendor(request: &HttpRequest) -> ProviderKind {
     if anthropic { ProviderKind::Anthropic } else { ProviderKind::Openai }
 }
 
-async fn pass(
-    id: CallId,
+async fn take(
+    arriving: &mut Arriving,
     access: &Access,
     request: &HttpRequest,
     payload: &mut web::Payload,
     doors: &Doors,
-) -> Result<HttpResponse, DoorError> {
-    let principal = guard::admit(request, doors, access)?;
+) -> Result<(Call<ForwardWork>, Held), DoorError> {
+    arriving.form = Form::Stream;
+    let principal = arriving.admit(request, doors, access)?;
     let mut taken = intake::body(doors, request, payload).await?;
-    let route = route(doors, &principal, request, &mut taken)?;
-    let headers = request.headers();
+    arriving.bytes = taken.bytes.len();
+    let route = route(arriving, doors, &principal, request, &mut taken)?;
+    let (id, headers) = (arriving.id, request.headers());
     let call = Call {
         id,
         workspace: principal.workspace.clone(),
@@ -124,8 +137,7 @@ async fn pass(
     let size = || turn::Size { bytes: taken.bytes.len(), output: turn::ASSUMED_OUTPUT };
     let turn = turn::enter(doors, &principal, &call, size)?;
     let copying = Copying::begin(doors, id, &principal.workspace, &taken.bytes);
-    let held = (taken.share, turn, copying);
-    tell(doors.engine.forward(call).await?, request, held)
+    Ok((call, (taken.share, turn, copying)))
 }
 
 fn work(request: &HttpRequest, taken: &Taken) -> ForwardWork {
@@ -145,6 +157,7 @@ fn work(request: &HttpRequest, taken: &Taken) -> ForwardWork {
 
 /// By the model a JSON body names, which is then sent under its name there; else by the kind of path.
 fn route(
+    arriving: &mut Arriving,
     doors: &Doors,
     principal: &Principal,
     request: &HttpRequest,
@@ -165,8 +178,7 @@ fn route(
     let Some(name) = document.root().get("model").and_then(|model| model.as_str()) else {
         return account(doors, principal, wanted);
     };
-    permit_model(principal, &name)?;
-    let route = doors.models.route(&name, Need::Passed(wanted))?;
+    let route = arriving.route(doors, principal, &name, Need::Passed(wanted))?;
     if let [target] = route.targets.as_slice()
         && *target.model != *name
     {

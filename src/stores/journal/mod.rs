@@ -130,16 +130,28 @@ impl Journal {
     /// # Errors
     /// Every place is taken, or nothing can be written.
     pub(super) fn reserve(&self) -> Result<(), Refusal> {
+        self.reserve_of(self.shared.queue_rows, self.shared.max_bytes)
+    }
+
+    /// The same while at most half of all room is used.
+    ///
+    /// # Errors
+    /// More of it is, or nothing can be written.
+    pub(super) fn reserve_spare(&self) -> Result<(), Refusal> {
+        self.reserve_of(self.shared.queue_rows / 2, self.shared.max_bytes / 2)
+    }
+
+    fn reserve_of(&self, rows: usize, bytes: u64) -> Result<(), Refusal> {
         let shared = &*self.shared;
         if shared.is_failing.load(Ordering::Relaxed) {
             return Err(Refusal::Failing { why: Arc::clone(&shared.failure.lock()) });
         }
-        if shared.kept_bytes.load(Ordering::Relaxed) >= shared.max_bytes {
-            return Err(Refusal::Behind { bytes: shared.max_bytes });
+        if shared.kept_bytes.load(Ordering::Relaxed) >= bytes {
+            return Err(Refusal::Behind { bytes });
         }
-        if shared.taken.fetch_add(1, Ordering::Relaxed) >= shared.queue_rows {
+        if shared.taken.fetch_add(1, Ordering::Relaxed) >= rows {
             shared.taken.fetch_sub(1, Ordering::Relaxed);
-            return Err(Refusal::Full { rows: shared.queue_rows });
+            return Err(Refusal::Full { rows });
         }
         Ok(())
     }

@@ -102,6 +102,27 @@ fn one_row_more_than_there_are_places_is_refused_and_none_is_lost() {
 }
 
 #[test]
+fn a_row_that_may_be_left_out_finds_a_place_while_half_of_them_are_free() {
+    let bed = Bed::new();
+    bed.storage.hold(true);
+    (0..4).for_each(|number| bed.push(number));
+    assert_eq!(bed.journal.reserve_spare(), Err(Refusal::Full { rows: 4 }));
+    assert_eq!(bed.journal.waiting(), (4, 8), "it took none");
+    bed.push(4);
+    bed.storage.hold(false);
+    assert!(bed.written());
+    assert_eq!(bed.journal.reserve_spare(), Ok(()));
+    bed.journal.give_back();
+
+    let few = Rules { max_bytes: 40, ..RULES };
+    let bed = Bed::with(few, Arc::default(), tempfile::tempdir().expect("a folder"));
+    (0..5).for_each(|number| bed.push(number));
+    assert!(bed.written());
+    assert_eq!(bed.journal.reserve_spare(), Err(Refusal::Behind { bytes: 20 }));
+    bed.push(5);
+}
+
+#[test]
 fn what_is_written_survives_a_kill_and_what_is_synced_a_power_cut() {
     let bed = Bed::new();
     bed.push(1);

@@ -164,6 +164,10 @@ impl Ledger for BookKeeper {
         self.journal.reserve()
     }
 
+    fn reserve_spare(&self) -> Result<(), Refusal> {
+        self.journal.reserve_spare()
+    }
+
     fn open(&self, row: &AttemptRow) -> Result<Opening, Refusal> {
         self.journal.reserve()?;
         let place = self.moor(row).inspect_err(|_| self.journal.give_back())?;
