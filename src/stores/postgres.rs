@@ -28,14 +28,6 @@ pub(super) const SCHEMAS: [&Schema; 2] = [&MAIN, &CALLS];
 
 const IS_THERE: &str = "SELECT to_regclass($1) IS NOT NULL";
 
-/// The lines of a JSON list, which is `$1`.
-macro_rules! list {
-    () => {
-        "jsonb_array_elements(CAST($1 AS JSONB))"
-    };
-}
-pub(super) use list;
-
 /// A database of a server.
 #[derive(Debug, Clone)]
 pub(super) struct Postgres {

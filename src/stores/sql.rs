@@ -4,7 +4,6 @@
 //! out of [`Row`]: these four both databases have. Where they have no words in common a [`Statement`] says it twice, with
 //! the words of each from the file of that database.
 
-use serde_json::Value as Json;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query as Asked;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
@@ -23,15 +22,6 @@ pub(super) enum Connection<'c> {
 pub(super) struct Statement {
     pub(super) sqlite: &'static str,
     pub(super) postgres: &'static str,
-}
-
-/// What adds lines, of which there may be thousands at once.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Adding {
-    /// Takes them as a JSON list.
-    pub(super) postgres: &'static str,
-    /// Each takes so many of them, value by value: taking a JSON list apart costs SQLite more than adding the lines.
-    pub(super) sqlite: [(usize, &'static str); 3],
 }
 
 /// A statement on its way, with the values of `$1`, `$2` and so on.
@@ -82,64 +72,6 @@ pub(super) trait Place {
     fn trouble(&self, error: &sqlx::Error) -> Trouble;
 }
 
-/// A statement with a list of lists in it: the lines of its first value, a JSON text, each as `value`.
-macro_rules! listed {
-    ($head:literal, $tail:literal) => {
-        $crate::stores::sql::Statement {
-            sqlite: concat!($head, $crate::stores::sqlite::list!(), $tail),
-            postgres: concat!($head, $crate::stores::postgres::list!(), $tail),
-        }
-    };
-}
-pub(super) use listed;
-
-/// So many times the values of a line.
-macro_rules! times {
-    (1, $line:literal) => {
-        $line
-    };
-    (8, $line:literal) => {
-        $crate::stores::sql::times!([1 1 1 1 1 1 1 1], $line)
-    };
-    (64, $line:literal) => {
-        $crate::stores::sql::times!([8 8 8 8 8 8 8 8], $line)
-    };
-    ([$first:tt $($more:tt)*], $line:literal) => {
-        concat!(
-            $crate::stores::sql::times!($first, $line)
-            $(, ", ", $crate::stores::sql::times!($more, $line))*
-        )
-    };
-}
-pub(super) use times;
-
-/// An [`Adding`]: the table with its columns, the columns as they are taken out of a JSON list, a `?` for each of them in
-/// brackets, and what becomes of a line that is there.
-macro_rules! adding {
-    ($into:literal, $taken:literal, $line:literal, $conflict:literal) => {
-        $crate::stores::sql::Adding {
-            postgres: concat!(
-                "INSERT INTO ",
-                $into,
-                " SELECT ",
-                $taken,
-                " FROM ",
-                $crate::stores::postgres::list!(),
-                $conflict
-            ),
-            sqlite: [
-                (64, $crate::stores::sql::adding!(@64, $into, $line, $conflict)),
-                (8, $crate::stores::sql::adding!(@8, $into, $line, $conflict)),
-                (1, $crate::stores::sql::adding!(@1, $into, $line, $conflict)),
-            ],
-        }
-    };
-    (@$count:tt, $into:literal, $line:literal, $conflict:literal) => {
-        concat!("INSERT INTO ", $into, " VALUES ", $crate::stores::sql::times!($count, $line), $conflict)
-    };
-}
-pub(super) use adding;
-
 impl From<&'static str> for Statement {
     fn from(both: &'static str) -> Self {
         Self { sqlite: both, postgres: both }
@@ -153,40 +85,6 @@ impl Connection<'_> {
             Self::Sqlite(on) => Query::Sqlite(sqlx::query(sqlite), on),
             Self::Postgres(on) => Query::Postgres(sqlx::query(postgres), on),
         }
-    }
-
-    /// Adds lines, lists of as many values each.
-    pub(super) async fn add(&mut self, adding: Adding, lines: Vec<Json>) -> sqlx::Result<()> {
-        match self {
-            Self::Postgres(on) => {
-                let list = Json::Array(lines).to_string();
-                sqlx::query(adding.postgres).bind(list).execute(&mut **on).await?;
-            }
-            Self::Sqlite(on) => {
-                let mut rest = &lines[..];
-                for (count, statement) in adding.sqlite {
-                    while let Some((next, behind)) = rest.split_at_checked(count) {
-                        let values = next.iter().filter_map(Json::as_array).flatten();
-                        values.fold(sqlx::query(statement), bound).execute(&mut **on).await?;
-                        rest = behind;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn bound<'q>(query: Asked<'q, Sqlite, SqliteArguments>, value: &Json) -> Asked<'q, Sqlite, SqliteArguments> {
-    match value {
-        Json::Null => query.bind(None::<i64>),
-        Json::Number(number) => match number.as_u64() {
-            // What is more than the column holds is as much as it holds.
-            Some(count) => query.bind(i64::try_from(count).unwrap_or(i64::MAX)),
-            None => query.bind(number.as_i64()),
-        },
-        Json::String(text) => query.bind(text.clone()),
-        other => query.bind(other.to_string()),
     }
 }
 

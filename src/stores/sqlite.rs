@@ -31,15 +31,6 @@ pub(super) const VERSION_OF_OTHERS: &str = "PRAGMA data_version";
 const STATEMENTS: usize = 1_200;
 const IS_EMPTY: &str = "SELECT count(*) = 0 FROM sqlite_schema";
 
-/// The lines of a JSON list, which is `$1`: each read once. From `json_each` alone every column would have its line written
-/// out as text and read again, which takes twice as long for forty of them.
-macro_rules! list {
-    () => {
-        "(WITH lines AS MATERIALIZED (SELECT jsonb(value) AS value FROM json_each($1)) SELECT value FROM lines)"
-    };
-}
-pub(super) use list;
-
 /// A file of SQLite.
 #[derive(Debug, Clone)]
 pub(super) struct Sqlite {
@@ -112,6 +103,20 @@ impl Sqlite {
         transaction.commit().await.map_err(told)
     }
 
+    /// What an error code means, of which the last byte is the kind.
+    pub(super) fn meaning(&self, extended: i32, said: &str) -> Trouble {
+        match extended & 0xff {
+            5 | 6 => Trouble::Busy { patience_ms: self.patience.as_millis() },
+            8 => Trouble::ReadOnly,
+            11 => Trouble::Damaged(said.to_owned()),
+            13 => Trouble::Full,
+            19 => Trouble::Conflict(said.to_owned()),
+            3 | 14 | 23 => Trouble::Closed(said.to_owned()),
+            26 => Trouble::NoDatabase,
+            _ => Trouble::Other(format!("error {extended}: {said}")),
+        }
+    }
+
     /// The version of its tables.
     pub(super) async fn version(&self, connection: &mut Connection) -> Result<i64, Trouble> {
         let applied = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations";
@@ -129,16 +134,7 @@ impl Place for Sqlite {
             _ => return Trouble::Other(error.to_string()),
         };
         let extended = said.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default();
-        match extended & 0xff {
-            5 | 6 => Trouble::Busy { patience_ms: self.patience.as_millis() },
-            8 => Trouble::ReadOnly,
-            11 => Trouble::Damaged(said.message().to_owned()),
-            13 => Trouble::Full,
-            19 => Trouble::Conflict(said.message().to_owned()),
-            3 | 14 | 23 => Trouble::Closed(said.message().to_owned()),
-            26 => Trouble::NoDatabase,
-            _ => Trouble::Other(said.to_string()),
-        }
+        self.meaning(extended, said.message())
     }
 }
 

@@ -4,7 +4,6 @@
 //! group may be folded any number of times; it is forgotten only when its days have it on disk. The thread takes only the time that
 //! nobody else wants, so under load the journal grows; once it is half full, folding takes its share like anybody else.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -15,9 +14,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
 use super::days::Day;
-use super::lines::Lines;
 use super::retention::{Dropped, Keep};
-use super::rows::{self, Booked};
+use super::rows;
 use super::tables::Tables;
 use crate::stores::journal::Journal;
 use crate::stores::trouble::Trouble;
@@ -27,8 +25,8 @@ use crate::stores::{aside, lock};
 const FOLD_BYTES: usize = 1 << 20;
 /// How often the journal is looked at.
 const EVERY: Duration = Duration::from_secs(1);
-/// Rows looked at before the processor is offered to others.
-const ROWS_AT_ONCE: usize = 32;
+/// Rows folded before the processor is offered to others.
+const ROWS_AT_ONCE: usize = 8;
 /// From this part of the journal's bound on, folding takes its share of the processors, until the second part is reached.
 const CROWDED: u64 = 2;
 const EASED: u64 = 8;
@@ -224,22 +222,14 @@ impl Folding {
                 return Ok(Folded::Some); // what the journal holds is folded after the next start
             }
             from = last.number + 1;
-            let mut days: BTreeMap<Day, Lines> = BTreeMap::new();
             for (at, row) in groups.iter().flat_map(|group| rows::rows(&group.bytes)).enumerate() {
                 if at % ROWS_AT_ONCE == 0 {
                     // A system that only looks at its ticks who should run lets a call wait for milliseconds otherwise.
                     thread::yield_now();
                 }
-                match row {
-                    Booked::Call(call) => days.entry(Day::of(call.at_us)).or_default().call(&call),
-                    Booked::Attempt(attempt) => {
-                        days.entry(Day::of(attempt.at_us)).or_default().attempt(&attempt)
-                    }
-                }
+                self.tables.put(&row).await?;
             }
-            for (day, lines) in days {
-                self.tables.add(day, lines).await?;
-            }
+            self.tables.commit().await?;
             self.journal.forget(from);
             let pace = self.pace.then(self.journal.kept());
             if pace != self.pace {

@@ -1,157 +1,168 @@
-//! Owns the lines that a group of the journal adds to the tables of a day. Must not know which day it is, or when it is folded.
+//! Owns the values of the lines that rows of the journal add to tables, and the sums of calls. Must not know how they get there.
 
-use std::collections::{BTreeMap, HashSet};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
-use serde_json::{Value as Json, json};
+use serde::{Serialize, Serializer};
 use tidegate_actors::ports::books::{BookedAttempt, BookedCall, Usages, provider};
 use tidegate_actors::ports::provider::Usage;
 use tidegate_actors::record::ItemCounts;
 
-use super::statements::{ADD_ATTEMPTS, ADD_CALLS, ADD_TAGS, ADD_UP, KNOWN};
 use super::told;
-use crate::stores::sql::Connection;
 
-/// Calls looked for with one statement: SQLite is not to keep a processor for long that somebody else wants.
-const ASKED_AT_ONCE: usize = 256;
 const HOUR_US: i64 = 3_600 * 1_000_000;
 
-/// Lines of one day that go in together, each a list of values.
-#[derive(Debug, Default)]
-pub(super) struct Lines {
-    calls: Vec<CallLines>,
-    attempts: Vec<Json>,
+/// What stands in a column.
+#[derive(Debug)]
+pub(super) enum Value<'a> {
+    Null,
+    Number(i64),
+    Text(Cow<'a, str>),
 }
 
-/// What one call adds.
+pub(super) type CallLine<'a> = [Value<'a>; 40];
+pub(super) type AttemptLine<'a> = [Value<'a>; 20];
+pub(super) type TagLine<'a> = [Value<'a>; 4];
+pub(super) type SumLine<'a> = [Value<'a>; 18];
+
+pub(super) fn call_line<'a>(row: &'a BookedCall<'_>) -> CallLine<'a> {
+    let [tokens_in, cached_read, cached_write, out, reasoning] = tokens(row.usage);
+    let ItemCounts { hit, joined, miss } = row.items;
+    let [stage, code, blame] = &row.failure;
+    [
+        row.id.to_string().into(),
+        row.at_us.into(),
+        text(&row.workspace),
+        told::number(row.credential).into(),
+        list(tags(row)),
+        text(&row.door),
+        text(&row.kind),
+        text(&row.form),
+        text(&row.model),
+        text(&row.target),
+        text(provider(&row.target)),
+        text(row.status()),
+        text(&row.outcome),
+        text(&row.reason),
+        row.payer.map(|payer| payer.to_string()).into(),
+        row.key.map(hex::encode).into(),
+        row.attempts.into(),
+        hit.into(),
+        joined.into(),
+        miss.into(),
+        list(row.marks),
+        row.lane_wait_ns().into(),
+        row.first_ns().into(),
+        row.took_ns().into(),
+        tokens_in,
+        cached_read,
+        cached_write,
+        out,
+        reasoning,
+        row.cost.into(),
+        row.saved.into(),
+        row.bytes.into(),
+        text(stage),
+        text(code),
+        text(blame),
+        text(&row.config),
+        text(row.decision()),
+        row.batch.map(|batch| batch.to_string()).into(),
+        u32::from(row.estimated).into(),
+        row.request_bytes.into(),
+    ]
+}
+
+/// A line for each of its tags.
+pub(super) fn tag_lines<'a>(row: &'a BookedCall<'_>) -> impl Iterator<Item = TagLine<'a>> {
+    tags(row).map(|tag| [text(&row.workspace), text(tag), row.at_us.into(), row.id.to_string().into()])
+}
+
+pub(super) fn attempt_line<'a>(row: &'a BookedAttempt<'_>) -> AttemptLine<'a> {
+    let [tokens_in, cached_read, cached_write, out, reasoning] = tokens(row.usage);
+    [
+        row.id.to_string().into(),
+        row.call.to_string().into(),
+        row.at_us.into(),
+        text(&row.workspace),
+        told::number(row.credential).into(),
+        text(&row.kind),
+        text(&row.model),
+        text(&row.target),
+        text(provider(&row.target)),
+        row.attempt.into(),
+        row.items.into(),
+        text(&row.status),
+        row.took_ns.into(),
+        tokens_in,
+        cached_read,
+        cached_write,
+        out,
+        reasoning,
+        row.cost.into(),
+        text(&row.config),
+    ]
+}
+
+/// What a call counts for, and where.
 #[derive(Debug)]
-struct CallLines {
-    line: Json,
-    tags: Vec<Json>,
-    workspace: String,
+pub(super) struct Counted {
+    of: Of,
     sum: Usages,
 }
 
-impl Lines {
-    pub(super) fn call(&mut self, row: &BookedCall<'_>) {
-        let [tokens_in, cached_read, cached_write, out, reasoning] = tokens(row.usage);
-        let tags: Vec<&str> = row.tags.split(',').filter(|tag| !tag.is_empty()).collect();
-        let ItemCounts { hit, joined, miss } = row.items;
-        let [stage, code, blame] = &row.failure;
-        let line = clean(json!([
-            row.id.to_string(),
-            row.at_us,
-            row.workspace,
-            told::number(row.credential),
-            json!(tags).to_string(),
-            row.door,
-            row.kind,
-            row.form,
-            row.model,
-            row.target,
-            provider(&row.target),
-            row.status(),
-            row.outcome,
-            row.reason,
-            row.payer.map(|payer| payer.to_string()),
-            row.key.map(hex::encode),
-            row.attempts,
-            hit,
-            joined,
-            miss,
-            json!(row.marks).to_string(),
-            row.lane_wait_ns(),
-            row.first_ns(),
-            row.took_ns(),
-            tokens_in,
-            cached_read,
-            cached_write,
-            out,
-            reasoning,
-            row.cost,
-            row.saved,
-            row.bytes,
-            stage,
-            code,
-            blame,
-            row.config,
-            row.decision(),
-            row.batch.map(|batch| batch.to_string()),
-            u8::from(row.estimated),
-            row.request_bytes,
-        ]));
-        let tag = |tag: &&str| clean(json!([row.workspace, tag, row.at_us, row.id.to_string()]));
-        let tags = tags.iter().map(tag).collect();
-        self.calls.push(CallLines { line, tags, workspace: row.workspace.to_string(), sum: sum(row) });
-    }
+/// Workspace, hour, credential, model.
+type Of = (String, i64, u64, String);
 
-    pub(super) fn attempt(&mut self, row: &BookedAttempt<'_>) {
-        let [tokens_in, cached_read, cached_write, out, reasoning] = tokens(row.usage);
-        self.attempts.push(clean(json!([
-            row.id.to_string(),
-            row.call.to_string(),
-            row.at_us,
-            row.workspace,
-            told::number(row.credential),
-            row.kind,
-            row.model,
-            row.target,
-            provider(&row.target),
-            row.attempt,
-            row.items,
-            row.status,
-            row.took_ns,
-            tokens_in,
-            cached_read,
-            cached_write,
-            out,
-            reasoning,
-            row.cost,
-            row.config,
-        ])));
-    }
+/// Calls added up.
+#[derive(Debug, Default)]
+pub(super) struct Sums(BTreeMap<Of, Usages>);
 
-    /// Adds to the tables of a day, which begins and ends at these moments, what is not there yet, and adds it up; inside a
-    /// transaction that has begun.
-    pub(super) async fn add(
-        mut self,
-        on: &mut Connection<'_>,
-        (from_us, until_us): (i64, i64),
-    ) -> sqlx::Result<()> {
-        if !self.attempts.is_empty() {
-            on.add(ADD_ATTEMPTS, self.attempts).await?;
-        }
-        if self.calls.is_empty() {
-            return Ok(());
-        }
-        let mut known: HashSet<String> = HashSet::new();
-        for calls in self.calls.chunks(ASKED_AT_ONCE) {
-            let ids: Json = calls.iter().map(|call| json!([call.line[0]])).collect();
-            let there = on.query(KNOWN).bind(ids.to_string()).bind(from_us).bind(until_us);
-            known.extend(there.fetch_all(|row| row.get(0)).await?);
-        }
-        self.calls.retain(|call| call.line[0].as_str().is_some_and(|id| !known.contains(id)));
-        let sums = sums(&self.calls);
-        let (lines, tags): (Vec<Json>, Vec<Vec<Json>>) =
-            self.calls.into_iter().map(|call| (call.line, call.tags)).unzip();
-        on.add(ADD_CALLS, lines).await?;
-        for (statement, list) in [(ADD_TAGS, tags.concat()), (ADD_UP, sums)] {
-            if !list.is_empty() {
-                on.query(statement).bind(Json::Array(list).to_string()).execute().await?;
-            }
-        }
-        Ok(())
+impl Counted {
+    pub(super) fn of(row: &BookedCall<'_>) -> Self {
+        let hour = row.at_us - row.at_us.rem_euclid(HOUR_US);
+        let of = (row.workspace.to_string(), hour, row.credential, row.model.to_string());
+        Self { of, sum: sum(row) }
     }
 }
 
-/// What a call counts for.
+impl Sums {
+    pub(super) fn add(&mut self, Counted { of, sum }: Counted) {
+        self.0.entry(of).or_default().add(&sum);
+    }
+
+    /// A line for each, always in the same order: who adds at the same time waits, and nobody for each other.
+    pub(super) fn lines(&self) -> impl Iterator<Item = SumLine<'_>> {
+        self.0.iter().map(|((workspace, hour, credential, model), sum)| {
+            [
+                text(workspace),
+                (*hour).into(),
+                told::number(*credential).into(),
+                text(model),
+                sum.calls.into(),
+                sum.hits.into(),
+                sum.joined.into(),
+                sum.misses.into(),
+                sum.mixed.into(),
+                sum.bypassed.into(),
+                sum.failed.into(),
+                sum.abandoned.into(),
+                sum.tokens_in.into(),
+                sum.tokens_out.into(),
+                sum.cost_nano.into(),
+                sum.saved_nano.into(),
+                sum.free_ns.into(),
+                sum.paid_ns.into(),
+            ]
+        })
+    }
+}
+
 fn sum(row: &BookedCall<'_>) -> Usages {
     let is = |outcome: &str| u64::from(row.outcome == outcome);
     let tokens = row.usage.unwrap_or_default();
     let free = is("hit") + is("joined");
     Usages {
-        from_us: row.at_us - row.at_us.rem_euclid(HOUR_US),
-        credential: row.credential,
-        model: row.model.to_string(),
         calls: 1,
         hits: is("hit"),
         joined: is("joined"),
@@ -166,54 +177,72 @@ fn sum(row: &BookedCall<'_>) -> Usages {
         saved_nano: row.saved.unwrap_or_default(),
         free_ns: free * row.took_ns(),
         paid_ns: is("miss") * row.took_ns(),
+        ..Usages::default()
     }
 }
 
-/// The sums of all these calls, always in the same order: who adds at the same time waits, and nobody for each other.
-fn sums(calls: &[CallLines]) -> Vec<Json> {
-    let mut sums: BTreeMap<(&str, i64, u64, &str), Usages> = BTreeMap::new();
-    for CallLines { workspace, sum, .. } in calls {
-        sums.entry((workspace, sum.from_us, sum.credential, &sum.model)).or_default().add(sum);
-    }
-    let line = |((workspace, from_us, credential, model), sum): ((&str, i64, u64, &str), Usages)| {
-        clean(json!([
-            workspace,
-            from_us,
-            told::number(credential),
-            model,
-            sum.calls,
-            sum.hits,
-            sum.joined,
-            sum.misses,
-            sum.mixed,
-            sum.bypassed,
-            sum.failed,
-            sum.abandoned,
-            sum.tokens_in,
-            sum.tokens_out,
-            sum.cost_nano,
-            sum.saved_nano,
-            sum.free_ns,
-            sum.paid_ns,
-        ]))
-    };
-    sums.into_iter().map(line).collect()
+fn tags<'a>(row: &'a BookedCall<'_>) -> impl Iterator<Item = &'a str> {
+    row.tags.split(',').filter(|tag| !tag.is_empty())
 }
 
-/// A list that both databases take.
-fn clean(mut list: Json) -> Json {
-    for value in list.as_array_mut().into_iter().flatten() {
-        if let Json::String(text) = value
-            && text.contains('\0')
-        {
-            *text = told::clean(text);
+fn tokens(usage: Option<Usage>) -> [Value<'static>; 5] {
+    usage.map_or(
+        [const { Value::Null }; 5],
+        |Usage { input, cached_read, cached_write, output, reasoning }| {
+            [input, cached_read, cached_write, output, reasoning].map(Value::from)
+        },
+    )
+}
+
+/// A text that both databases take.
+fn text(text: &str) -> Value<'_> {
+    Value::Text(told::clean(text))
+}
+
+/// A JSON list.
+fn list(items: impl IntoIterator<Item: Serialize>) -> Value<'static> {
+    let items: Vec<_> = items.into_iter().collect();
+    // Lists of texts and numbers can be written.
+    serde_json::to_string(&items).unwrap_or_default().into()
+}
+
+impl From<i64> for Value<'_> {
+    fn from(number: i64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<u32> for Value<'_> {
+    fn from(number: u32) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+impl From<u64> for Value<'_> {
+    /// What is more than the column holds is as much as it holds.
+    fn from(number: u64) -> Self {
+        Self::Number(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<String> for Value<'_> {
+    fn from(text: String) -> Self {
+        Self::Text(Cow::Owned(text))
+    }
+}
+
+impl<T: Into<Self>> From<Option<T>> for Value<'_> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl Serialize for Value<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => to.serialize_none(),
+            Self::Number(number) => to.serialize_i64(*number),
+            Self::Text(text) => to.serialize_str(text),
         }
     }
-    list
-}
-
-fn tokens(usage: Option<Usage>) -> [Option<u64>; 5] {
-    usage.map_or([None; 5], |Usage { input, cached_read, cached_write, output, reasoning }| {
-        [input, cached_read, cached_write, output, reasoning].map(Some)
-    })
 }

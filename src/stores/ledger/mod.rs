@@ -2,7 +2,7 @@
 //!
 //! Owns when a row is written and what a start makes of rows that were left open. Must not know how the journal writes.
 //! Rows go to the journal first (`rows.rs`), from there in the background into tables, a file for each day (`fold.rs`,
-//! `lines.rs`, `days.rs`); who reads sees both as one (`read.rs`).
+//! `lines.rs`, `files.rs`); who reads sees both as one (`read.rs`).
 //!
 //! - An attempt's opening lies in a berth of the journal before the request leaves: it survives a killed process. With `sync =
 //!   "always"` it has been synced by then and survives a power cut too; else it is up to `sync_ms` behind.
@@ -12,8 +12,10 @@
 mod bodies;
 mod codec;
 mod days;
+mod files;
 mod fold;
 mod lines;
+mod partitions;
 mod prices;
 mod read;
 mod retention;

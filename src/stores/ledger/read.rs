@@ -200,7 +200,7 @@ async fn part<T: Row>(
     let query = on.query(*statement).bind(wanted.workspace.as_str()).bind(wanted.since_us);
     let query = query.bind(*before_us).bind(before_id.as_str()).bind(lines);
     let query = match with {
-        Some(with) => query.bind(told::clean(with)),
+        Some(with) => query.bind(told::clean(with).into_owned()),
         None => query,
     };
     query.fetch_all(T::read).await.map_err(|error| unreadable(&open.trouble(&error)))

@@ -30,6 +30,16 @@ pub(super) enum Booked<'a> {
     Attempt(BookedAttempt<'a>),
 }
 
+impl Booked<'_> {
+    /// When it began, microseconds since 1970.
+    pub(super) const fn at_us(&self) -> i64 {
+        match self {
+            Self::Call(row) => row.at_us,
+            Self::Attempt(row) => row.at_us,
+        }
+    }
+}
+
 /// What every row of this process says.
 pub(super) struct Scribe {
     pub(super) prices: Arc<Prices>,

@@ -117,8 +117,8 @@ fn damaged(column: &'static str) -> sqlx::Error {
 }
 
 /// Text that both databases take: PostgreSQL has none with a NUL in it.
-pub(super) fn clean(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
+pub(super) fn clean(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
 }
 
 /// A credential as it stands in a column.
