@@ -17,6 +17,7 @@ use tidegate_actors::ports::clock::ClockRef;
 use super::io::Io;
 use super::metrics::DatabaseMetrics;
 use super::pool::{Held, NoConnection, Pool};
+use super::queries::QueryLog;
 use super::sql::{Connection, Dialect, Place as _};
 use super::target::{Kind, Target};
 use super::trouble::Trouble;
@@ -33,7 +34,7 @@ struct Inner {
     io: Io,
     clock: ClockRef,
     metrics: DatabaseMetrics,
-    slow_after: Duration,
+    queries: QueryLog,
     /// What keeps it from being used, until something was written again.
     ailing: Mutex<Option<Trouble>>,
 }
@@ -80,11 +81,12 @@ impl Database {
         let target = Target::of(dir, settings)?;
         let (settings, inner_io, clock) = (settings.clone(), io.clone(), Arc::clone(clock));
         let metrics = DatabaseMetrics::register(registry);
+        let slow_after = Duration::from_millis(settings.slow_query_ms);
+        let queries = QueryLog::register(registry, slow_after, Arc::clone(&clock));
         let opened = io.wait(async move {
             let pools = Pools::open(&target, settings.profile(), &clock, &metrics).await?;
-            let slow_after = Duration::from_millis(settings.slow_query_ms);
             let ailing = Mutex::new(None);
-            let inner = Inner { target, pools, io: inner_io, clock, metrics, slow_after, ailing };
+            let inner = Inner { target, pools, io: inner_io, clock, metrics, queries, ailing };
             let database = Self(Arc::new(inner));
             // A pool that cannot read stops the start, not the first request.
             database.read("open", |on| Box::pin(upkeep::read_probe(on))).await?;
@@ -109,6 +111,11 @@ impl Database {
     /// What is counted of it.
     pub(super) fn metrics(&self) -> &DatabaseMetrics {
         &self.0.metrics
+    }
+
+    /// How long queries take, also those that others send on connections of their own.
+    pub(super) fn queries(&self) -> &QueryLog {
+        &self.0.queries
     }
 
     /// A connection that reads, where the database is a server's: to be used on [`Self::io`].
@@ -218,15 +225,10 @@ impl Inner {
     }
 
     async fn once<T>(&self, query: &'static str, access: Access, work: &dyn Work<T>) -> Result<T, Trouble> {
-        let (done, took) = match &self.pools {
-            Pools::Sqlite(pair) => pair.once(access, work, &self.clock).await,
-            Pools::Postgres(pair) => pair.once(access, work, &self.clock).await,
-        }?;
-        if self.metrics.queried(query, took, self.slow_after) {
-            let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-            tracing::warn!(query, ms, "slow query (database.slow_query_ms)");
+        match &self.pools {
+            Pools::Sqlite(pair) => pair.once(access, work, (query, &self.queries)).await,
+            Pools::Postgres(pair) => pair.once(access, work, (query, &self.queries)).await,
         }
-        done
     }
 
     /// Remembers what lasts until something is written again.
@@ -291,26 +293,24 @@ impl<D: Dialect> Pair<D> {
         })
     }
 
-    /// Does `work` in a transaction; says how long that took, if it could begin at all.
+    /// Does `work` in a transaction, whose time is counted.
     async fn once<T>(
         &self,
         access: Access,
         work: &dyn Work<T>,
-        clock: &ClockRef,
-    ) -> Result<(Result<T, Trouble>, Duration), Trouble> {
+        (query, queries): (&'static str, &QueryLog),
+    ) -> Result<T, Trouble> {
         let (pool, begin) = match access {
             Access::Read => (&self.readers, D::BEGIN_TO_READ),
             Access::Write => (&self.writer, D::BEGIN_TO_WRITE),
         };
         let mut held = self.hold(pool).await?;
-        let since = clock.now();
-        let done = self.transact(&mut held, begin, work).await;
+        let done = queries.timed(query, self.transact(&mut held, begin, work)).await;
         if done.as_ref().is_err_and(|trouble| !matches!(trouble, Trouble::Conflict(_) | Trouble::Busy { .. }))
         {
             held.discard(); // SQLite may have ended the transaction itself, and then the connection cannot begin another
         }
-        drop(held);
-        Ok((done, clock.now().since(since)))
+        done
     }
 
     async fn transact<T>(

@@ -1,4 +1,4 @@
-//! Owns what is counted of the main database. Must not know what a query asks.
+//! Owns what is counted of the main database. Must not know what its connections do.
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -15,19 +15,12 @@ struct PoolLabel {
     pool: &'static str,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct QueryLabel {
-    query: &'static str,
-}
-
 /// What is counted of the database.
 #[derive(Debug, Clone)]
 pub(super) struct DatabaseMetrics {
     pub(super) readers: PoolMetrics,
     pub(super) writer: PoolMetrics,
     pub(super) statistics: StatisticsMetrics,
-    queries: Family<QueryLabel, Histogram, fn() -> Histogram>,
-    slow: Counter,
 }
 
 /// What is counted of the statistics by which queries are planned.
@@ -52,10 +45,6 @@ impl DatabaseMetrics {
         let waits = Family::<PoolLabel, Histogram, fn() -> Histogram>::new_with_constructor(|| {
             Histogram::new(exponential_buckets(0.01, 4.0, 12))
         });
-        let queries = Family::<QueryLabel, Histogram, fn() -> Histogram>::new_with_constructor(|| {
-            Histogram::new(exponential_buckets(0.000_05, 3.0, 14))
-        });
-        let slow = Counter::default();
         registry.register(
             "active_database_connections",
             "Connections to the main database that are open",
@@ -63,12 +52,6 @@ impl DatabaseMetrics {
         );
         registry.register("pool_in_use", "Connections to the main database that are in use", in_use.clone());
         registry.register("pool_wait_ms", "Milliseconds waited for a connection", waits.clone());
-        registry.register(
-            "db_query_time_seconds",
-            "Time of a query with its transaction, without the wait for a connection",
-            queries.clone(),
-        );
-        registry.register("slow_queries", "Queries slower than database.slow_query_ms", slow.clone());
         let pool = |pool: &'static str| {
             let label = PoolLabel { pool };
             let (connections, in_use) =
@@ -76,17 +59,7 @@ impl DatabaseMetrics {
             PoolMetrics { connections, in_use, waits: waits.get_or_create_owned(&label) }
         };
         let statistics = StatisticsMetrics::register(registry);
-        Self { readers: pool("read"), writer: pool("write"), statistics, queries, slow }
-    }
-
-    /// A query of this name took so long; true if that was too long.
-    pub(super) fn queried(&self, query: &'static str, took: Duration, slow_after: Duration) -> bool {
-        self.queries.get_or_create(&QueryLabel { query }).observe(took.as_secs_f64());
-        let is_slow = took > slow_after;
-        if is_slow {
-            self.slow.inc();
-        }
-        is_slow
+        Self { readers: pool("read"), writer: pool("write"), statistics }
     }
 }
 

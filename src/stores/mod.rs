@@ -18,6 +18,7 @@ mod metrics;
 mod people;
 mod pool;
 mod postgres;
+mod queries;
 pub mod records;
 mod retry;
 mod schema;

@@ -88,6 +88,10 @@ impl Reader {
 
 /// What can be listed.
 trait Row: Send + Sized + 'static {
+    /// The names of its queries where they are counted: of a page, and of those of a call.
+    const PAGE: &'static str;
+    const OF_CALL: &'static str;
+
     fn cursor(&self) -> Cursor;
     /// The id of a cursor as tables have it.
     fn name(id: [u8; 16]) -> String;
@@ -96,6 +100,9 @@ trait Row: Send + Sized + 'static {
 }
 
 impl Row for BookedCall<'static> {
+    const PAGE: &'static str = "ledger.calls";
+    const OF_CALL: &'static str = "ledger.call";
+
     fn cursor(&self) -> Cursor {
         BookedCall::cursor(self)
     }
@@ -114,6 +121,9 @@ impl Row for BookedCall<'static> {
 }
 
 impl Row for BookedAttempt<'static> {
+    const PAGE: &'static str = "ledger.attempts";
+    const OF_CALL: &'static str = "ledger.attempts_of";
+
     fn cursor(&self) -> Cursor {
         BookedAttempt::cursor(self)
     }
@@ -196,14 +206,15 @@ async fn part<T: Row>(
     lines: usize,
 ) -> Result<Vec<T>, Unreadable> {
     let lines = i64::try_from(lines).unwrap_or(i64::MAX);
-    let mut on = open.on();
-    let query = on.query(*statement).bind(wanted.workspace.as_str()).bind(wanted.since_us);
-    let query = query.bind(*before_us).bind(before_id.as_str()).bind(lines);
-    let query = match with {
-        Some(with) => query.bind(told::clean(with).into_owned()),
-        None => query,
-    };
-    query.fetch_all(T::read).await.map_err(|error| unreadable(&open.trouble(&error)))
+    let lines = open.lines((T::PAGE, *statement), T::read, |query| {
+        let query = query.bind(wanted.workspace.as_str()).bind(wanted.since_us);
+        let query = query.bind(*before_us).bind(before_id.as_str()).bind(lines);
+        match with {
+            Some(with) => query.bind(told::clean(with).into_owned()),
+            None => query,
+        }
+    });
+    lines.await.map_err(|trouble| unreadable(&trouble))
 }
 
 /// The latest rows, each once; behind `stopped` nobody has looked.
@@ -235,14 +246,14 @@ async fn lines_of<T: Row>(
     let (first, next) = days_of(id);
     for shelf in shelves.between(first, next).map_err(|error| unreadable(&error))? {
         let Some(mut open) = shelf.open().await.map_err(|trouble| unreadable(&trouble))? else { continue };
-        let mut on = open.on();
-        let query = on.query(statement).bind(id.to_string()).bind(first.bounds().0).bind(next.bounds().1);
-        let query = match batch {
-            Some(batch) => query.bind(batch.to_string()),
-            None => query,
-        };
-        let found = query.fetch_all(T::read).await;
-        rows.extend(found.map_err(|error| unreadable(&open.trouble(&error)))?);
+        let lines = open.lines((T::OF_CALL, statement), T::read, |query| {
+            let query = query.bind(id.to_string()).bind(first.bounds().0).bind(next.bounds().1);
+            match batch {
+                Some(batch) => query.bind(batch.to_string()),
+                None => query,
+            }
+        });
+        rows.extend(lines.await.map_err(|trouble| unreadable(&trouble))?);
     }
     Ok(rows)
 }
@@ -353,10 +364,10 @@ impl Books for Reader {
                     let Some(mut open) = open else { continue };
                     // An hour counts for the time it begins in.
                     let first = since_us.saturating_add(HOUR_US - 1).div_euclid(HOUR_US) * HOUR_US;
-                    let mut on = open.on();
-                    let query = on.query(USAGE).bind(workspace.as_str()).bind(first).bind(until_us);
-                    let of_shelf = query.fetch_all(told::read_usage).await;
-                    sums.extend(of_shelf.map_err(|error| unreadable(&open.trouble(&error)))?);
+                    let lines = open.lines(("ledger.usage", USAGE), told::read_usage, |query| {
+                        query.bind(workspace.as_str()).bind(first).bind(until_us)
+                    });
+                    sums.extend(lines.await.map_err(|trouble| unreadable(&trouble))?);
                 }
                 Ok(sums)
             };

@@ -10,7 +10,8 @@ use crate::stores::Database;
 use crate::stores::io::Io;
 use crate::stores::pool::Held;
 use crate::stores::postgres::Postgres;
-use crate::stores::sql::{Connection, Place as _};
+use crate::stores::queries::QueryLog;
+use crate::stores::sql::{Connection, Place as _, Query, Row};
 use crate::stores::sqlite::Sqlite;
 use crate::stores::target::Kind;
 use crate::stores::trouble::Trouble;
@@ -18,20 +19,26 @@ use crate::stores::trouble::Trouble;
 /// Where the lines of all days lie.
 #[derive(Clone)]
 pub(super) enum Shelves {
-    /// A file for each day.
-    Files(Days),
+    /// A file for each day; and where queries are counted, if they are.
+    Files(Days, Option<QueryLog>),
     /// A partition for each day.
     Server(Postgres, Database),
 }
 
 /// Where the lines of some days lie.
 pub(super) enum Shelf {
-    File(Sqlite),
+    File(Sqlite, Option<QueryLog>),
     Server(Postgres, Database),
 }
 
 /// A place to read from, as long as somebody does.
-pub(super) enum Open {
+pub(super) struct Open {
+    on: On,
+    queries: Option<QueryLog>,
+}
+
+/// The connection.
+enum On {
     File(Sqlite, SqliteConnection),
     Server(Postgres, Held<sqlx::Postgres>),
 }
@@ -41,14 +48,14 @@ impl Shelves {
     pub(super) fn of(days: Days, database: Option<&Database>) -> Self {
         match database.map(|database| (&database.target().0, database)) {
             Some((Kind::Postgres(server), database)) => Self::Server(server.clone(), database.clone()),
-            _ => Self::Files(days),
+            kind => Self::Files(days, kind.map(|(_, database)| database.queries().clone())),
         }
     }
 
     /// The runtime on which they are read.
     pub(super) fn io(&self) -> Io {
         match self {
-            Self::Files(_) => Io::default(),
+            Self::Files(..) => Io::default(),
             Self::Server(_, database) => database.io().clone(),
         }
     }
@@ -56,9 +63,9 @@ impl Shelves {
     /// Where lines of these days lie, both included, the latest first.
     pub(super) fn between(&self, first: Day, last: Day) -> io::Result<Vec<Shelf>> {
         match self {
-            Self::Files(days) => {
-                let between = days.between(first, last)?;
-                Ok(between.into_iter().map(|day| Shelf::File(days.file(day))).collect())
+            Self::Files(days, queries) => {
+                let between = days.between(first, last)?.into_iter();
+                Ok(between.map(|day| Shelf::File(days.file(day), queries.clone())).collect())
             }
             Self::Server(server, database) => Ok(vec![Shelf::Server(server.clone(), database.clone())]),
         }
@@ -69,8 +76,14 @@ impl Shelf {
     /// A connection that only reads; nothing if the day was dropped meanwhile.
     pub(super) async fn open(self) -> Result<Option<Open>, Trouble> {
         match self {
-            Self::File(file) => Ok(open_to_read(&file).await?.map(|connection| Open::File(file, connection))),
-            Self::Server(server, database) => Ok(Some(Open::Server(server, database.hold().await?))),
+            Self::File(file, queries) => {
+                let opened = open_to_read(&file).await?;
+                Ok(opened.map(|connection| Open { on: On::File(file, connection), queries }))
+            }
+            Self::Server(server, database) => {
+                let on = On::Server(server, database.hold().await?);
+                Ok(Some(Open { on, queries: Some(database.queries().clone()) }))
+            }
         }
     }
 }
@@ -95,18 +108,25 @@ async fn connected(file: &Sqlite) -> Result<Option<SqliteConnection>, Trouble> {
 }
 
 impl Open {
-    pub(super) fn on(&mut self) -> Connection<'_> {
-        match self {
-            Self::File(_, connection) => Connection::Sqlite(connection),
-            Self::Server(_, held) => Connection::Postgres(held),
-        }
-    }
-
-    /// What an error of it means.
-    pub(super) fn trouble(&self, error: &sqlx::Error) -> Trouble {
-        match self {
-            Self::File(file, _) => file.trouble(error),
-            Self::Server(server, _) => server.trouble(error),
-        }
+    /// Every line that a statement gives, read by `read`; `query` is its name where it is counted, `bind` gives it its values.
+    pub(super) async fn lines<T>(
+        &mut self,
+        (query, statement): (&'static str, &'static str),
+        read: impl Fn(&Row) -> sqlx::Result<T>,
+        bind: impl FnOnce(Query<'_>) -> Query<'_>,
+    ) -> Result<Vec<T>, Trouble> {
+        let mut on = match &mut self.on {
+            On::File(_, connection) => Connection::Sqlite(connection),
+            On::Server(_, held) => Connection::Postgres(held),
+        };
+        let asked = bind(on.query(statement)).fetch_all(read);
+        let lines = match &self.queries {
+            Some(queries) => queries.timed(query, asked).await,
+            None => asked.await,
+        };
+        lines.map_err(|error| match &self.on {
+            On::File(file, _) => file.trouble(&error),
+            On::Server(server, _) => server.trouble(&error),
+        })
     }
 }

@@ -17,7 +17,7 @@ pub(super) enum Tables {
 impl Tables {
     pub(super) fn of(shelves: &Shelves) -> Self {
         match shelves {
-            Shelves::Files(days) => Self::Files(Files::of(days)),
+            Shelves::Files(days, _) => Self::Files(Files::of(days)),
             Shelves::Server(server, _) => Self::Server(Partitions::of(server)),
         }
     }

@@ -218,3 +218,40 @@ fn a_name_that_a_database_cannot_hold_is_folded_all_the_same() {
         assert_eq!(rows.iter().map(|row| &*row.model).collect::<Vec<_>>(), ["a\u{fffd}b"]);
     }
 }
+
+/// Before, a page that took seconds was in no log: only queries of the main database were.
+#[test]
+fn queries_of_the_ledger_are_timed_and_the_slow_ones_told_beside_those_of_the_main_database() {
+    for url in [None, Some(cluster::new_database())] {
+        let (storage, folder) = (Arc::default(), Arc::new(tempfile::tempdir().expect("a folder")));
+        let url = url.map(config::Secret::new);
+        let settings = config::Database { url, slow_query_ms: 0, ..config::Database::default() };
+        let clock: ClockRef = Arc::new(SystemClock::new());
+        let mut registry = prometheus_client::registry::Registry::default();
+        let database = Database::open(folder.path(), &settings, &Io::default(), &clock, &mut registry);
+        let database = database.expect("it can be made");
+        let books = keeper_on(&storage, &folder, config::LedgerSync::Group, Some(&database));
+        let bed = Bed { books, storage, folder, server: None };
+        let record = record();
+        tell(&bed.books, &record);
+        fold(&bed);
+        let shown = |name: &str| {
+            let mut text = String::new();
+            prometheus_client::encoding::text::encode(&mut text, &registry).expect("text");
+            let count = text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+            count.map_or(0, |count| count.parse::<u64>().expect("a number"))
+        };
+        let slow = shown("slow_queries_total");
+        let reader = bed.books.reader();
+        read(reader.calls(all()));
+        read(reader.attempts(all()));
+        read(reader.call(record.id));
+        read(reader.attempts_of(record.id, None));
+        read(reader.usage(WorkspaceId::default_workspace(), 0, i64::MAX));
+        for query in ["calls", "attempts", "usage"] {
+            let name = format!("db_query_time_seconds_count{{query=\"ledger.{query}\"}}");
+            assert_eq!(shown(&name), 1, "{name}");
+        }
+        assert!(shown("slow_queries_total") >= slow + 3, "each took longer than nothing");
+    }
+}

@@ -93,7 +93,7 @@ fn every_statement_on_files_uses_an_index_and_no_page_is_sorted() {
     let bed = Bed::new(config::LedgerSync::Group);
     tell(&bed.books, &record());
     assert!(read(async { Ok(bed.books.fold().await) }));
-    let Shelves::Files(days) = &bed.books.shelves else { unreachable!("it is files") };
+    let Shelves::Files(days, _) = &bed.books.shelves else { unreachable!("it is files") };
     let (day, main) = (days.file(days::Day::of(record().unix_us)), sqlite(bed.folder.path()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let open = |file: Sqlite| runtime.block_on(async move { file.open().await.expect("it opens") });
