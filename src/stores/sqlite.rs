@@ -29,6 +29,9 @@ pub(super) const VERSION_OF_OTHERS: &str = "PRAGMA data_version";
 
 /// Statements that a connection keeps prepared.
 const STATEMENTS: usize = 1_200;
+/// Codes of a file that is shorter than it says, and of a file system that found itself damaged.
+const READ_TOO_SHORT: i32 = 522;
+const BAD_DISK: i32 = 8_458;
 const IS_EMPTY: &str = "SELECT count(*) = 0 FROM sqlite_schema";
 
 /// A file of SQLite.
@@ -103,8 +106,18 @@ impl Sqlite {
         transaction.commit().await.map_err(told)
     }
 
+    /// As trouble with this one of several files.
+    pub(super) fn named(&self, trouble: Trouble) -> Trouble {
+        let mut parts = self.path.iter().rev().map(|part| part.to_string_lossy());
+        let (name, folder) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        Trouble::Of { file: format!("{folder}/{name}"), trouble: Box::new(trouble) }
+    }
+
     /// What an error code means, of which the last byte is the kind.
     pub(super) fn meaning(&self, extended: i32, said: &str) -> Trouble {
+        if [READ_TOO_SHORT, BAD_DISK].contains(&extended) {
+            return Trouble::Damaged(said.to_owned());
+        }
         match extended & 0xff {
             5 | 6 => Trouble::Busy { patience_ms: self.patience.as_millis() },
             8 => Trouble::ReadOnly,

@@ -53,12 +53,20 @@ pub enum Trouble {
     Conflict(String),
     /// Anything else, in the words of the database.
     Other(String),
+    /// It is wrong with one of several files, and not with the others.
+    Of {
+        /// Which, for people.
+        file: String,
+        /// What.
+        trouble: Box<Self>,
+    },
 }
 
 impl Trouble {
     /// Whether it stays until somebody does something about the disk, the file or the server.
-    pub(super) const fn lasts(&self) -> bool {
+    pub(super) fn lasts(&self) -> bool {
         match self {
+            Self::Of { trouble, .. } => trouble.lasts(),
             Self::Closed(_) | Self::ReadOnly | Self::Full | Self::NoDatabase | Self::Foreign => true,
             Self::Newer { .. } | Self::Older { .. } | Self::Damaged(_) => true,
             Self::Unreachable(_) | Self::Unsure(_) => true,
@@ -81,6 +89,7 @@ impl Trouble {
 
     /// What happened, why, and what to do.
     fn words(self, path: &Path) -> (&'static str, String, &'static str) {
+        let whole = path;
         let path = path.display();
         match self {
             Self::Busy { patience_ms } => (
@@ -133,6 +142,7 @@ impl Trouble {
                 format!("All {connections} connections to {path} were in use for {patience_ms} ms."),
                 "Run again when less runs. Nothing was stored.",
             ),
+            Self::Of { trouble, .. } => return trouble.words(whole),
             Self::Conflict(what) | Self::Other(what) | Self::Unreachable(what) | Self::Unsure(what) => (
                 "The records cannot be reached.",
                 format!("{path}: {what}."),
@@ -183,6 +193,13 @@ impl fmt::Display for Trouble {
                 write!(f, "it is damaged: {what}; put a backup in its place (`tidegate db restore FILE`)")
             }
             Self::Conflict(what) | Self::Other(what) => f.write_str(what),
+            Self::Of { file, trouble } => match &**trouble {
+                Self::Damaged(what) => write!(
+                    f,
+                    "{file} is damaged: {what}; move it away (the other days stay), or put that of a backup in its place"
+                ),
+                trouble => write!(f, "{file}: {trouble}"),
+            },
         }
     }
 }

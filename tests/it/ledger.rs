@@ -7,6 +7,7 @@
 
 mod bodies;
 mod budgets;
+mod damage;
 mod disk;
 mod kill;
 mod pages;

@@ -3,6 +3,9 @@
 //! Rows go in one by one and at once, in the thread that folds: the way to the threads of a pool would cost more than a row.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql, params_from_iter};
@@ -32,9 +35,19 @@ pub(super) struct Files {
 /// The file of a day.
 struct Sheet {
     file: Sqlite,
+    /// What lay there last.
+    seen: Option<Seen>,
     on: Connection,
     /// What was added up since the last commit; nothing if nothing was added.
     begun: Option<Sums>,
+}
+
+/// Which file lies at a path.
+#[derive(Clone, Copy)]
+struct Seen {
+    device: u64,
+    inode: u64,
+    bytes: u64,
 }
 
 impl Files {
@@ -44,8 +57,13 @@ impl Files {
 
     pub(super) async fn put(&mut self, row: &Booked<'_>) -> Result<(), Trouble> {
         let day = Day::of(row.at_us());
+        if self.open.get(&day).is_some_and(Sheet::is_taken_away) {
+            // Before it is made anew: closing it takes away the log that lies beside it.
+            self.open.remove(&day);
+        }
         if !self.open.contains_key(&day) {
-            let sheet = Sheet::open(self.days.file(day)).await?;
+            let file = self.days.file(day);
+            let sheet = Sheet::open(file.clone()).await.map_err(|trouble| file.named(trouble))?;
             self.open.insert(day, sheet);
         }
         let put = self.open.get_mut(&day).map_or(Ok(()), |sheet| sheet.put(row));
@@ -91,14 +109,20 @@ impl Sheet {
             Ok(on)
         });
         match opened {
-            Ok(on) => Ok(Self { file, on, begun: None }),
+            Ok(on) => Ok(Self { seen: Seen::of(&file.path), file, on, begun: None }),
             Err(error) => Err(trouble(&file, &error)),
         }
     }
 
+    /// Whether somebody moved, removed or cut off the file: what is written from now on would be lost with it.
+    fn is_taken_away(&self) -> bool {
+        let is_the_same = |now: Seen| self.seen.is_some_and(|seen| seen.goes_on_as(now));
+        self.begun.is_none() && !Seen::of(&self.file.path).is_some_and(is_the_same)
+    }
+
     fn put(&mut self, row: &Booked<'_>) -> Result<(), Trouble> {
         let put = self.begin().and_then(|()| self.add_row(row));
-        put.map_err(|error| trouble(&self.file, &error))
+        put.map_err(|error| self.trouble(&error))
     }
 
     fn begin(&mut self) -> rusqlite::Result<()> {
@@ -138,7 +162,29 @@ impl Sheet {
         let Some(sums) = self.begun.take() else { return Ok(()) };
         let mut added = sums.lines().try_for_each(|line| self.add(ADD_UP, &line).map(drop));
         added = added.and_then(|()| self.on.execute_batch("COMMIT"));
-        added.map_err(|error| trouble(&self.file, &error))
+        added.map_err(|error| self.trouble(&error))?;
+        if self.is_taken_away() {
+            let what = "it was taken away while it was written; its lines go to a new one".to_owned();
+            return Err(self.file.named(Trouble::Other(what)));
+        }
+        self.seen = Seen::of(&self.file.path);
+        Ok(())
+    }
+
+    fn trouble(&self, error: &rusqlite::Error) -> Trouble {
+        self.file.named(trouble(&self.file, error))
+    }
+}
+
+impl Seen {
+    fn of(path: &Path) -> Option<Self> {
+        let facts = fs::metadata(path).ok()?;
+        Some(Self { device: facts.dev(), inode: facts.ino(), bytes: facts.len() })
+    }
+
+    /// Whether what lies there `now` is this with more in it: while it is open a file never gets shorter by itself.
+    const fn goes_on_as(self, now: Self) -> bool {
+        self.device == now.device && self.inode == now.inode && self.bytes <= now.bytes
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
 use super::days::Day;
+use super::health::Health;
 use super::retention::{Dropped, Keep};
 use super::rows;
 use super::tables::Tables;
@@ -39,15 +40,17 @@ pub(super) struct Folder {
     asks: mpsc::Sender<oneshot::Sender<()>>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
     end: Arc<Mutex<Option<oneshot::Sender<()>>>>,
+    health: Health,
 }
 
 impl Folder {
-    /// Starts the thread.
+    /// Starts the thread, which tells `health` what keeps it.
     pub(super) fn start(
         journal: Journal,
         tables: Tables,
         keep: Keep,
         clock: ClockRef,
+        health: Health,
     ) -> std::io::Result<Self> {
         let (asks, asked) = mpsc::channel(16);
         let (end, ended) = oneshot::channel();
@@ -63,11 +66,17 @@ impl Folder {
             pace: Pace::Aside,
             looked_on: None,
             was_in_trouble: false,
+            health: health.clone(),
         };
         let thread = thread::Builder::new().name("tidegate-fold".into());
         let thread = thread.spawn(move || keep_folding(folding, &runtime))?;
         let (thread, end) = (Arc::new(Mutex::new(Some(thread))), Arc::new(Mutex::new(Some(end))));
-        Ok(Self { asks, thread, end })
+        Ok(Self { asks, thread, end, health })
+    }
+
+    /// What is wrong with the tables.
+    pub(super) fn health(&self) -> &Health {
+        &self.health
     }
 
     /// Told when everything that is in the journal now is in tables; dropped if that cannot be.
@@ -159,6 +168,7 @@ struct Folding {
     /// The day on which it was looked what is kept no longer.
     looked_on: Option<Day>,
     was_in_trouble: bool,
+    health: Health,
 }
 
 impl Folding {
@@ -205,6 +215,7 @@ impl Folding {
             _ => {}
         }
         self.was_in_trouble = folded.is_err();
+        self.health.folded(folded.as_ref().err());
     }
 
     /// Folds every group there is, unless it is ended or its pace has to change; `all`: also those whose rows were pushed and are

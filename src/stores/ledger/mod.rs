@@ -14,6 +14,7 @@ mod codec;
 mod days;
 mod files;
 mod fold;
+mod health;
 mod lines;
 mod partitions;
 mod prices;
@@ -47,6 +48,7 @@ use crate::stores::schema::CALLS;
 pub use bodies::{BodyKeeper, KeepDays};
 use days::Days;
 use fold::Folder;
+use health::Health;
 pub use prices::Prices;
 pub use read::Reader;
 use retention::Keep;
@@ -125,8 +127,10 @@ impl BookKeeper {
         let tail = Tail::new(Arc::clone(&clock));
         let storage = Arc::new(Shown { storage, tail: tail.clone() });
         let journal = Journal::start(storage, berths, rules, Arc::clone(&clock))?;
-        let shelves = Shelves::of(days, database);
-        let folder = Folder::start(journal.clone(), Tables::of(&shelves), Keep::of(settings), clock)?;
+        let health = Health::default();
+        let shelves = Shelves::of(days, database, health.clone());
+        let (tables, keep) = (Tables::of(&shelves), Keep::of(settings));
+        let folder = Folder::start(journal.clone(), tables, keep, clock, health)?;
         let waits = settings.sync == config::LedgerSync::Always;
         Ok(Self { journal, folder, shelves, scribe, tail, waits })
     }
@@ -148,9 +152,9 @@ impl BookKeeper {
         self.folder.folded().await.is_ok()
     }
 
-    /// Why no row can be written, if that is so.
+    /// Why no row can be written, or none of some that were can be folded or read, if that is so.
     pub fn failure(&self) -> Option<Arc<str>> {
-        self.journal.failure()
+        self.journal.failure().or_else(|| self.folder.health().trouble())
     }
 
     /// Writes and syncs everything. Nothing is kept after that. Blocks.

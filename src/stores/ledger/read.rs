@@ -352,8 +352,11 @@ impl Books for Reader {
     fn usage(&self, workspace: WorkspaceId, since_us: i64, until_us: i64) -> Reading<Vec<Usages>> {
         let books = self.clone();
         Box::pin(async move {
-            let behind = "the ledger could not be folded into tables just now; the log says why";
-            books.folder.folded().await.map_err(|_| Unreadable(behind.into()))?;
+            if books.folder.folded().await.is_err() {
+                let why = books.folder.health().folding();
+                let why = why.as_deref().unwrap_or("the ledger could not be folded into tables just now");
+                return Err(unreadable(&why));
+            }
             let shelves = books.shelves.clone();
             let sums = async move {
                 let last = Day::of(until_us.saturating_sub(1));

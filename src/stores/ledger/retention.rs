@@ -3,7 +3,7 @@
 //! Owns what goes when. A day is dropped whole when nothing of it is to be kept; before that, whole tables of it are. Must not look
 //! into single lines.
 
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::Connection as _;
 
 use super::days::{Day, Days};
 use crate::config;
@@ -86,35 +86,35 @@ pub(super) async fn drop_old(days: &Days, keep: Keep, today: Day) -> Result<Drop
     let last = classes.iter().map(|class| class.first).max().unwrap_or(first).before(1);
     for day in days.between(first, last).map_err(closed)? {
         let file = days.file(day);
-        let mut connection = file.open().await?;
-        let cleared = clear(&file, &mut connection, day, &classes).await;
-        let closed = connection.close().await.map_err(|error| file.trouble(&error));
-        dropped.tables += cleared?;
-        closed?;
+        match clear(&file, day, &classes).await {
+            Ok(cleared) => dropped.tables += cleared,
+            // The others go all the same.
+            Err(trouble) => {
+                let trouble = file.named(trouble);
+                tracing::warn!("what the ledger keeps no longer cannot be dropped: {trouble}");
+            }
+        }
     }
     Ok(dropped)
 }
 
 /// Empties the tables of a day that are kept no longer, and gives their room back; says how many classes went.
-async fn clear(
-    file: &Sqlite,
-    on: &mut SqliteConnection,
-    day: Day,
-    classes: &[Class],
-) -> Result<usize, Trouble> {
+async fn clear(file: &Sqlite, day: Day, classes: &[Class]) -> Result<usize, Trouble> {
     let told = |error: sqlx::Error| file.trouble(&error);
+    let mut on = file.open().await?;
     let mut cleared = 0;
     for class in classes.iter().filter(|class| day < class.first) {
-        let has_any: bool = sqlx::query_scalar(class.has_any).fetch_one(&mut *on).await.map_err(told)?;
+        let has_any: bool = sqlx::query_scalar(class.has_any).fetch_one(&mut on).await.map_err(told)?;
         if has_any {
             for statement in class.clear {
-                sqlx::query(*statement).execute(&mut *on).await.map_err(told)?;
+                sqlx::query(*statement).execute(&mut on).await.map_err(told)?;
             }
             cleared += 1;
         }
     }
     if cleared > 0 {
-        sqlx::query("VACUUM").execute(on).await.map_err(told)?;
+        sqlx::query("VACUUM").execute(&mut on).await.map_err(told)?;
     }
+    on.close().await.map_err(told)?;
     Ok(cleared)
 }

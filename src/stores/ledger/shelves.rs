@@ -1,11 +1,12 @@
 //! Owns where the lines of the ledger are read: in the files of days, or in the one database of a server. Must not know what a
 //! line means.
 
-use std::io;
+use std::{fs, io};
 
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
 use super::days::{Day, Days};
+use super::health::Health;
 use crate::stores::Database;
 use crate::stores::io::Io;
 use crate::stores::pool::Held;
@@ -19,36 +20,40 @@ use crate::stores::trouble::Trouble;
 /// Where the lines of all days lie.
 #[derive(Clone)]
 pub(super) enum Shelves {
-    /// A file for each day; and where queries are counted, if they are.
-    Files(Days, Option<QueryLog>),
+    /// A file for each day.
+    Files(Days, Notes),
     /// A partition for each day.
     Server(Postgres, Database),
 }
 
 /// Where the lines of some days lie.
 pub(super) enum Shelf {
-    File(Sqlite, Option<QueryLog>),
+    File(Sqlite, Notes),
     Server(Postgres, Database),
 }
 
-/// A place to read from, as long as somebody does.
-pub(super) struct Open {
-    on: On,
+/// What is noted of reading files: how long queries take, if that is counted, and which files cannot be read.
+#[derive(Clone)]
+pub(super) struct Notes {
     queries: Option<QueryLog>,
+    health: Health,
 }
 
-/// The connection.
-enum On {
-    File(Sqlite, SqliteConnection),
-    Server(Postgres, Held<sqlx::Postgres>),
+/// A place to read from, as long as somebody does.
+pub(super) enum Open {
+    File(Sqlite, SqliteConnection, Notes),
+    Server(Postgres, Held<sqlx::Postgres>, QueryLog),
 }
 
 impl Shelves {
-    /// In `days`, or in `database` if that is a server's.
-    pub(super) fn of(days: Days, database: Option<&Database>) -> Self {
+    /// In `days`, or in `database` if that is a server's. Files that cannot be read are told to `health`.
+    pub(super) fn of(days: Days, database: Option<&Database>, health: Health) -> Self {
         match database.map(|database| (&database.target().0, database)) {
             Some((Kind::Postgres(server), database)) => Self::Server(server.clone(), database.clone()),
-            kind => Self::Files(days, kind.map(|(_, database)| database.queries().clone())),
+            kind => {
+                let queries = kind.map(|(_, database)| database.queries().clone());
+                Self::Files(days, Notes { queries, health })
+            }
         }
     }
 
@@ -63,9 +68,9 @@ impl Shelves {
     /// Where lines of these days lie, both included, the latest first.
     pub(super) fn between(&self, first: Day, last: Day) -> io::Result<Vec<Shelf>> {
         match self {
-            Self::Files(days, queries) => {
+            Self::Files(days, notes) => {
                 let between = days.between(first, last)?.into_iter();
-                Ok(between.map(|day| Shelf::File(days.file(day), queries.clone())).collect())
+                Ok(between.map(|day| Shelf::File(days.file(day), notes.clone())).collect())
             }
             Self::Server(server, database) => Ok(vec![Shelf::Server(server.clone(), database.clone())]),
         }
@@ -76,15 +81,22 @@ impl Shelf {
     /// A connection that only reads; nothing if the day was dropped meanwhile.
     pub(super) async fn open(self) -> Result<Option<Open>, Trouble> {
         match self {
-            Self::File(file, queries) => {
-                let opened = open_to_read(&file).await?;
-                Ok(opened.map(|connection| Open { on: On::File(file, connection), queries }))
-            }
+            Self::File(file, notes) => match open_to_read(&file).await {
+                Ok(opened) => Ok(opened.map(|connection| Open::File(file, connection, notes))),
+                Err(trouble) => Err(notes.unreadable(&file, trouble)),
+            },
             Self::Server(server, database) => {
-                let on = On::Server(server, database.hold().await?);
-                Ok(Some(Open { on, queries: Some(database.queries().clone()) }))
+                Ok(Some(Open::Server(server, database.hold().await?, database.queries().clone())))
             }
         }
+    }
+}
+
+impl Notes {
+    fn unreadable(&self, file: &Sqlite, trouble: Trouble) -> Trouble {
+        let trouble = file.named(trouble);
+        self.health.unreadable(file, &trouble);
+        trouble
     }
 }
 
@@ -92,9 +104,12 @@ impl Shelf {
 /// date first.
 pub(super) async fn open_to_read(file: &Sqlite) -> Result<Option<SqliteConnection>, Trouble> {
     let Some(mut connection) = connected(file).await? else { return Ok(None) };
-    if file.version(&mut connection).await? >= file.schema.latest() {
+    // One without anything in it was made a moment ago, and its tables are on their way.
+    let is_empty = fs::metadata(&file.path).is_ok_and(|facts| facts.len() == 0);
+    if !is_empty && file.version(&mut connection).await? >= file.schema.latest() {
         return Ok(Some(connection));
     }
+    drop(connection);
     file.open().await?.close().await.map_err(|error| file.trouble(&error))?;
     connected(file).await
 }
@@ -115,18 +130,18 @@ impl Open {
         read: impl Fn(&Row) -> sqlx::Result<T>,
         bind: impl FnOnce(Query<'_>) -> Query<'_>,
     ) -> Result<Vec<T>, Trouble> {
-        let mut on = match &mut self.on {
-            On::File(_, connection) => Connection::Sqlite(connection),
-            On::Server(_, held) => Connection::Postgres(held),
+        let (mut on, queries) = match self {
+            Self::File(_, connection, notes) => (Connection::Sqlite(connection), notes.queries.as_ref()),
+            Self::Server(_, held, queries) => (Connection::Postgres(held), Some(&*queries)),
         };
         let asked = bind(on.query(statement)).fetch_all(read);
-        let lines = match &self.queries {
+        let lines = match queries {
             Some(queries) => queries.timed(query, asked).await,
             None => asked.await,
         };
-        lines.map_err(|error| match &self.on {
-            On::File(file, _) => file.trouble(&error),
-            On::Server(server, _) => server.trouble(&error),
+        lines.map_err(|error| match self {
+            Self::File(file, _, notes) => notes.unreadable(file, file.trouble(&error)),
+            Self::Server(server, ..) => server.trouble(&error),
         })
     }
 }

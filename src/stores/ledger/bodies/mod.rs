@@ -257,8 +257,9 @@ async fn find(days: &Days, call: CallId, metrics: &BodyMetrics) -> Result<Option
     let (first, next) = days_of(call);
     for day in days.between(first, next).map_err(|error| unreadable(&error))? {
         let file = days.file(day);
-        let told = |error: &sqlx::Error| Unreadable(file.trouble(error).to_string().into());
-        let Some(mut connection) = open_to_read(&file).await.map_err(|trouble| unreadable(&trouble))? else {
+        let told = |error: &sqlx::Error| unreadable(&file.named(file.trouble(error)));
+        let opened = open_to_read(&file).await.map_err(|trouble| unreadable(&file.named(trouble)));
+        let Some(mut connection) = opened? else {
             continue;
         };
         let found = sqlx::query(FIND).bind(call.to_string()).fetch_optional(&mut connection).await;
