@@ -142,7 +142,7 @@ impl Trouble {
                 format!("All {connections} connections to {path} were in use for {patience_ms} ms."),
                 "Run again when less runs. Nothing was stored.",
             ),
-            Self::Of { trouble, .. } => return trouble.words(whole),
+            Self::Of { trouble, .. } => trouble.words(whole),
             Self::Conflict(what) | Self::Other(what) | Self::Unreachable(what) | Self::Unsure(what) => (
                 "The records cannot be reached.",
                 format!("{path}: {what}."),
