@@ -1,4 +1,4 @@
-//! What the doors count: every request by method, route and status, whether it failed or not.
+//! What the doors count: every request by method, route and status, whether it failed or not, what limits refuse, and who comes in.
 
 use std::future::{Ready, ready};
 use std::pin::Pin;
@@ -19,7 +19,7 @@ use tidegate_actors::ports::clock::Tick;
 
 use super::Doors;
 use super::answer::identify;
-use crate::identity::LimitName;
+use crate::identity::{LimitName, Mismatch, SignInError};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
@@ -36,12 +36,45 @@ pub struct HttpMetrics {
     answered: [Counter; CALLS.len()],
     duration: Histogram,
     limited: Family<LimitLabels, Counter>,
+    sign_ins: Family<OutcomeLabels, Counter>,
+    renewals: Family<OutcomeLabels, Counter>,
 }
 
 /// Which limit had no room; whose it was is nobody else's business.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LimitLabels {
     limit: &'static str,
+}
+
+/// How a try to come in ended; whose it was shows nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    outcome: &'static str,
+}
+
+/// How a sign-in ends, and how the renewal of a session does.
+const SIGN_INS: [&str; 6] = ["ok", "wrong_password", "throttled", "disabled", "no_workspace", "failed"];
+const RENEWALS: [&str; 4] = ["ok", "ended", "reused", "failed"];
+
+fn outcome(refused: Option<&SignInError>) -> OutcomeLabels {
+    let outcome = match refused {
+        None => "ok",
+        Some(SignInError::Wrong(Mismatch::Password)) => "wrong_password",
+        Some(SignInError::Wrong(Mismatch::Disabled)) => "disabled",
+        Some(SignInError::TooMany(_)) => "throttled",
+        Some(SignInError::Nowhere(_) | SignInError::Elsewhere(_)) => "no_workspace",
+        Some(SignInError::Ended) => "ended",
+        Some(SignInError::Used) => "reused",
+        Some(SignInError::Office(_)) => "failed",
+    };
+    OutcomeLabels { outcome }
+}
+
+/// A family with these outcomes, told as 0 before the first.
+fn outcomes(known: &[&'static str]) -> Family<OutcomeLabels, Counter> {
+    let family = Family::<OutcomeLabels, Counter>::default();
+    known.iter().for_each(|outcome| drop(family.get_or_create(&OutcomeLabels { outcome })));
+    family
 }
 
 impl HttpMetrics {
@@ -67,7 +100,28 @@ impl HttpMetrics {
         let answered = CALLS.map(|endpoint| {
             Counter::clone(&requests.get_or_create(&Labels { method: "POST", endpoint, status: 200 }))
         });
-        Self { requests, answered, duration, limited }
+        let (sign_ins, renewals) = (outcomes(&SIGN_INS), outcomes(&RENEWALS));
+        registry.register(
+            "tidegate_sign_ins",
+            "Tries to sign in, by how they ended",
+            Family::clone(&sign_ins),
+        );
+        registry.register(
+            "tidegate_session_renewals",
+            "Tries to renew a session; \"reused\" ended one whose token somebody had used before",
+            Family::clone(&renewals),
+        );
+        Self { requests, answered, duration, limited, sign_ins, renewals }
+    }
+
+    /// Somebody came in with a password, or was refused.
+    pub(crate) fn sign_in(&self, refused: Option<&SignInError>) {
+        self.sign_ins.get_or_create(&outcome(refused)).inc();
+    }
+
+    /// Somebody renewed a session, or was refused.
+    pub(crate) fn renewal(&self, refused: Option<&SignInError>) {
+        self.renewals.get_or_create(&outcome(refused)).inc();
     }
 
     /// A limit had no room for a call.

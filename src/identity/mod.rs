@@ -40,7 +40,7 @@ pub use registry::{
 pub use role::Role;
 pub use roster::Roster;
 pub use scope::{Door, Scopes};
-pub use sign_in::{SignIn, SignInError, SignInRules, SignedIn};
+pub use sign_in::{Mismatch, SignIn, SignInError, SignInRules, SignedIn};
 pub use till::{PriceRow, SettlingLedger, Tariff, Till, Turn};
 pub use token::TokenKey;
 pub use users::UserOrder;

@@ -71,7 +71,7 @@ pub struct SignedIn {
 pub enum SignInError {
     /// Which of the two, nobody is told.
     #[error("the name or the password is wrong")]
-    Wrong,
+    Wrong(Mismatch),
     /// Too often.
     #[error("too many sign-ins failed; try again in {} s", .0.as_millis().div_ceil(1_000))]
     TooMany(Duration),
@@ -90,6 +90,15 @@ pub enum SignInError {
     /// It could not be done.
     #[error(transparent)]
     Office(#[from] OfficeError),
+}
+
+/// What was wrong, for those who count it: who asks is not to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mismatch {
+    /// Nobody is called so, or their password is another.
+    Password,
+    /// It is right, and the person may not come in any more.
+    Disabled,
 }
 
 impl From<RegistryFault> for SignInError {
@@ -138,12 +147,16 @@ impl Office {
         let hash = known.as_ref().map(|person| &person.password);
         let compared = self.hashing.is(password, hash).await;
         let is_right = *compared.as_ref().unwrap_or(&false);
-        let person = known.filter(|person| is_right && person.disabled_us.is_none());
-        if person.is_some() || compared.is_err() {
+        let person = known.filter(|_| is_right).ok_or(Mismatch::Password);
+        let person = person.and_then(|person| match person.disabled_us {
+            None => Ok(person),
+            Some(_) => Err(Mismatch::Disabled),
+        });
+        if person.is_ok() || compared.is_err() {
             self.throttle.forgive(&account, from, self.clock.now());
         }
         compared?;
-        person.ok_or(SignInError::Wrong)
+        person.map_err(SignInError::Wrong)
     }
 
     /// Lets a session go on, with new tokens. Each token for that is good once: the second time ends the session, because then

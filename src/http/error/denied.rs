@@ -107,7 +107,7 @@ impl From<SignInError> for DoorError {
                 let refused = Self::refused(429, "too_many_sign_ins", error.to_string());
                 return Self { retry: Retry::After(wait), ..refused };
             }
-            SignInError::Wrong => (401, "invalid_credentials"),
+            SignInError::Wrong(_) => (401, "invalid_credentials"),
             SignInError::Ended => (401, "signed_out"),
             SignInError::Used => (401, "token_used"),
             SignInError::Nowhere(_) => (403, "no_workspace"),

@@ -144,7 +144,9 @@ pub(crate) async fn login(
         let from = proxy::address(&request, &doors);
         let workspace = workspace.as_deref();
         let asked = SignIn { called: &username, password: &password, workspace, from, lifetime_s };
-        let signed_in = doors.office()?.sign_in(asked).await?;
+        let signed_in = doors.office()?.sign_in(asked).await;
+        doors.meter.sign_in(signed_in.as_ref().err());
+        let signed_in = signed_in?;
         Ok(given(&request, &doors, signed_in, is_cookie))
     })
     .await
@@ -171,7 +173,9 @@ pub(crate) async fn refresh(
         let missing =
             || DoorError::bad_field("refresh_token", "refresh_token is missing, and there is no cookie");
         let token = refresh_token.as_deref().or(of_cookie).ok_or_else(missing)?;
-        let signed_in = doors.office()?.renew(token, lifetime_s).await?;
+        let signed_in = doors.office()?.renew(token, lifetime_s).await;
+        doors.meter.renewal(signed_in.as_ref().err());
+        let signed_in = signed_in?;
         Ok(given(&request, &doors, signed_in, of_cookie.is_some()))
     })
     .await
@@ -228,7 +232,8 @@ pub(crate) async fn password(
         let from = proxy::address(&request, &doors);
         let asked =
             SignIn { called: &username, password: &password, workspace: None, from, lifetime_s: None };
-        doors.office()?.change_password(&asked, to).await?;
+        let changed = doors.office()?.change_password(&asked, to).await;
+        changed.inspect_err(|refused| doors.meter.sign_in(Some(refused)))?;
         Ok(HttpResponse::NoContent().finish())
     })
     .await

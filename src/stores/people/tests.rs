@@ -75,7 +75,7 @@ impl Place {
 async fn at_a_stopped_clock_exactly_as_many_sign_ins_fail_as_the_limit_says() {
     for place in Place::both().await {
         let tries = join_all((0..20).map(|_| place.sign_in("wrong password"))).await;
-        let wrong = tries.iter().filter(|tried| matches!(tried, Err(SignInError::Wrong))).count();
+        let wrong = tries.iter().filter(|tried| matches!(tried, Err(SignInError::Wrong(_)))).count();
         let later = tries.iter().filter(|tried| matches!(tried, Err(SignInError::TooMany(_)))).count();
         assert_eq!((wrong, later), (5, 15));
         let refused = place.sign_in("ebb and flow").await;

@@ -69,6 +69,54 @@ async fn who_is_not_known_and_who_has_another_password_hear_the_same() {
     assert_eq!(texts.len(), 1, "{texts:?}");
 }
 
+/// Lines of `/metrics` that begin so, without that.
+async fn counted(server: &Guarded, name: &str) -> Vec<String> {
+    let text = server.get("/metrics", &server.operator).await.text().to_owned();
+    let lines = text.lines().filter_map(|line| line.strip_prefix(name));
+    let mut lines: Vec<String> = lines.map(|line| line.replace(['"', '{', '}'], "")).collect();
+    lines.sort();
+    lines
+}
+
+#[tokio::test]
+async fn who_comes_in_and_who_does_not_is_counted_by_why_and_without_a_name() {
+    let server = Guarded::with("access.failures_per_account = 3").await;
+    for name in ["anna", "gone"] {
+        server.user(name, "default", "write").await;
+    }
+    server.post("/api/v1/users/gone/disable", &server.operator, &Json::Null).await;
+    let login = |name: &str, password: &str, workspace: Option<&str>| {
+        let body = json!({ "username": name, "password": password, "workspace": workspace }).to_string();
+        server.gateway.post("/api/v1/auth/login", body)
+    };
+    let renew = login("anna", PASSWORD, None).await.json()["refresh_token"].clone();
+    login("anna", PASSWORD, Some("elsewhere")).await;
+    login("gone", PASSWORD, None).await;
+    for _ in 0..4 {
+        login("nobody", PASSWORD, None).await;
+    }
+    for _ in 0..2 {
+        let body = json!({ "refresh_token": renew }).to_string();
+        server.gateway.post("/api/v1/auth/refresh", body).await;
+    }
+    server.gateway.post("/api/v1/auth/refresh", json!({ "refresh_token": "made up" }).to_string()).await;
+    assert_eq!(
+        counted(&server, "tidegate_sign_ins_total").await,
+        [
+            "outcome=disabled 1",
+            "outcome=failed 0",
+            "outcome=no_workspace 1",
+            "outcome=ok 1",
+            "outcome=throttled 1",
+            "outcome=wrong_password 3"
+        ]
+    );
+    assert_eq!(
+        counted(&server, "tidegate_session_renewals_total").await,
+        ["outcome=ended 1", "outcome=failed 0", "outcome=ok 1", "outcome=reused 1"]
+    );
+}
+
 #[tokio::test]
 async fn after_so_many_failures_nobody_may_try_for_a_while_not_even_the_right_one() {
     let server = Guarded::with("access.failures_per_account = 3").await;
