@@ -15,6 +15,7 @@ use prometheus_client::registry::Registry;
 use tidegate_actors::engine::{Placement, RunOn};
 use tidegate_actors::ports::clock::{ClockRef, SystemClock};
 use tidegate_actors::ports::ledger::{Ledger, NoLedger};
+use tidegate_actors::ports::tier::TierStore;
 use tidegate_actors::{
     BatchLimits, BreakerRules, CacheLimits, Capacity, Engine, EngineConfig, LaneId, Ports, RetryRules,
     SuperviseLimits, Upstream, UpstreamLimits,
@@ -26,7 +27,7 @@ use crate::config::{self, Config, LaneName, PersistTarget, Persistence};
 use crate::http::{ByteBudget, Doors, Exposition, HttpMetrics, ModelTable, Served};
 use crate::identity::{Roster, SettlingLedger, Tariff};
 use crate::lang::records::Store;
-use crate::providers;
+use crate::providers::{self, TextCounter};
 use crate::run::{self, Asker, Speaker, Speech};
 use crate::stores::Io;
 use crate::stores::ledger::Prices;
@@ -107,7 +108,7 @@ pub fn start_with(config: &Config, app: Option<AppService>, spare_ports: u16) ->
     let tariff: Arc<dyn Tariff> = prices;
     let till = Arc::clone(identity.roster.till());
     let ledger = Arc::new(SettlingLedger::new(ledger, till, Arc::clone(&tariff)));
-    let ports = Ports { clock: Arc::clone(&clock), ledger, tier, ..Ports::open(fastrand::u64(..)) };
+    let ports = ports(Arc::clone(&clock), ledger, tier);
     let Identity { roster, office } = identity.clone();
     let archive = stored::bodies(stored.as_ref(), config, (&roster, &clock), &mut registry)?;
     let shared = doors(config, ports, tariff, registry, of_app)?;
@@ -188,8 +189,7 @@ fn asker_in(
     (placement, ledger): (Placement, &Arc<dyn Ledger>),
 ) -> Result<Asker, ServeError> {
     let clock: ClockRef = Arc::new(SystemClock::new());
-    let (time, ledger) = (Arc::clone(&clock), Arc::clone(ledger));
-    let ports = Ports { clock: time, ledger, ..Ports::open(fastrand::u64(..)) };
+    let ports = ports(Arc::clone(&clock), Arc::clone(ledger), None);
     let engine = Engine::start(run::engine_config(performance, placement), ports, registry);
     let mut speakers = BTreeMap::new();
     for (name, provider) in &config.providers {
@@ -210,6 +210,11 @@ fn asker_in(
     speakers.insert(MOCK.to_owned(), Speaker { speech: Speech::Mock, upstream });
     let caching = performance.enabled() && performance.cache_size > 0;
     Ok(Asker::new(engine, speakers, caching, config.gateway.deadline_ms))
+}
+
+/// The ports of an engine of this process.
+fn ports(clock: ClockRef, ledger: Arc<dyn Ledger>, tier: Option<Arc<dyn TierStore>>) -> Ports {
+    Ports { clock, ledger, tier, counter: Arc::new(TextCounter), ..Ports::open(fastrand::u64(..)) }
 }
 
 /// The records of the app in `folder`. A file is opened when a run first wants something of it.

@@ -33,6 +33,7 @@ use crate::metrics::EngineMetrics;
 use crate::near::Near;
 use crate::pipeline::{self, Answered, Embedded};
 use crate::ports::clock::ClockRef;
+use crate::ports::counting::Counter;
 use crate::ports::egress::Egress;
 use crate::ports::policy::Policy;
 use crate::ports::tier::TierStore;
@@ -52,6 +53,7 @@ pub(crate) struct Shared {
     pub(crate) clock: ClockRef,
     pub(crate) policy: Arc<dyn Policy>,
     pub(crate) egress: Arc<dyn Egress>,
+    pub(crate) counter: Arc<dyn Counter>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) cache: Arc<CacheShared>,
     pub(crate) batchers: Arc<Batchers>,
@@ -149,6 +151,7 @@ impl Engine {
             batchers: Batchers::new(config.batch, batching),
             policy: ports.policy,
             egress: ports.egress,
+            counter: ports.counter,
             salt: ports.salt,
             config,
             clock,

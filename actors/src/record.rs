@@ -1,7 +1,9 @@
 //! What is remembered of each call: its way along the path, in a fixed slot of a bounded ring.
 //!
-//! Owns the record and its certain end: dropped unclosed, it closes as abandoned. Must not know where the
-//! ledger stores it.
+//! Owns the record and the ring. Must not know where the ledger stores it.
+
+mod bill;
+mod open;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,12 +12,16 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::call::{Call, CallId, CallKind, Form, Tags, WorkspaceId};
-use crate::error::{Blame, CallError, ErrorKind, Stage};
+use crate::error::{Blame, Stage};
 use crate::key::{Key, Sketch};
 use crate::metrics::{CallMetrics, Told};
 use crate::ports::clock::{ClockRef, Tick};
-use crate::ports::ledger::{AttemptId, Ledger, Refusal};
+use crate::ports::ledger::{AttemptId, Ledger};
 use crate::ports::provider::Usage;
+
+pub(crate) use bill::{Bill, Charge};
+use open::Ended;
+pub(crate) use open::OpenRecord;
 
 /// Items of an embedding call by how each was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -193,8 +199,8 @@ impl Recorder {
             request_bytes: bytes as u64,
         };
         let record = CallRecord::of(arrival, self.clock.unix_us(), call.deadline.since);
-        let refused = self.ledger.reserve().err();
-        OpenRecord { recorder: Arc::clone(self), record: Some(record), refused }
+        let refused = self.ledger.reserve(call.id).err();
+        OpenRecord { recorder: Arc::clone(self), record: Some(record), refused, bill: None }
     }
 
     /// Tells the books of a call that a door refused before it began. It is nowhere else: a flood of refusals must not push
@@ -210,7 +216,8 @@ impl Recorder {
         self.ledger.tell(&record);
     }
 
-    fn close(&self, mut record: CallRecord, in_books: bool, told: Told, now: Tick) {
+    /// How a call ended is known from here on, if not yet what it cost.
+    fn end(&self, record: &mut CallRecord, told: Told, now: Tick) {
         let took = now.since(record.opened);
         record.outcome = told.name();
         record.marks[Stage::Tell as usize] = nanos(took);
@@ -219,6 +226,9 @@ impl Recorder {
             let ItemCounts { hit, joined, miss } = record.items;
             self.metrics.items(hit.into(), joined.into(), miss.into());
         }
+    }
+
+    fn tell(&self, record: CallRecord, in_books: bool) {
         if in_books {
             self.ledger.tell(&record);
         } else {
@@ -266,88 +276,12 @@ fn nanos(took: Duration) -> u64 {
     u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1)
 }
 
-/// A record that is still being written. Dropped unclosed, it closes as abandoned.
-pub(crate) struct OpenRecord {
-    recorder: Arc<Recorder>,
-    record: Option<CallRecord>,
-    /// Why the books have no place for it; it is not told to them then.
-    refused: Option<Refusal>,
-}
-
-impl OpenRecord {
-    /// Says whether the books have a place for this call's row.
-    pub(crate) fn in_books(&self) -> Result<(), CallError> {
-        match &self.refused {
-            None => Ok(()),
-            Some(why) => Err(CallError::unrecorded(Stage::Admit, why.clone())),
-        }
-    }
-
-    /// The stage ended now; says when that is.
-    pub(crate) fn mark(&mut self, stage: Stage) -> Tick {
-        let now = self.recorder.clock.now();
-        if let Some(record) = &mut self.record {
-            record.marks[stage as usize] = now.nanos_since(record.opened).max(1);
-        }
-        now
-    }
-
-    /// The call was admitted, which never waits: no clock is read for it.
-    pub(crate) fn mark_admitted(&mut self) {
-        self.note(|record| record.marks[Stage::Admit as usize] = 1);
-    }
-
-    /// Writes into the record.
-    pub(crate) fn note(&mut self, write: impl FnOnce(&mut CallRecord)) {
-        if let Some(record) = &mut self.record {
-            write(record);
-        }
-    }
-
-    /// When the call was admitted.
-    pub(crate) fn opened(&self) -> Tick {
-        self.record.as_ref().map_or(Tick(0), |record| record.opened)
-    }
-
-    /// The call ended.
-    pub(crate) fn close(&mut self, told: Told) {
-        let now = self.recorder.clock.now();
-        self.close_at(told, now);
-    }
-
-    /// The call ended at `now`.
-    pub(crate) fn close_at(&mut self, told: Told, now: Tick) {
-        if let Some(record) = self.record.take() {
-            self.recorder.close(record, self.refused.is_none(), told, now);
-        }
-    }
-
-    /// The call failed.
-    pub(crate) fn fail(&mut self, error: &CallError) {
-        self.recorder.metrics.failed(error);
-        self.note(|record| {
-            record.error = Some(Failure { stage: error.stage, code: error.kind.name(), blame: error.blame });
-            if let ErrorKind::Upstream { attempts, .. } = error.kind {
-                record.attempts = record.attempts.max(attempts);
-            }
-        });
-        self.close(Told::Failed);
-    }
-}
-
-impl Drop for OpenRecord {
-    fn drop(&mut self) {
-        if self.record.is_some() {
-            self.close(Told::Abandoned);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::metrics::EngineMetrics;
     use crate::ports::clock::SystemClock;
+    use crate::ports::ledger::Refusal;
     use crate::sim::Books;
     use prometheus_client::registry::Registry;
 

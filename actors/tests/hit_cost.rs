@@ -13,13 +13,13 @@ use tidegate_actors::ports::ledger::{AttemptEnd, AttemptRow, Ledger, Opening, Re
 use tidegate_actors::record::CallRecord;
 use tidegate_actors::route::{Route, Target};
 use tidegate_actors::sim::{Ask, Script};
-use tidegate_actors::{Body, Engine, EngineConfig, Outcome, Upstream, UpstreamLimits};
+use tidegate_actors::{Body, CallId, Engine, EngineConfig, Outcome, Upstream, UpstreamLimits};
 
 /// Copies rows out into a bounded queue, as the ledger of the server does.
 struct Queue(ArrayQueue<CallRecord>);
 
 impl Ledger for Queue {
-    fn reserve(&self) -> Result<(), Refusal> {
+    fn reserve(&self, _: CallId) -> Result<(), Refusal> {
         Ok(())
     }
 

@@ -115,10 +115,11 @@ fn open(folder: &Path, clock: &ClockRef) -> Outcome<BookKeeper> {
 /// Tells so many calls, as fast as there are places, until the storage has them.
 fn tell(books: &BookKeeper, clock: &ClockRef, rows: u64) {
     for at in 0..rows {
-        while books.reserve().is_err() {
+        let record = record(clock, at);
+        while books.reserve(record.id).is_err() {
             std::thread::yield_now();
         }
-        books.tell(&record(clock, at));
+        books.tell(&record);
     }
 }
 

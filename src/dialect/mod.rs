@@ -12,6 +12,7 @@ pub mod openai_embed;
 mod request;
 pub mod said;
 pub mod sse;
+pub mod tally;
 mod write;
 
 /// Tokens of one answer, as the upstream counted them.

@@ -7,9 +7,11 @@ use actix_web::web;
 use tiktoken_rs::cl100k_base_singleton;
 use tiktoken_rs::tokenizer::{Tokenizer, get_tokenizer};
 
-/// Four bytes a token, at least one.
+use crate::dialect::tally::BYTES_PER_TOKEN;
+
+/// By bytes alone, at least one.
 pub(crate) fn estimate(bytes: usize) -> u32 {
-    u32::try_from(bytes.div_ceil(4).max(1)).unwrap_or(u32::MAX)
+    u32::try_from(bytes.div_ceil(BYTES_PER_TOKEN).max(1)).unwrap_or(u32::MAX)
 }
 
 /// True if `model` is one whose tokens can be counted.

@@ -12,6 +12,7 @@ use tidegate_actors::route::Route;
 use super::Doors;
 use super::error::DoorError;
 use super::vendor::Vendor;
+use crate::dialect::tally::BYTES_PER_TOKEN;
 use crate::identity::money::short_usd;
 use crate::identity::{Entry, Principal, Quota, Quotas, Turn, Warned};
 use crate::telemetry::when::written;
@@ -45,9 +46,6 @@ static ANTHROPIC: [Names; 2] = [
     ],
 ];
 static X_BUDGET_WARNING: HeaderName = HeaderName::from_static("x-tidegate-budget-warning");
-
-/// Bytes of a request that count as one token until the provider says how many there were.
-const BYTES_PER_TOKEN: usize = 4;
 
 /// Tokens of an answer whose request does not say how long it may be, likewise.
 pub(crate) const ASSUMED_OUTPUT: u64 = 1_000;

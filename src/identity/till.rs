@@ -27,6 +27,8 @@ pub struct Till {
 struct Reserved {
     meters: Box<[Arc<Meter>]>,
     entry: Entry,
+    /// The books will hear of its end, maybe after its caller has left.
+    is_booked: bool,
 }
 
 /// A call under limits, from its entry to its end.
@@ -87,7 +89,7 @@ impl Till {
                 return Err((exceeded, quotas()));
             }
         }
-        self.open.lock().insert(call, Reserved { meters: meters.into(), entry });
+        self.open.lock().insert(call, Reserved { meters: meters.into(), entry, is_booked: false });
         self.count.fetch_add(1, Ordering::AcqRel);
         Ok(Some(Turn { call, meters: meters.into(), till: Arc::clone(self), quotas: quotas() }))
     }
@@ -97,30 +99,39 @@ impl Till {
         self.count.load(Ordering::Acquire) == 0
     }
 
+    /// The books have a place for the call, and will hear what it used.
+    fn book(&self, call: CallId) {
+        if !self.is_empty()
+            && let Some(reserved) = self.open.lock().get_mut(&call)
+        {
+            reserved.is_booked = true;
+        }
+    }
+
+    /// The caller has left; what the books never hear of used nothing.
+    fn leave(&self, call: CallId) {
+        let is_unheard = |reserved: &Reserved| !reserved.is_booked;
+        if self.open.lock().get(&call).is_some_and(is_unheard) {
+            self.settle(call, Used::default);
+        }
+    }
+
     /// The call was told, and used so much of what it entered with.
-    fn settle(&self, call: CallId, used: impl FnOnce(&Entry) -> Used) {
+    fn settle(&self, call: CallId, used: impl FnOnce() -> Used) {
         if self.is_empty() {
             return;
         }
-        let Some(Reserved { meters, entry }) = self.open.lock().remove(&call) else { return };
+        let Some(Reserved { meters, entry, .. }) = self.open.lock().remove(&call) else { return };
         self.count.fetch_sub(1, Ordering::AcqRel);
-        let used = used(&entry);
+        let used = used();
         meters.iter().for_each(|meter| meter.settle(&entry, used));
-    }
-}
-
-impl Turn {
-    /// The call uses nothing, whatever the books hear of it.
-    pub fn costs_nothing(&self) {
-        self.till.settle(self.call, |_| Used::default());
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
         self.meters.iter().for_each(|meter| meter.leave());
-        // What the books never heard of used nothing.
-        self.till.settle(self.call, |_| Used::default());
+        self.till.leave(self.call);
     }
 }
 
@@ -140,29 +151,20 @@ impl SettlingLedger {
 }
 
 impl SettlingLedger {
-    /// What a call used. One that was answered and whose tokens nobody counted used what it reserved, not nothing.
-    fn used(&self, record: &CallRecord, entry: &Entry) -> Used {
-        match record.usage {
-            _ if record.is_free() => Used::default(),
-            Some(usage) => Used {
-                tokens: usage.input.saturating_add(usage.output),
-                nano: record
-                    .target
-                    .as_deref()
-                    .and_then(|target| self.tariff.cost(target, usage))
-                    .unwrap_or(0),
-            },
-            None if matches!(record.outcome, "miss" | "bypass") => {
-                Used { tokens: entry.tokens, nano: entry.nano }
-            }
-            None => Used::default(),
+    /// What a call used: what its row says.
+    fn used(&self, record: &CallRecord) -> Used {
+        let Some(usage) = record.usage.filter(|_| !record.is_free()) else { return Used::default() };
+        let cost = |target| self.tariff.cost(target, usage);
+        Used {
+            tokens: usage.input.saturating_add(usage.output),
+            nano: record.target.as_deref().and_then(cost).unwrap_or(0),
         }
     }
 }
 
 impl Ledger for SettlingLedger {
-    fn reserve(&self) -> Result<(), Refusal> {
-        self.books.reserve()
+    fn reserve(&self, call: CallId) -> Result<(), Refusal> {
+        self.books.reserve(call).inspect(|()| self.till.book(call))
     }
 
     fn reserve_spare(&self) -> Result<(), Refusal> {
@@ -179,7 +181,7 @@ impl Ledger for SettlingLedger {
 
     fn tell(&self, record: &CallRecord) {
         self.books.tell(record);
-        self.till.settle(record.id, |entry| self.used(record, entry));
+        self.till.settle(record.id, || self.used(record));
     }
 }
 
@@ -280,7 +282,7 @@ mod tests {
         let told = CallId::fresh();
         let turn = enter(told).expect("there is room");
         assert_eq!(used_now(), (60, 60));
-        till.settle(told, |_| used(10, 15));
+        till.settle(told, || used(10, 15));
         assert_eq!(used_now(), (10, 15));
         drop(turn);
         assert_eq!(used_now(), (10, 15), "once");
@@ -343,7 +345,7 @@ mod tests {
                     _ if open.is_empty() => {}
                     2 => {
                         let (call, _, turn) = open.remove(which % open.len());
-                        till.settle(call, |_| used(0, nano));
+                        till.settle(call, || used(0, nano));
                         drop(turn);
                         paid += nano;
                     }

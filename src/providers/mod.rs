@@ -4,6 +4,7 @@
 //! line in [`build`] and a kind in the configuration; the contract test runs every kind there is.
 
 mod anthropic;
+mod counting;
 mod forward;
 mod http;
 mod keys;
@@ -23,6 +24,7 @@ use tidegate_actors::ports::clock::ClockRef;
 use tidegate_actors::ports::provider::{Fault, FaultKind, Provider};
 
 use crate::config::{self, Model, ProviderKind};
+pub use counting::TextCounter;
 use quirks::QuirkTable;
 
 /// A provider that cannot be made from its configuration.

@@ -9,6 +9,7 @@ mod bodies;
 mod budgets;
 mod damage;
 mod disk;
+mod estimates;
 mod kill;
 mod pages;
 mod tail;

@@ -25,6 +25,7 @@ use crate::ports::clock::Tick;
 use crate::ports::ledger::Account;
 use crate::ports::provider::{Answer, Fault, FaultKind, Rows, Task, Usage, Vector};
 use crate::sites::Site;
+use crate::upstream::Sent;
 use crate::upstream::act::{self, Asked, Question};
 
 /// The right to have a batch on its way; given back when dropped, also by a panic.
@@ -177,7 +178,7 @@ impl Batch {
         let ports = &self.batcher.ports;
         let asked_at = ports.clock.now();
         let Asked { answer, target, attempts, attempt, .. } =
-            act::ask(&ports.acting, &[&self.batcher.target], &question).await?;
+            act::ask(&ports.acting, &[&self.batcher.target], &question, &Sent::default()).await?;
         let checked = match answer {
             Answer::Rows(rows) => check(asked.len(), &rows).map(|()| rows),
             _ => Err(Fault::broken(None, "an answer without vectors where vectors were asked")),
@@ -223,7 +224,8 @@ impl Batch {
         let flown = Arc::new(Flown { estimated, ..answered.flown });
         let rows = self.in_air(asked).cloned().zip(parts).collect();
         let vectors = answered.rows.vectors;
-        let facts = Facts { born: ports.clock.now(), target: answered.target, model: answered.rows.model };
+        let (target, model) = (answered.target, answered.rows.model);
+        let facts = Facts { born: ports.clock.now(), target, model, estimated };
         let mut entries = Vec::new();
         let mut ends = Vec::with_capacity(asked.len());
         for ((row, part), vector) in scatter(rows, vectors) {
@@ -280,6 +282,7 @@ impl Batch {
             tags: call.tags.clone(),
             payer: call.id,
             usage: Some(Usage { input: part, ..Usage::default() }),
+            estimated: facts.estimated,
             born: facts.born,
             expires: facts.born.plus_ms(self.batcher.ports.ttl_ms),
         };
@@ -292,6 +295,7 @@ struct Facts {
     born: Tick,
     target: Arc<str>,
     model: Arc<str>,
+    estimated: bool,
 }
 
 fn publish(batcher: &Batcher, entries: Vec<(Arc<Entry>, Stamps)>, then: Then) {

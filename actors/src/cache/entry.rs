@@ -69,6 +69,8 @@ pub struct EntryFacts {
     pub payer: CallId,
     /// What it cost.
     pub usage: Option<Usage>,
+    /// That is not what the upstream said but our own count or division.
+    pub estimated: bool,
     /// When it was kept.
     pub born: Tick,
     /// When it stops being an answer.

@@ -9,6 +9,7 @@ use crate::cache::{CacheLimits, Capacity};
 use crate::call::CallKind;
 use crate::lane::{LaneId, LaneLimits, split_slots};
 use crate::ports::clock::{ClockRef, SystemClock};
+use crate::ports::counting::{Counter, NoCounter};
 use crate::ports::egress::{Egress, PassThrough};
 use crate::ports::ledger::{Ledger, NoLedger};
 use crate::ports::policy::{AllowAll, Policy};
@@ -145,6 +146,8 @@ pub struct Ports {
     pub egress: Arc<dyn Egress>,
     /// Where calls are written down.
     pub ledger: Arc<dyn Ledger>,
+    /// Who counts tokens that no upstream counted.
+    pub counter: Arc<dyn Counter>,
     /// What keeps answers behind memory, if anything does.
     pub tier: Option<Arc<dyn TierStore>>,
     /// Random, new in every process: hides field values in what `explain` compares.
@@ -159,6 +162,7 @@ impl Ports {
             policy: Arc::new(AllowAll),
             egress: Arc::new(PassThrough),
             ledger: Arc::new(NoLedger),
+            counter: Arc::new(NoCounter),
             tier: None,
             salt,
         }

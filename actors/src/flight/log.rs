@@ -8,7 +8,7 @@ use bytes::Bytes;
 use prometheus_client::metrics::gauge::Gauge;
 use slab::Slab;
 
-use super::{Ending, Origin, Step};
+use super::{Ending, Origin, Shape, Step};
 use crate::error::CallError;
 
 #[derive(Debug, Default)]
@@ -24,6 +24,7 @@ pub(super) struct Log {
     pieces: VecDeque<Bytes>,
     /// Pieces freed at the front; zero unless the answer outgrew its limit.
     freed: usize,
+    freed_bytes: usize,
     held: usize,
     /// Bytes held by all flights together; this log's share is `held`.
     gauge: Gauge,
@@ -41,6 +42,7 @@ impl Log {
             origin: None,
             pieces: VecDeque::new(),
             freed: 0,
+            freed_bytes: 0,
             held: 0,
             gauge,
             max_bytes,
@@ -101,6 +103,11 @@ impl Log {
             return None;
         }
         self.origin.clone().map(|origin| (origin, self.pieces.iter().cloned().collect()))
+    }
+
+    pub(super) fn told(&self) -> (Option<Shape>, Vec<Bytes>, usize) {
+        let shape = self.origin.as_ref().map(|origin| origin.shape.clone());
+        (shape, self.pieces.iter().cloned().collect(), self.freed_bytes)
     }
 
     pub(super) fn close(&mut self, end: Result<Ending, CallError>) -> Vec<Waker> {
@@ -180,6 +187,7 @@ impl Log {
         while self.freed < slowest {
             let Some(piece) = self.pieces.pop_front() else { break };
             self.release(piece.len());
+            self.freed_bytes += piece.len();
             self.freed += 1;
         }
         self.freed > before

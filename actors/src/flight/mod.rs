@@ -25,6 +25,8 @@ use crate::key::Key;
 use crate::pipeline::Vetted;
 use crate::ports::clock::{ClockRef, Tick};
 use crate::ports::provider::Finish;
+use crate::record::Bill;
+use crate::upstream::Sent;
 
 use log::Log;
 pub(crate) use orphans::Orphanage;
@@ -97,6 +99,10 @@ pub(crate) struct FlightPlan {
 /// One upstream request and its answer so far.
 pub(crate) struct Flight {
     pub(crate) plan: FlightPlan,
+    /// What it costs, and who pays.
+    pub(crate) bill: Arc<Bill>,
+    /// Who was asked.
+    pub(crate) sent: Sent,
     log: Mutex<Log>,
     /// It has its slot: from here on the upstream is waited for, not a lane.
     dispatched: AtomicBool,
@@ -120,6 +126,8 @@ impl Flight {
         let seat = log.sit();
         let flight = Arc::new(Self {
             plan,
+            bill: Arc::default(),
+            sent: Sent::default(),
             log: Mutex::new(log),
             dispatched: AtomicBool::new(false),
             deserted: Notify::new(),
@@ -177,6 +185,11 @@ impl Flight {
     /// Everything told so far, if it is complete and within the limit.
     pub(crate) fn recorded(&self) -> Option<(Origin, Vec<Bytes>)> {
         self.log.lock().recorded()
+    }
+
+    /// The form in which the answer began, what is held of it, and how many bytes are not held any more.
+    pub(crate) fn told(&self) -> (Option<Shape>, Vec<Bytes>, usize) {
+        self.log.lock().told()
     }
 
     /// Ends the flight for everybody. The first end counts.

@@ -9,6 +9,7 @@ use crate::cache::orders::{Land, Order};
 use crate::engine::Shared;
 use crate::error::{CallError, Stage};
 use crate::ports::provider::Finish;
+use crate::record::Charge;
 
 /// The duty to bring a flight down. Dropped without landing, also by a panic, it lands as lost.
 #[derive(Debug)]
@@ -72,6 +73,7 @@ impl Drop for Pilot {
         if self.landed {
             return;
         }
+        self.flight.bill.make_out(Charge::default());
         let lost = Err(CallError::lane_lost(Stage::Act, "flight"));
         let landing = Landing::new(Arc::clone(&self.flight), lost);
         if let Some(cache) = self.table.as_ref().or_else(|| self.adopter.get()) {

@@ -17,8 +17,10 @@ use crate::error::{CallError, Stage};
 use crate::flight::{Flight, Origin, Pilot, Shape};
 use crate::key::Key;
 use crate::ports::clock::Tick;
+use crate::ports::counting::{Exchange, Spent};
 use crate::ports::ledger::Account;
-use crate::ports::provider::{Answer, Events, Fault, FaultKind, Finish, Piece, Task};
+use crate::ports::provider::{Answer, Events, Fault, FaultKind, Finish, Piece, Task, Usage};
+use crate::record::Charge;
 use crate::route::{Route, Target};
 use crate::sites::Site;
 use crate::upstream::act::{self, Asked, Question};
@@ -101,6 +103,9 @@ pub(super) async fn fly(engine: Arc<Shared>, pilot: Pilot, trip: Trip) {
         }) => None,
     };
     drop(in_the_air);
+    if !matches!(flown, Some(Ok(_))) {
+        charge(&engine, &flight, &trip, None).await;
+    }
     let (end, entry) = match flown {
         Some(Ok((finish, entry))) => (Ok(finish), entry),
         Some(Err(error)) => (Err(error), None),
@@ -128,11 +133,29 @@ async fn aloft(
         repeatable: trip.kind != CallKind::Forward,
     };
     let asked_at = engine.clock.now();
-    let asked = act::ask(&engine.acting, &targets, &question).await?;
+    let asked = act::ask(&engine.acting, &targets, &question, &flight.sent).await?;
     let target = Arc::clone(&asked.target);
     let finish = Relay { engine, flight, trip, asked_at }.run(asked).await?;
     drop(slot); // held from dispatch to the terminal event
-    Ok((finish, keep(engine, flight, trip, &target, finish)))
+    let spent = charge(engine, flight, trip, finish.usage).await;
+    Ok((finish, keep(engine, flight, trip, (&target, finish, spent))))
+}
+
+/// Makes out the bill before anybody hears of the end: what the upstream said, else our own count of what it was asked and told;
+/// nothing if nobody was asked.
+async fn charge(engine: &Shared, flight: &Flight, trip: &Trip, said: Option<Usage>) -> Option<Spent> {
+    let asked = flight.sent.to();
+    let spent = match (said.or_else(|| flight.sent.said()), &asked) {
+        (Some(usage), _) => Some(Spent { usage, estimated: false }),
+        (None, Some((target, _))) => {
+            let (shape, told, forgotten_bytes) = flight.told();
+            let (target, task) = (Arc::clone(target), trip.task.clone());
+            engine.counter.count(Exchange { target, task, shape, told, forgotten_bytes }).await
+        }
+        (None, None) => None,
+    };
+    flight.bill.make_out(Charge { spent, asked });
+    spent
 }
 
 /// Carries pieces from the upstream to the flight's log, through inspection.
@@ -155,6 +178,7 @@ impl Relay<'_> {
         };
         let relayed = match answer {
             Answer::Whole { body, finish } => {
+                self.flight.sent.counted(finish.usage);
                 let piece = self.inspect(body)?;
                 self.flight.begin(origin(Shape::Whole));
                 self.flight.push(piece).await;
@@ -200,7 +224,10 @@ impl Relay<'_> {
             };
             match piece {
                 Some(Ok(Piece::Data(piece))) => self.flight.push(self.inspect(piece)?).await,
-                Some(Ok(Piece::End(finish))) => return Ok(Ok(finish)),
+                Some(Ok(Piece::End(finish))) => {
+                    self.flight.sent.counted(finish.usage);
+                    return Ok(Ok(finish));
+                }
                 Some(Err(fault)) => return Ok(Err(fault)),
                 None => return Ok(Err(Fault::new(FaultKind::Cut, "the stream ended before it was done"))),
             }
@@ -213,8 +240,7 @@ fn keep(
     engine: &Shared,
     flight: &Flight,
     trip: &Trip,
-    target: &Arc<str>,
-    finish: Finish,
+    (target, finish, spent): (&Arc<str>, Finish, Option<Spent>),
 ) -> Option<Arc<Entry>> {
     let call = trip.keep.as_ref()?;
     let whole = finish.complete || (finish.cut && engine.config.keep_cut_answers);
@@ -239,7 +265,8 @@ fn keep(
         target: Arc::clone(target),
         tags: call.tags.clone(),
         payer: flight.plan.call,
-        usage: finish.usage,
+        usage: spent.map(|spent| spent.usage),
+        estimated: spent.is_some_and(|spent| spent.estimated),
         born,
         expires: born.plus_ms(engine.config.ttl_ms(trip.kind)),
     };

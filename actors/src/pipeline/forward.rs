@@ -40,6 +40,7 @@ async fn pass(
     let trip = fly::Trip::once(&call, CallKind::Forward, Task::Forward(call.work.clone()));
     engine.spawner.spawn(fly::fly(Arc::clone(engine), Pilot::new(flight, None), trip));
     let flight = Arc::clone(follower.flight());
+    record.pays(&flight.bill);
     let origin = within(engine, &call, || flight.stage(), follower.origin()).await?;
     record.mark(Stage::Act);
     let source = Source::Live(follower, origin);

@@ -259,6 +259,9 @@ async fn follow(
     let Asking { call, permit, key, .. } = asking;
     let payer = follower.payer();
     let flight = Arc::clone(follower.flight());
+    if payer == call.id {
+        record.pays(&flight.bill);
+    }
     let form = call.form;
     let wait = async move {
         match form {
@@ -270,7 +273,9 @@ async fn follow(
     };
     let source = within(engine, &call, || flight.stage(), wait).await?;
     record.mark(Stage::Act);
+    let charge = flight.bill.known();
     record.note(|record| {
+        charge.iter().for_each(|charge| charge.note(record));
         record.payer = Some(payer).filter(|payer| *payer != call.id);
         source.note(record);
     });

@@ -115,8 +115,9 @@ impl Telling {
         let step = std::task::ready!(self.follower.poll_step(cx));
         match &step {
             Step::Piece(piece) => self.record.note(|record| record.bytes += piece.len() as u64),
-            Step::End(Ok(ending)) => {
-                self.record.note(|record| record.usage = ending.finish.usage);
+            Step::End(Ok(_)) => {
+                let charge = self.follower.flight().bill.known();
+                self.record.note(|record| charge.iter().for_each(|charge| charge.note(record)));
                 self.record.close(self.told);
             }
             Step::End(Err(error)) => self.record.fail(error),
@@ -179,7 +180,7 @@ impl Found {
         let body = match self.source {
             Source::Kept(entry, _) => {
                 record.note(|record| {
-                    record.usage = entry.facts.usage;
+                    (record.usage, record.estimated) = (entry.facts.usage, entry.facts.estimated);
                     record.bytes = entry.told_bytes();
                 });
                 record.close_at(told, now);
@@ -187,7 +188,6 @@ impl Found {
             }
             Source::Done(origin, pieces, ending) => {
                 record.note(|record| {
-                    record.usage = ending.finish.usage;
                     record.bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
                 });
                 record.close_at(told, now);

@@ -138,11 +138,11 @@ pub struct Opening {
 /// Every call reserves the place of its row when it comes and uses it when it is told; every attempt does the same
 /// between its opening and its end. So no row can find the books full, and none is dropped.
 pub trait Ledger: Send + Sync + 'static {
-    /// Reserves the place of a call's row. Never waits; allocates nothing.
+    /// Reserves the place of this call's row. Never waits; allocates nothing.
     ///
     /// # Errors
     /// The books can take no more: the call must not go on.
-    fn reserve(&self) -> Result<(), Refusal>;
+    fn reserve(&self, call: CallId) -> Result<(), Refusal>;
 
     /// The same where the books have plenty of room: for rows that must not take it from calls that go on.
     ///
@@ -168,7 +168,7 @@ pub trait Ledger: Send + Sync + 'static {
 pub struct NoLedger;
 
 impl Ledger for NoLedger {
-    fn reserve(&self) -> Result<(), Refusal> {
+    fn reserve(&self, _: CallId) -> Result<(), Refusal> {
         Ok(())
     }
 

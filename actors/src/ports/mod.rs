@@ -5,6 +5,7 @@
 pub mod bodies;
 pub mod books;
 pub mod clock;
+pub mod counting;
 pub mod egress;
 pub mod ledger;
 pub mod policy;

@@ -74,7 +74,7 @@ impl Books {
 }
 
 impl Ledger for Books {
-    fn reserve(&self) -> Result<(), Refusal> {
+    fn reserve(&self, _: CallId) -> Result<(), Refusal> {
         let mut pages = self.0.lock();
         if let Some(refusal) = pages.refusal.clone() {
             pages.refused += 1;
@@ -85,7 +85,7 @@ impl Ledger for Books {
     }
 
     fn reserve_spare(&self) -> Result<(), Refusal> {
-        self.reserve()
+        self.reserve(CallId::fresh())
     }
 
     fn open(&self, row: &AttemptRow) -> Result<Opening, Refusal> {

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use prometheus_client::registry::Registry;
 
 use super::faults::{Fault, FaultPlan};
+use super::text::Letters;
 use super::world::{Providers, Time, World};
 use super::{Books, ManualClock, Script, SimClock};
 use crate::engine::{Engine, EngineConfig, Placement, Ports};
@@ -116,6 +117,7 @@ impl WorldPlan {
             policy: Arc::clone(&self.policy),
             egress: Arc::clone(&self.egress),
             ledger: Arc::clone(&books) as _,
+            counter: Arc::new(Letters),
             tier: self.tier.clone(),
             salt: 7,
         };

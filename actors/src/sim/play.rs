@@ -30,6 +30,7 @@ pub struct Play {
     pub(super) after_ms: u64,
     pub(super) stream: Stream,
     pub(super) stopped_short: bool,
+    pub(super) uncounted: bool,
     pub(super) bend: Option<fn(&mut Rows)>,
 }
 
@@ -42,7 +43,7 @@ impl Default for Play {
 impl Play {
     const fn of(turn: Turn) -> Self {
         let stream = Stream { events: 3, every_ms: 0, cut_after: None, hold_after: None, fail_after: None };
-        Self { turn, after_ms: 0, stream, stopped_short: false, bend: None }
+        Self { turn, after_ms: 0, stream, stopped_short: false, uncounted: false, bend: None }
     }
 
     /// Answers what was asked.
@@ -116,6 +117,13 @@ impl Play {
     #[must_use]
     pub const fn stopped_short(mut self) -> Self {
         self.stopped_short = true;
+        self
+    }
+
+    /// The provider does not say how many tokens there were.
+    #[must_use]
+    pub const fn uncounted(mut self) -> Self {
+        self.uncounted = true;
         self
     }
 

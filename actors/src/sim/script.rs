@@ -206,7 +206,7 @@ impl Script {
     }
 
     fn answer(self, order: Order, play: Play, mut work: Work) -> Answer {
-        let finish = text::finish(play.stopped_short);
+        let finish = text::finish(&play);
         match order.task {
             Task::Generate { document, form: Form::Stream, .. } => {
                 Answer::Events(self.events(order.model, document, play, work))
@@ -218,6 +218,7 @@ impl Script {
             Task::Embed { items, .. } => {
                 work.done = true;
                 let mut rows = text::rows(&order.model, &items);
+                rows.usage = rows.usage.filter(|_| !play.uncounted);
                 if let Some(bend) = play.bend {
                     bend(&mut rows);
                 }
@@ -293,7 +294,7 @@ impl Show {
             _ if self.at < stream.events => {
                 Ok(Piece::Data(text::event(&self.model, &self.document, self.at)))
             }
-            _ => Ok(Piece::End(text::finish(self.play.stopped_short))),
+            _ => Ok(Piece::End(text::finish(&self.play))),
         };
         self.over = !matches!(piece, Ok(Piece::Data(_)));
         self.work.done |= self.over;

@@ -3,16 +3,20 @@
 //! Every answer is made from the request alone, so that equal requests have equal answers whoever asks and
 //! whenever, and requests that differ in a field of the key have different ones.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::play::Play;
 use crate::call::{CallId, EmbedItem};
 use crate::flight::{Ending, Shape};
 use crate::json::Document;
 use crate::key::{BodyDigest, Deny, Key};
 use crate::pipeline::Outcome;
+use crate::ports::counting::{Counter, Exchange, Spent};
 use crate::ports::provider::{Finish, Rows, Task, Usage, Vector};
 
 /// An answer as its caller heard it, to the end.
@@ -46,6 +50,22 @@ impl Heard {
             Outcome::Bypass(reason) => reason,
             other => other.told().name(),
         }
+    }
+}
+
+/// Counts letters: of the question, and of the answer as far as it was told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Letters;
+
+impl Counter for Letters {
+    fn count(&self, exchange: Exchange) -> Pin<Box<dyn Future<Output = Option<Spent>> + Send>> {
+        let told: usize = exchange.told.iter().map(Bytes::len).sum();
+        let usage = Usage {
+            input: subject(&exchange.task).len() as u64,
+            output: (told + exchange.forgotten_bytes) as u64,
+            ..Usage::default()
+        };
+        Box::pin(std::future::ready(Some(Spent { usage, estimated: true })))
     }
 }
 
@@ -84,9 +104,10 @@ pub(super) fn event(model: &str, document: &Document, at: usize) -> Bytes {
     Bytes::from(format!("data: {{\"id\":\"{id}\",\"delta\":\"{at}\"}}\n\n"))
 }
 
-pub(super) fn finish(stopped_short: bool) -> Finish {
+pub(super) fn finish(play: &Play) -> Finish {
     let usage = Usage { input: 10, output: 5, ..Usage::default() };
-    Finish { complete: !stopped_short, cut: stopped_short, usage: Some(usage) }
+    let usage = Some(usage).filter(|_| !play.uncounted);
+    Finish { complete: !play.stopped_short, cut: play.stopped_short, usage }
 }
 
 pub(super) fn rows(model: &Arc<str>, items: &[EmbedItem]) -> Rows {

@@ -16,8 +16,8 @@ use crate::ports::ledger::{Account, AttemptEnd, AttemptId, AttemptRow, Ledger, R
 use crate::ports::provider::{Answer, Events, Fault, FaultKind, Order, Piece, Task, Usage};
 use crate::route::Target;
 
-use super::Upstream;
 use super::permits::Permit;
+use super::{Sent, Upstream};
 
 /// What the act stage needs from the engine.
 pub(crate) struct Acting {
@@ -124,7 +124,7 @@ impl From<Fault> for Lost {
     }
 }
 
-/// Asks until one target answers.
+/// Asks until one target answers; `sent` says meanwhile who has to be paid for it.
 ///
 /// # Errors
 /// The last target's fault when all are spent, `breaker_open` when none may be asked, `ledger_full` or
@@ -136,11 +136,12 @@ pub(crate) async fn ask(
     acting: &Arc<Acting>,
     targets: &[&Target],
     question: &Question,
+    sent: &Sent,
 ) -> Result<Asked, CallError> {
     let mut attempts = 0;
     let mut worst: Option<CallError> = None;
     for target in targets {
-        let error = match ask_target(acting, target, question, &mut attempts).await {
+        let error = match ask_target(acting, target, (question, sent), &mut attempts).await {
             Ok(asked) => return Ok(asked),
             Err(Failed::Unrecorded(why)) => return Err(CallError::unrecorded(Stage::Act, why)),
             Err(Failed::Here(fault)) => {
@@ -163,7 +164,7 @@ pub(crate) async fn ask(
 async fn ask_target(
     acting: &Arc<Acting>,
     target: &Target,
-    question: &Question,
+    (question, sent): (&Question, &Sent),
     attempts: &mut u32,
 ) -> Result<Asked, Failed> {
     let upstream = &target.upstream;
@@ -175,7 +176,7 @@ async fn ask_target(
         if here == 1 {
             upstream.budget.lock().earn();
         }
-        let fault = match attempt(acting, target, question, *attempts).await {
+        let fault = match attempt(acting, target, (question, sent), *attempts).await {
             Ok(asked) => return Ok(asked),
             Err(Lost::Fault(fault)) => fault,
             Err(Lost::Unrecorded(why)) => return Err(Failed::Unrecorded(why)),
@@ -196,7 +197,7 @@ async fn ask_target(
 async fn attempt(
     acting: &Arc<Acting>,
     target: &Target,
-    question: &Question,
+    (question, sent): (&Question, &Sent),
     number: u32,
 ) -> Result<Asked, Lost> {
     let upstream = Arc::clone(&target.upstream);
@@ -224,12 +225,14 @@ async fn attempt(
         affecting: question.affecting.clone(),
         attempt: number,
     };
+    sent.leaves(&target.name, number);
     match begin(&attempt.upstream, order).await {
         Ok((answer, first)) => {
             attempt.upstream.breaker.lock().succeeded();
             Ok(Asked { answer, first, target: Arc::clone(&target.name), attempts: number, attempt })
         }
         Err(fault) => {
+            sent.failed(fault.kind);
             attempt.failed(&fault);
             Err(fault.into())
         }

@@ -7,6 +7,7 @@ pub(crate) mod act;
 mod breaker;
 mod permits;
 mod retry;
+mod sent;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -23,6 +24,7 @@ pub use breaker::BreakerRules;
 use permits::Permits;
 use retry::RetryBudget;
 pub use retry::RetryRules;
+pub(crate) use sent::Sent;
 
 /// What the engine grants and demands of one provider.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -3,6 +3,7 @@
 //! Each module is a subject, and all share one link. Faults are in the fault suite of the root package.
 
 mod bounds;
+mod costs;
 mod determinism;
 mod explain;
 mod fairness;

@@ -76,7 +76,11 @@ pub fn content_delta(chunk: Node<'_>) -> Option<Node<'_>> {
 
 /// The `usage` member of a completion or chunk; `None` if it is absent or null.
 pub fn usage(root: Node<'_>) -> Option<Usage> {
-    let usage = root.get("usage").filter(|usage| !usage.is_null())?;
+    root.get("usage").and_then(counted)
+}
+
+/// A `usage` object.
+pub fn counted(usage: Node<'_>) -> Option<Usage> {
     let count = |node: Node<'_>, name| node.get(name).and_then(|count| count.as_u64());
     let detail = |group, name| usage.get(group).and_then(|group| count(group, name)).unwrap_or(0);
     Some(Usage {

@@ -213,11 +213,6 @@ fn tell(answered: Answered, request: &HttpRequest, held: Held) -> Result<HttpRes
     let Body::Live { telling, .. } = body else {
         return Err(DoorError::broken_answer("no passed-through answer came back".into()));
     };
-    // No vendor charges for what it refuses, nor for a count.
-    let is_free = status.as_u16() >= 400 || request.path() == access::COUNT_TOKENS.path;
-    if let Some(turn) = held.1.as_ref().filter(|_| is_free) {
-        turn.costs_nothing();
-    }
     let quotas = turn::quotas(held.1.as_ref());
     let mut response = response.streaming(stream::unfold(Some((telling, held)), next));
     if is_not_to_be_repeated(status, request, response.headers()) {

@@ -37,6 +37,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tidegate_actors::CallId;
 use tidegate_actors::ports::clock::ClockRef;
 use tidegate_actors::ports::ledger::{AttemptEnd, AttemptId, AttemptRow, Ledger, Opening, Refusal};
 use tidegate_actors::record::CallRecord;
@@ -166,7 +167,7 @@ impl BookKeeper {
 }
 
 impl Ledger for BookKeeper {
-    fn reserve(&self) -> Result<(), Refusal> {
+    fn reserve(&self, _: CallId) -> Result<(), Refusal> {
         self.journal.reserve()
     }
 

@@ -21,6 +21,10 @@ const VERSION: u8 = 1;
 const PLAIN_BYTES: usize = 1 << 10;
 const KINDS: [CallKind; 3] = [CallKind::Chat, CallKind::Embed, CallKind::Forward];
 
+/// Before tokens: whether the upstream or we have counted them; 0 where nobody has.
+const COUNTED: u8 = 1;
+const ESTIMATED: u8 = 2;
+
 /// A moment on both clocks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Now {
@@ -103,7 +107,7 @@ fn unpacked(rest: &[u8]) -> Option<Bytes> {
 }
 
 fn fields(facts: &EntryFacts, kept: &Kept, times: Times) -> Vec<u8> {
-    let EntryFacts { key, workspace, kind, model, target, tags, payer, usage, born: _, expires: _ } = facts;
+    let EntryFacts { key, workspace, kind, model, target, tags, payer, usage, estimated, .. } = facts;
     let mut out = Writer(Vec::new());
     out.0.extend_from_slice(&key.hash.to_le_bytes());
     out.0.extend_from_slice(&key.sha);
@@ -119,7 +123,7 @@ fn fields(facts: &EntryFacts, kept: &Kept, times: Times) -> Vec<u8> {
     match usage {
         None => out.0.push(0),
         Some(Usage { input, cached_read, cached_write, output, reasoning }) => {
-            out.0.push(1);
+            out.0.push(if *estimated { ESTIMATED } else { COUNTED });
             for count in [input, cached_read, cached_write, output, reasoning] {
                 out.0.extend_from_slice(&count.to_le_bytes());
             }
@@ -156,7 +160,9 @@ fn entry(fields: Bytes) -> Option<(Times, EntryFacts, Kept)> {
     let payer = CallId::parse(&from.text()?)?;
     let tags = (0..from.count()?).map(|_| from.text().map(|tag| Box::from(&*tag)));
     let tags: Tags = tags.collect::<Option<Vec<Box<str>>>>()?.into();
-    let usage = match from.byte()? {
+    let counted = from.byte()?;
+    let estimated = counted == ESTIMATED;
+    let usage = match counted {
         0 => None,
         _ => {
             let mut count = || Some(u64::from_le_bytes(from.array()?));
@@ -174,7 +180,8 @@ fn entry(fields: Bytes) -> Option<(Times, EntryFacts, Kept)> {
         _ => return None,
     };
     let (born, expires) = (Tick::default(), Tick::default());
-    let facts = EntryFacts { key, workspace, kind, model, target, tags, payer, usage, born, expires };
+    let facts =
+        EntryFacts { key, workspace, kind, model, target, tags, payer, usage, estimated, born, expires };
     (from.at == from.fields.len()).then_some((times, facts, kept))
 }
 

@@ -22,6 +22,7 @@ fn entry_until(hash: u128, read: u64, expires: Tick) -> Arc<Entry> {
         tags: Default::default(),
         payer: CallId::fresh(),
         usage: None,
+        estimated: false,
         born: Tick(0),
         expires,
     };
