@@ -4,6 +4,7 @@
 //! Sources: <https://www.postgresql.org/docs/current/errcodes-appendix.html>,
 //! <https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS>.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -147,7 +148,15 @@ impl Place for Postgres {
             sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => {
                 return Trouble::Damaged(error.to_string());
             }
-            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut => {
+            sqlx::Error::Io(io) if io.kind() == ErrorKind::NotFound => {
+                let what = "no such file: the socket of the server, or a certificate that database.url names";
+                return Trouble::Unreachable(what.to_owned());
+            }
+            error if is_of_tls(error) => {
+                let whom = "sslmode and sslrootcert in database.url say whom to trust, and under which name";
+                return Trouble::Unreachable(format!("{error} ({whom})"));
+            }
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => {
                 return Trouble::Unreachable(error.to_string());
             }
             _ => return Trouble::Other(error.to_string()),
@@ -164,6 +173,15 @@ impl Place for Postgres {
             ("42501", _) => Trouble::Closed(message()),
             _ => Trouble::Other(message()),
         }
+    }
+}
+
+/// Whether it is about who the server is, or that it does not speak TLS.
+fn is_of_tls(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Tls(_) => true,
+        sqlx::Error::Io(error) => error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()),
+        _ => false,
     }
 }
 

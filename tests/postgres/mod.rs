@@ -8,9 +8,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A server that ends when this process does: its standard input is a pipe that this process holds.
-struct Cluster {
+pub(crate) struct Cluster {
     bin: PathBuf,
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
     _serving: Child,
 }
 
@@ -19,7 +19,7 @@ static MADE: AtomicUsize = AtomicUsize::new(0);
 
 /// The URL of a new and empty database.
 pub(crate) fn new_database() -> String {
-    let cluster = CLUSTER.get_or_init(Cluster::start);
+    let cluster = CLUSTER.get_or_init(|| Cluster::start(&[]));
     let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
     let url = |name: &str| format!("postgres://postgres@localhost/{name}?host={}", cluster.folder.display());
     ask(&url("postgres"), &format!("CREATE DATABASE {name}"));
@@ -28,7 +28,7 @@ pub(crate) fn new_database() -> String {
 
 /// What `psql` says to a statement, a line for each row.
 pub(crate) fn ask(url: &str, statement: &str) -> String {
-    let cluster = CLUSTER.get_or_init(Cluster::start);
+    let cluster = CLUSTER.get_or_init(|| Cluster::start(&[]));
     let mut psql = Command::new(cluster.bin.join("psql"));
     psql.args([
         "--no-psqlrc",
@@ -44,7 +44,8 @@ pub(crate) fn ask(url: &str, statement: &str) -> String {
 }
 
 impl Cluster {
-    fn start() -> Self {
+    /// As its script says, which finds `more` in the environment.
+    pub(crate) fn start(more: &[(&str, &str)]) -> Self {
         let bin = bin();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres/serve.sh");
         // PostgreSQL refuses root.
@@ -61,7 +62,8 @@ impl Cluster {
         let text = std::fs::read_to_string(script).expect("the script is kept");
         let command =
             command.arg(text).arg("serve.sh").arg(&bin).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut serving = command.spawn().unwrap_or_else(|error| panic!("{script}: {error}"));
+        let mut serving =
+            command.envs(more.iter().copied()).spawn().unwrap_or_else(|error| panic!("{script}: {error}"));
         let said = serving.stdout.take().expect("it is piped");
         let mut folder = String::new();
         BufReader::new(said).read_line(&mut folder).expect("text");

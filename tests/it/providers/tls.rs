@@ -1,12 +1,10 @@
 //! Upstreams over TLS: whose certificates are trusted, and what is spoken once they are.
 //!
-//! Owns issuers made for one test and a TLS end in front of a scripted upstream. HTTP/1.1 is passed on to that; h2 is
+//! Owns a TLS end in front of a scripted upstream. HTTP/1.1 is passed on to that; h2 is
 //! answered here.
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use parking_lot::Mutex;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use rustls::ServerConfig;
@@ -18,42 +16,12 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::*;
+use crate::issuer::Issuer;
 use crate::upstream::Script;
 use tidegate_actors::ports::provider::FaultKind;
 
 const H1: &str = "http/1.1";
 const H2: &str = "h2";
-
-/// One who issues certificates and is known to nobody else. All have one name: their keys differ.
-struct Issuer {
-    root: CertificateDer<'static>,
-    issuer: rcgen::Issuer<'static, KeyPair>,
-}
-
-impl Issuer {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).expect("no names");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().expect("a key");
-        let root = params.self_signed(&key).expect("a certificate").der().clone();
-        Self { root, issuer: rcgen::Issuer::new(params, key) }
-    }
-
-    /// What a server called `name` shows, and its key.
-    fn certify(&self, name: &str) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
-        let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        (certificate.der().clone(), key.into())
-    }
-
-    fn pem(&self) -> String {
-        let lines = STANDARD.encode(&self.root);
-        let lines: Vec<&str> =
-            lines.as_bytes().chunks(64).map(|line| str::from_utf8(line).expect("base64")).collect();
-        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
-    }
-}
 
 /// A TLS end before a plain upstream.
 struct TlsEnd {
