@@ -147,6 +147,27 @@ def start_tidegate(folder, config, name="tidegate"):
     return Process(command, {"UP_KEY": UPSTREAM_KEY}, folder / f"{name}.log")
 
 
+class Guarded:
+    """A server with keys, so that its callers can be limited. `operator` is the first key of it."""
+
+    def __init__(self, url, operator=None):
+        self.url, self.operator = url, operator
+        if operator is None:
+            self.operator = self._post("/api/v1/keys", {"name": "ops", "role": "operator"})["secret"]
+
+    def key(self, **limits):
+        """A new key that may do so much."""
+        made = self._post("/api/v1/keys", {"name": "limited"})
+        self._post("/api/v1/limits", {"key": made["key"]["id"], **limits})
+        return made["secret"]
+
+    def _post(self, path, body):
+        fields = {"content-type": "application/json"} | ({"authorization": f"Bearer {self.operator}"} if self.operator else {})
+        request = urllib.request.Request(self.url + path, data=json.dumps(body).encode(), headers=fields)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+
 def run(command, direct):
     with tempfile.TemporaryDirectory(prefix="tidegate-clients-") as temporary:
         folder, started = pathlib.Path(temporary), []
@@ -156,6 +177,8 @@ def run(command, direct):
             if not direct:
                 started.append(start_tidegate(folder, configuration(started[0].url)))
                 env |= {"TIDEGATE_URL": started[1].url, "TIDEGATE_LOG": str(started[1].log)}
+                started.append(start_tidegate(folder, configuration(started[0].url), "guarded"))
+                env |= {"TIDEGATE_GUARDED_URL": started[2].url, "TIDEGATE_OPERATOR": Guarded(started[2].url).operator}
             return subprocess.run(command, env={**os.environ, **env}).returncode
         finally:
             for process in reversed(started):

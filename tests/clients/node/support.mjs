@@ -62,6 +62,29 @@ export const anthropicClient = (options = {}) => {
   return { client, sent };
 };
 
+// A key of the server with keys, which may do so much.
+export const limitedKey = async (limits) => {
+  const post = async (path, body) => {
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${need('TIDEGATE_OPERATOR')}` };
+    const answer = await fetch(`${guarded()}${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(`${path}: ${await answer.text()}`);
+    return answer.json();
+  };
+  const made = await post('/api/v1/keys', { name: 'limited' });
+  await post('/api/v1/limits', { key: made.key.id, ...limits });
+  return made.secret;
+};
+
+export const guarded = () => need('TIDEGATE_GUARDED_URL');
+
+// A fetch that notes when each request left and what came back.
+export const watching = (exchanges) => async (url, init) => {
+  const at = performance.now();
+  const answer = await fetch(url, init);
+  exchanges.push({ at, status: answer.status, retryAfterMs: Number(answer.headers.get('retry-after-ms')) });
+  return answer;
+};
+
 export const ask = (word, more = {}) => ({
   model: 'test-model',
   messages: [{ role: 'user', content: `${word} say something` }],

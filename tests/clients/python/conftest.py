@@ -79,6 +79,17 @@ def another_tidegate(folder, upstream):
         process.stop()
 
 
+@pytest.fixture(scope="session")
+def guarded(folder, upstream):
+    """A server whose callers need keys, which have limits."""
+    if url := os.environ.get("TIDEGATE_GUARDED_URL"):
+        yield harness.Guarded(url, os.environ["TIDEGATE_OPERATOR"])
+        return
+    process = harness.start_tidegate(folder, harness.configuration(upstream.url), "guarded")
+    yield harness.Guarded(process.url)
+    process.stop()
+
+
 @pytest.fixture
 def nonce():
     """A word no other test says; the upstream's scripts and records are found by it."""
@@ -120,7 +131,8 @@ def make_openai(tidegate):
     made = []
 
     def make(server=tidegate, **options):
-        client = openai_sdk.OpenAI(api_key=CLIENT_KEY, base_url=server.v1, **{"timeout": SECONDS, **options})
+        options = {"api_key": CLIENT_KEY, "base_url": server.v1, "timeout": SECONDS, **options}
+        client = openai_sdk.OpenAI(**options)
         made.append(client)
         return client
 
@@ -139,7 +151,8 @@ def make_anthropic(tidegate):
     made = []
 
     def make(**options):
-        client = anthropic_sdk.Anthropic(api_key=CLIENT_KEY, base_url=tidegate.url, **{"timeout": SECONDS, **options})
+        options = {"api_key": CLIENT_KEY, "base_url": tidegate.url, "timeout": SECONDS, **options}
+        client = anthropic_sdk.Anthropic(**options)
         made.append(client)
         return client
 
