@@ -11,9 +11,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Slice};
 use parking_lot::{RwLock, RwLockReadGuard};
 
+use super::pack;
 use super::storage::{Group, Storage};
 use crate::stores::trouble::of_tree;
 
@@ -79,9 +80,10 @@ impl Tree {
 
 impl Storage for Tree {
     fn append(&self, number: u64, bytes: &[u8]) -> io::Result<()> {
+        let packed = pack::packed(bytes);
         self.with(|open| {
             let mut batch = open.database.batch().durability(Some(PersistMode::Buffer));
-            batch.insert(&open.groups, number.to_be_bytes(), bytes);
+            batch.insert(&open.groups, number.to_be_bytes(), &*packed);
             batch.commit()
         })
     }
@@ -92,19 +94,22 @@ impl Storage for Tree {
 
     fn read(&self, from: u64, max_bytes: usize) -> io::Result<Vec<Group>> {
         let from = from.max(self.first.load(Ordering::Acquire));
-        self.with(|open| {
+        let groups = self.with(|open| {
             let mut groups = Vec::new();
             let mut bytes = 0;
             for group in open.groups.range(from.to_be_bytes()..) {
-                let (key, value) = group.into_inner()?;
-                bytes += value.len();
+                let (key, written) = group.into_inner()?;
+                bytes += pack::length(&written);
                 if bytes > max_bytes && !groups.is_empty() {
                     break;
                 }
-                groups.push(Group { number: number(&key), bytes: value.to_vec() });
+                groups.push((number(&key), written));
             }
             Ok(groups)
-        })
+        })?;
+        let unpacked =
+            |(number, written): (u64, Slice)| Ok(Group { number, bytes: pack::unpacked(&written)? });
+        groups.into_iter().map(unpacked).collect()
     }
 
     fn last(&self) -> io::Result<Option<u64>> {
@@ -119,8 +124,8 @@ impl Storage for Tree {
             let mut batch = open.database.batch();
             let mut bytes = 0;
             for group in open.groups.range(first.to_be_bytes()..before.to_be_bytes()) {
-                let (key, value) = group.into_inner()?;
-                bytes += value.len() as u64;
+                let (key, written) = group.into_inner()?;
+                bytes += pack::length(&written) as u64;
                 batch.remove(&open.groups, key);
             }
             batch.commit()?;
