@@ -174,7 +174,7 @@ pub(crate) async fn sample(contestant: &Contestant<'_>, load: Load, upstream: So
 }
 
 /// Runs `rounds` rounds, each contestant once a round (A B C, A B C, ...), so that drift of the machine hits
-/// all alike.
+/// all alike. The others on its core stand still meanwhile.
 ///
 /// # Errors
 /// When a server cannot be reached.
@@ -191,7 +191,9 @@ pub(crate) async fn interleave(
     };
     let mut all: Vec<Series> = contestants.iter().map(new).collect();
     for _ in 0..rounds {
-        for (contestant, series) in contestants.iter().zip(&mut all) {
+        for (at, (contestant, series)) in contestants.iter().zip(&mut all).enumerate() {
+            let others = contestants.iter().enumerate().filter(|(other, _)| *other != at);
+            let _halted: Vec<_> = others.filter_map(|(_, other)| other.child.halted()).collect();
             series.samples.push(sample(contestant, load, upstream).await?);
             series.resident_mb = contestant.child.resident_kib() as f64 / 1024.0;
         }

@@ -9,7 +9,7 @@ use super::{Bench, CONNECTIONS, KEYS, Ratio};
 use crate::generator::{Ask, Keys, Proof, Source};
 use crate::measure::{Contestant, Series};
 use crate::report::Bound;
-use crate::servers::{Outcome, Tidegate};
+use crate::servers::{Outcome, Tidegate, TidegateOptions};
 
 /// Warms everybody, then compares.
 pub(super) async fn run(bench: &mut Bench) -> Outcome<()> {
@@ -24,12 +24,18 @@ pub(super) async fn run(bench: &mut Bench) -> Outcome<()> {
         bench.duel("hit", load, &contestants).await?;
         return Ok(());
     };
-    contestants.push(Contestant::new(&tidegate.child, &ask, &keys, Proof::ChatId));
+    let unbooked = TidegateOptions::without_books();
+    let unbooked = Tidegate::start(servers.upstream.addr, &bench.settings.folder, &unbooked).await?;
+    for child in [&tidegate.child, &unbooked.child] {
+        contestants.push(Contestant::new(child, &ask, &keys, Proof::ChatId));
+    }
     let before = tidegate.counters().await?;
     bench.warm("hit", &tidegate.child, &ask, Proof::ChatId).await?;
+    bench.warm("hit", &unbooked.child, &ask, Proof::ChatId).await?;
     let all = bench.duel("hit", load, &contestants).await?;
-    let [_, lookup, ours] = &all[..] else { return Err("three contestants give three series".into()) };
+    let [_, lookup, ours, unbooked] = &all[..] else { return Err("four contestants, four series".into()) };
     judge(bench, lookup, ours);
+    bench.beside("hit: requests/s without ledger and answers on the disk", unbooked, ours);
     let hits = ours.total(|sample| sample.tally.from(Source::Hit));
     check_counters(bench, tidegate, before, hits).await
 }

@@ -23,21 +23,26 @@ pub(super) async fn run(bench: &mut Bench) -> Outcome<()> {
     let servers = Rc::clone(&bench.servers);
     let (ask, keys, load) = (Ask::chat(), bench.unique_keys(), bench.closed(CONNECTIONS));
     let mut children = vec![&servers.upstream, &servers.nginx, &servers.proxy];
-    let full;
+    let (full, unbooked);
     if let Some(filling) = &servers.tidegate {
         let options =
             TidegateOptions { name: "tidegate, full", tables: MEMORY, ..TidegateOptions::default() };
         full = Tidegate::start(servers.upstream.addr, &bench.settings.folder, &options).await?;
-        let fill = Contestant::new(&full.child, &ask, &keys, Proof::ChatId);
-        Closed::count(CONNECTIONS, FILL, &fill.aim).await?;
-        children.extend([&full.child, &filling.child]);
+        let options = TidegateOptions { tables: MEMORY, ..TidegateOptions::without_books() };
+        unbooked = Tidegate::start(servers.upstream.addr, &bench.settings.folder, &options).await?;
+        for filled in [&full, &unbooked] {
+            let fill = Contestant::new(&filled.child, &ask, &keys, Proof::ChatId);
+            Closed::count(CONNECTIONS, FILL, &fill.aim).await?;
+        }
+        children.extend([&full.child, &filling.child, &unbooked.child]);
     }
     let contestants: Vec<_> =
         children.into_iter().map(|child| Contestant::new(child, &ask, &keys, Proof::ChatId)).collect();
     let all = bench.duel("miss", load, &contestants).await?;
-    if let [_, nginx, _, full, filling] = &all[..] {
+    if let [_, nginx, _, full, filling, unbooked] = &all[..] {
         judge(bench, nginx, full);
         count(bench, filling);
+        bench.beside("miss: requests/s without ledger and answers on the disk", unbooked, full);
     }
     Ok(())
 }

@@ -174,6 +174,11 @@ impl Bench {
         self.report.gates.push(gate);
     }
 
+    /// Says what a server gains that leaves something out; nothing is judged.
+    fn beside(&self, what: &str, less: &Series, whole: &Series) {
+        println!("  {what}: {:.2} of those with", less.per_second() / whole.per_second());
+    }
+
     /// Every chat answer came from somewhere, and the upstream saw the misses and nothing else.
     fn check_chat_counts(&mut self, scenario: &str, series: &Series) {
         let from = |source| series.total(|sample| sample.tally.from(source));

@@ -42,6 +42,7 @@ impl Place {
 pub(crate) struct Child {
     name: &'static str,
     pub(crate) addr: SocketAddr,
+    place: Place,
     pid: u32,
     process: tokio::process::Child,
 }
@@ -97,7 +98,7 @@ impl Child {
         // Whatever it prints later must not fill the pipe and block it.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let pid = process.id().ok_or("the server ended at once")?;
-        Ok(Self { name, addr, pid, process })
+        Ok(Self { name, addr, place, pid, process })
     }
 
     /// Starts a server that was told `port` and waits until it accepts connections.
@@ -114,7 +115,7 @@ impl Child {
         let process = pinned.spawn().map_err(|error| format!("{name}: {}: {error}", program.display()))?;
         let pid = process.id().ok_or("the server ended at once")?;
         let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let mut child = Self { name, addr, pid, process };
+        let mut child = Self { name, addr, place, pid, process };
         let begin = Instant::now();
         while tokio::net::TcpStream::connect(addr).await.is_err() {
             if let Some(status) = child.process.try_wait()? {
@@ -131,6 +132,14 @@ impl Child {
     /// What the server is called in tables.
     pub(crate) fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// Stops it until what this gives is dropped, if it would use the core of the servers under test: what it does behind its
+    /// answers must not be counted against others.
+    pub(crate) fn halted(&self) -> Option<Halted> {
+        let group = (self.place == Place::Tested).then(|| group_of(self.pid))??;
+        rustix::process::kill_process_group(group, rustix::process::Signal::STOP).ok()?;
+        Some(Halted(group))
     }
 
     /// CPU time used so far by all threads of the whole process group.
@@ -165,10 +174,23 @@ impl Child {
     }
 }
 
+/// A process group that stands still.
+pub(crate) struct Halted(rustix::process::Pid);
+
+impl Drop for Halted {
+    fn drop(&mut self) {
+        // It may have ended meanwhile.
+        let _ = rustix::process::kill_process_group(self.0, rustix::process::Signal::CONT);
+    }
+}
+
+fn group_of(pid: u32) -> Option<rustix::process::Pid> {
+    i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw)
+}
+
 impl Drop for Child {
     fn drop(&mut self) {
-        let group = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw);
-        if let Some(group) = group {
+        if let Some(group) = group_of(self.pid) {
             // It may have ended by itself; nothing else can be done with a failure here.
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
             let _ = rustix::process::waitpid(Some(group), rustix::process::WaitOptions::empty());

@@ -20,6 +20,8 @@ pub(crate) struct TidegateOptions {
     pub(crate) name: &'static str,
     /// `gateway.batch`.
     pub(crate) batch: bool,
+    /// `data.keep`.
+    pub(crate) keep: bool,
     /// Whole TOML lines for the gateway's table, for curves that need other limits.
     pub(crate) gateway: &'static str,
     /// Whole TOML lines for the provider's table, likewise.
@@ -32,7 +34,14 @@ pub(crate) struct TidegateOptions {
 
 impl Default for TidegateOptions {
     fn default() -> Self {
-        Self { name: "tidegate", batch: true, gateway: "", provider: "", tables: "", app: None }
+        Self { name: "tidegate", batch: true, keep: true, gateway: "", provider: "", tables: "", app: None }
+    }
+}
+
+impl TidegateOptions {
+    /// A server that keeps nothing on the disk: no ledger, no answers behind memory. What those cost is the difference.
+    pub(crate) fn without_books() -> Self {
+        Self { name: "tidegate, no books", keep: false, ..Self::default() }
     }
 }
 
@@ -131,9 +140,9 @@ pub(crate) async fn get_json(addr: SocketAddr, path: &str) -> Outcome<serde_json
 fn config_text(upstream: SocketAddr, options: &TidegateOptions) -> String {
     let models = ["bench", "bench-d50", "bench-t8-g2", "bench-t1000-g60000", "embed"];
     let mut text = format!(
-        "[listen]\nworkers = 1\n\n[gateway]\ncache = \"declared\"\nbatch = {}\n{}\n\
+        "[listen]\nworkers = 1\n\n[data]\nkeep = {}\n\n[gateway]\ncache = \"declared\"\nbatch = {}\n{}\n\
          [providers.up]\nkind = \"openai\"\nbase_url = \"http://{upstream}/v1\"\napi_key = \"sk-mock\"\n{}",
-        options.batch, options.gateway, options.provider
+        options.keep, options.batch, options.gateway, options.provider
     );
     for model in models {
         text.push_str(&format!(
