@@ -28,6 +28,8 @@ use crate::stores::sql::Row as Line;
 const MOST_SCANNED: u64 = 50_000;
 /// Lines asked of a database at once.
 const MOST_LINES: usize = 2_000;
+/// Rows kept beyond a page while the journal is looked through.
+const ROOM: usize = 1_000;
 const HOUR_US: i64 = 3_600 * 1_000_000;
 
 /// Reads the books.
@@ -150,6 +152,18 @@ struct Found<T> {
 impl<T> Default for Found<T> {
     fn default() -> Self {
         Self { rows: Vec::new(), scanned: 0 }
+    }
+}
+
+impl<T: Row> Found<T> {
+    /// Takes a row that is wanted; lets go of what no page of so many can show, however long the journal is.
+    fn take(&mut self, row: T, limit: usize) {
+        self.rows.push(row);
+        let most = limit + ROOM; // more than fits show that there is another page, also if some are there twice
+        if self.rows.len() >= 2 * most {
+            self.rows.select_nth_unstable_by_key(most, |row| std::cmp::Reverse(row.cursor()));
+            self.rows.truncate(most);
+        }
     }
 }
 
@@ -312,7 +326,7 @@ impl Books for Reader {
                         // Not even how much others do may show.
                         found.scanned += u64::from(call.workspace == which.workspace.as_str());
                         if which.is_call(&call) {
-                            found.rows.push(call.into_owned());
+                            found.take(call.into_owned(), which.limit);
                         }
                     }
                 }
@@ -337,7 +351,7 @@ impl Books for Reader {
                     if let Booked::Attempt(attempt) = row {
                         found.scanned += u64::from(attempt.workspace == which.workspace.as_str());
                         if which.is_attempt(&attempt) {
-                            found.rows.push(attempt.into_owned());
+                            found.take(attempt.into_owned(), which.limit);
                         }
                     }
                 }
