@@ -18,16 +18,15 @@ use super::health::Health;
 use super::retention::{Dropped, Keep};
 use super::rows;
 use super::tables::Tables;
+use crate::stores::aside::{self, Courtesy};
 use crate::stores::journal::Journal;
+use crate::stores::lock;
 use crate::stores::trouble::Trouble;
-use crate::stores::{aside, lock};
 
 /// Bytes of the journal folded in one transaction a day.
 const FOLD_BYTES: usize = 1 << 20;
 /// How often the journal is looked at.
 const EVERY: Duration = Duration::from_secs(1);
-/// Rows folded before the processor is offered to others.
-const ROWS_AT_ONCE: usize = 8;
 /// From this part of the journal's bound on, folding takes its share of the processors, until the second part is reached.
 const CROWDED: u64 = 2;
 const EASED: u64 = 8;
@@ -226,6 +225,7 @@ impl Folding {
             let _ = self.journal.written().await;
         }
         let mut from = 0;
+        let mut courtesy = Courtesy::new(Arc::clone(&self.clock));
         loop {
             let groups = self.journal.storage().read(from, FOLD_BYTES).map_err(|error| lock::of(&error))?;
             let Some(last) = groups.last() else { return Ok(Folded::All) };
@@ -233,10 +233,12 @@ impl Folding {
                 return Ok(Folded::Some); // what the journal holds is folded after the next start
             }
             from = last.number + 1;
-            for (at, row) in groups.iter().flat_map(|group| rows::rows(&group.bytes)).enumerate() {
-                if at % ROWS_AT_ONCE == 0 {
-                    // A system that only looks at its ticks who should run lets a call wait for milliseconds otherwise.
-                    thread::yield_now();
+            for row in groups.iter().flat_map(|group| rows::rows(&group.bytes)) {
+                if let Some(rest) = courtesy.step()
+                    && self.may_rest()
+                {
+                    tokio::time::sleep(rest).await;
+                    courtesy.rested();
                 }
                 self.tables.put(&row).await?;
             }
@@ -248,6 +250,11 @@ impl Folding {
                 return Ok(Folded::Some);
             }
         }
+    }
+
+    /// Whether nobody waits for what is folded.
+    fn may_rest(&mut self) -> bool {
+        self.pace == Pace::Aside && self.waiting.is_none() && self.asked.is_empty() && !self.is_ended()
     }
 
     async fn drop_old(&mut self, today: Day) {

@@ -124,6 +124,7 @@ impl Writer {
         let mut put = HashSet::new();
         let (mut bytes, mut rows, mut next) = (self.bytes, self.rows, self.next);
         for entry in group.iter().rev() {
+            std::thread::yield_now(); // a group takes milliseconds
             let facts = &entry.facts;
             if !put.insert(facts.key.sha) || facts.expires <= now.tick {
                 continue;
