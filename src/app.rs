@@ -24,7 +24,7 @@ use tidegate_actors::{
 use crate::cli::service::{AppService, Service};
 use crate::cli::{Parts, ServeError, Up};
 use crate::config::{self, Config, LaneName, PersistTarget, Persistence};
-use crate::http::{ByteBudget, Doors, Exposition, HttpMetrics, ModelTable, Served};
+use crate::http::{ByteBudget, Doors, Exposition, HttpMetrics, ModelTable, Served, Watch};
 use crate::identity::{Roster, SettlingLedger, Tariff};
 use crate::lang::records::Store;
 use crate::providers::{self, TextCounter};
@@ -259,6 +259,7 @@ fn doors(
         bodies: ByteBudget::new(config.limits.buffered_bytes),
         memos: ByteBudget::new(config.limits.memo_bytes),
         meter: HttpMetrics::register(&mut registry),
+        watch: Arc::new(Watch::register(&mut registry)),
         exposition: Exposition::new(registry, of_app),
         roster,
         office: None,
@@ -268,6 +269,7 @@ fn doors(
         backing: Vec::new(),
         books: None,
         archive: None,
+        version: ledger::version(config),
     })
 }
 

@@ -62,7 +62,7 @@ pub(super) fn fold(config: &Config) -> Result<(), ServeError> {
 }
 
 /// Tells one configuration from another, on the rows of the ledger. Secrets do not show in what it is made of.
-fn version(config: &Config) -> String {
+pub(super) fn version(config: &Config) -> String {
     let digest = Sha256::digest(format!("{config:?}"));
     hex::encode(&digest[..6])
 }

@@ -52,6 +52,7 @@ pub(crate) const BODIES: Access = row("GET", "/api/v1/calls/{id}/bodies", Door::
 pub(crate) const EXPLAIN: Access = row("GET", "/api/v1/calls/{id}/explain", Door::Api, Role::Read);
 pub(crate) const PURGE: Access = row("POST", "/api/v1/cache/purge", Door::Api, Role::Admin);
 pub(crate) const ENGINE: Access = row("GET", "/api/v1/engine", Door::Api, Role::Operator);
+pub(crate) const CONSOLE_STREAM: Access = row("GET", "/api/v1/console/stream", Door::Api, Role::Read);
 pub(crate) const METRICS: Access = row("GET", "/metrics", Door::Api, Role::Operator);
 pub(crate) const COUNTERS: Access = row("GET", "/api/metrics", Door::Api, Role::Operator);
 pub(crate) const WORKSPACES: Access = row("GET", "/api/v1/workspaces", Door::Api, Role::Read);
@@ -75,11 +76,13 @@ pub(crate) const SET_PASSWORD: Access = row("POST", "/api/v1/users/{id}/password
 pub(crate) const GRANT: Access = row("POST", "/api/v1/users/{id}/grant", Door::Api, Role::Admin);
 pub(crate) const DISABLE_USER: Access = row("POST", "/api/v1/users/{id}/disable", Door::Api, Role::Operator);
 pub(crate) const ENABLE_USER: Access = row("POST", "/api/v1/users/{id}/enable", Door::Api, Role::Operator);
+pub(crate) const HOME: Access = public("/");
+pub(crate) const CONSOLE: Access = public("/console/{path:.*}");
 pub(crate) const APP_READ: Access = row("GET", "", Door::App, Role::Read);
 pub(crate) const APP_WRITE: Access = row("*", "", Door::App, Role::Write);
 
 /// Every path of the gateway, its app's aside. `/api/metrics` is where `observability.metrics_endpoint` says.
-pub const TABLE: [Access; 47] = [
+pub const TABLE: [Access; 51] = [
     CHAT,
     EMBED,
     MESSAGES,
@@ -99,6 +102,7 @@ pub const TABLE: [Access; 47] = [
     EXPLAIN,
     PURGE,
     ENGINE,
+    CONSOLE_STREAM,
     METRICS,
     COUNTERS,
     WORKSPACES,
@@ -127,6 +131,9 @@ pub const TABLE: [Access; 47] = [
     public("/docs"),
     public("/docs/openapi.json"),
     public("/docs/{file:.*}"),
+    HOME,
+    public("/console"),
+    CONSOLE,
 ];
 
 /// Refuses a credential that is not for `model`.

@@ -23,16 +23,20 @@ pub(crate) enum Coding {
 impl Coding {
     /// The best one the client takes, by its own weights and then by ours.
     pub(crate) fn accepted(headers: &HeaderMap) -> Option<Self> {
+        Self::accepted_of(headers, [Self::Zstd, Self::Brotli, Self::Gzip])
+    }
+
+    /// The best one of these, the earlier the better.
+    pub(crate) fn accepted_of(headers: &HeaderMap, these: impl IntoIterator<Item = Self>) -> Option<Self> {
         let value = headers.get("accept-encoding")?.to_str().ok()?;
         let weight = |name: &str| {
             let named = value.split(',').find(|part| part.split(';').next().map(str::trim) == Some(name))?;
             let q = named.split(';').find_map(|part| part.trim().strip_prefix("q="));
             Some(q.map_or(1.0, |q| q.parse::<f32>().unwrap_or(0.0)))
         };
-        let ranked = [Self::Zstd, Self::Brotli, Self::Gzip].map(|coding| (weight(coding.name()), coding));
         let mut best: Option<(f32, Self)> = None;
-        for (weight, coding) in ranked {
-            let weight = weight.unwrap_or(0.0);
+        for coding in these {
+            let weight = weight(coding.name()).unwrap_or(0.0);
             if weight > 0.0 && best.is_none_or(|(most, _)| weight > most) {
                 best = Some((weight, coding));
             }

@@ -27,8 +27,10 @@ mod routes;
 mod stream;
 mod tokens;
 mod turn;
+mod ui;
 mod values;
 mod vendor;
+mod watch;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -51,6 +53,7 @@ pub use meter::{HttpMetrics, Metered};
 pub use metrics::{APP, Exposition};
 pub use names::{ModelTable, Served};
 pub use openapi::described;
+pub use watch::Watch;
 
 /// What every door needs; one per process, shared by all workers.
 pub struct Doors {
@@ -82,6 +85,10 @@ pub struct Doors {
     pub books: Option<Arc<dyn Books>>,
     /// What calls ask and are told, for workspaces that keep it.
     pub archive: Option<Arc<dyn Bodies>>,
+    /// What consoles are shown.
+    pub watch: Arc<Watch>,
+    /// Tells its configuration from others, as rows of the ledger do.
+    pub version: String,
 }
 
 /// A part without which a server is not ready.
@@ -143,6 +150,7 @@ pub fn routes(doors: &web::Data<Doors>) -> impl FnOnce(&mut web::ServiceConfig) 
             .service(giving(access::CALL.path, get().to(routes::calls::one)))
             .service(giving(access::BODIES.path, get().to(routes::bodies::one)))
             .service(giving(access::EXPLAIN.path, get().to(routes::explain::explain)))
+            .service(giving(access::CONSOLE_STREAM.path, get().to(routes::console::stream)))
             .service(taking(access::PURGE.path, post().to(routes::purge::purge)))
             .service(giving(access::ENGINE.path, get().to(routes::engine::engine)))
             .service(both(
@@ -164,6 +172,9 @@ pub fn routes(doors: &web::Data<Doors>) -> impl FnOnce(&mut web::ServiceConfig) 
             .service(giving("/docs/openapi.json", get().to(routes::docs::openapi)))
             .service(giving("/docs", get().to(routes::docs::moved)))
             .service(giving("/docs/{file:.*}", get().to(routes::docs::page)))
+            .service(giving(access::HOME.path, get().to(ui::home)))
+            .service(giving("/console", get().to(ui::moved)))
+            .service(giving(access::CONSOLE.path, get().to(ui::page)))
             .route(access::FORWARD.path, web::route().to(routes::forward::forward))
             .default_service(web::route().to(nowhere::fallback));
     }

@@ -6,12 +6,13 @@
 pub(crate) mod vendors;
 
 use serde::Serialize;
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::{OpenApi, ToSchema};
 
 use super::routes::limits::Amount;
 use super::routes::{
-    auth, bodies, calls, chat, docs, embeddings, engine, explain, export, forward, health, keys, limits,
-    metrics, models, prices, purge, tail, usage, users, workspaces,
+    auth, bodies, calls, chat, console, docs, embeddings, engine, explain, export, forward, health, keys,
+    limits, metrics, models, prices, purge, tail, usage, users, workspaces,
 };
 
 /// An error of a path under `/api/v1`.
@@ -66,7 +67,7 @@ pub(crate) struct LimitProblem {
         chat::completions, embeddings::create, chat::messages, forward::count_tokens, models::list, models::one,
         forward::forward, health::health, health::ready, metrics::text, metrics::json, usage::usage,
         usage::cache_stats, export::jsonl, export::csv, calls::list, calls::attempts,
-        tail::stream, calls::one, bodies::one, explain::explain, purge::purge, engine::engine,
+        tail::stream, calls::one, bodies::one, explain::explain, purge::purge, engine::engine, console::stream,
         workspaces::list, workspaces::make, workspaces::set, keys::list, keys::make, keys::rotate, keys::revoke, limits::list,
         limits::set, prices::list, auth::login, auth::refresh, auth::logout, auth::password, auth::me, users::list, users::make,
         users::password, users::grant, users::disable, users::enable, docs::openapi, docs::page,
@@ -82,5 +83,32 @@ pub fn described() -> serde_json::Result<String> {
     let mut api = Described::openapi();
     api.info.version = env!("CARGO_PKG_VERSION").to_owned();
     api.info.contact = None;
+    for (path, item) in &mut api.paths.paths {
+        for (method, operation) in operations(item) {
+            operation.operation_id = Some(operation_id(method, path));
+        }
+    }
     api.to_pretty_json().map(|text| text + "\n")
+}
+
+/// What a path does, by method.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+    let PathItem { get, put, post, delete, options, head, patch, trace, .. } = item;
+    let all = [
+        ("get", get),
+        ("put", put),
+        ("post", post),
+        ("delete", delete),
+        ("options", options),
+        ("head", head),
+        ("patch", patch),
+        ("trace", trace),
+    ];
+    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+}
+
+/// Functions of different files may have one name; what clients are generated from may not.
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    std::iter::once(method).chain(words).collect::<Vec<_>>().join("_")
 }

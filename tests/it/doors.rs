@@ -7,6 +7,7 @@
 mod cache;
 mod coding;
 mod connections;
+mod console;
 mod explain;
 mod forms;
 mod forward;

@@ -12,6 +12,7 @@ mod config_refusals;
 mod dependencies;
 mod doors;
 mod encrypted;
+mod events;
 mod explain;
 mod faults;
 mod ingest;

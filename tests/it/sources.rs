@@ -27,7 +27,7 @@ const TEXT: &[&str] = &[
     "run",
 ];
 /// Folders that hold what was built or fetched.
-const NOT_OURS: &[&str] = &["target", "node_modules", ".git", ".venv", "__pycache__", "data"];
+const NOT_OURS: &[&str] = &["target", "node_modules", "dist", ".git", ".venv", "__pycache__", "data"];
 
 /// One source file, with its path from the root of the repository.
 pub(crate) struct Source {

@@ -11,7 +11,7 @@ use actix_web::http::Method;
 use actix_web::web;
 use percent_encoding::percent_decode_str;
 
-use super::Doors;
+use super::{Doors, ui};
 use crate::run::routing::{Reply, is_reserved, problem};
 use crate::run::site::Site;
 
@@ -88,7 +88,9 @@ impl Fixed {
 
 /// Whether the gateway answers this path, reserved or not.
 fn is_gateway(path: &str) -> bool {
-    matches!(path, "/health" | "/ready" | "/docs") || path.starts_with("/docs/")
+    matches!(path, "/health" | "/ready" | "/docs" | "/console")
+        || path.starts_with("/docs/")
+        || path.starts_with(ui::PLACE)
 }
 
 /// Whether a request is the app's: one of its fixed paths, or a route. A path that the server has keeps its meaning

@@ -172,7 +172,8 @@ pub(crate) async fn engine(request: HttpRequest, doors: web::Data<Doors>) -> Htt
     .await
 }
 
-fn state(doors: &Doors) -> EngineState {
+/// The engine at this moment.
+pub(super) fn state(doors: &Doors) -> EngineState {
     let reading = doors.engine.read();
     let now = doors.engine.clock().now();
     EngineState {

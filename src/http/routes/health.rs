@@ -46,6 +46,12 @@ pub(crate) async fn health() -> HttpResponse {
     (status = 503, description = "They cannot, and why", body = Readiness),
 ))]
 pub(crate) async fn ready(doors: web::Data<Doors>) -> HttpResponse {
+    let body = readiness(&doors);
+    if body.ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
+}
+
+/// Whether calls can be answered, and what cannot.
+pub(super) fn readiness(doors: &Doors) -> Readiness {
     let reading = doors.engine.read();
     let now = doors.engine.clock().now();
     let lanes = reading.lanes.iter().map(|lane| (format!("lane {}", lane.id.name()), !lane.closed, "closed"));
@@ -76,6 +82,5 @@ pub(crate) async fn ready(doors: web::Data<Doors>) -> HttpResponse {
         ready,
         why: if ready { "".into() } else { fault },
     });
-    let body = Readiness { ready: is_ready, parts: parts.collect() };
-    if is_ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
+    Readiness { ready: is_ready, parts: parts.collect() }
 }

@@ -4,6 +4,7 @@ pub(crate) mod auth;
 pub(crate) mod bodies;
 pub(crate) mod calls;
 pub(crate) mod chat;
+pub(crate) mod console;
 pub(crate) mod docs;
 pub(crate) mod embeddings;
 pub(crate) mod engine;

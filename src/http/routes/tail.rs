@@ -125,7 +125,7 @@ fn events(following: Following) -> HttpResponse {
     head().streaming(Box::pin(begin.chain(events)))
 }
 
-fn head() -> HttpResponseBuilder {
+pub(super) fn head() -> HttpResponseBuilder {
     let mut head = HttpResponse::Ok();
     head.content_type("text/event-stream")
         .insert_header(("cache-control", "no-cache"))
@@ -133,7 +133,7 @@ fn head() -> HttpResponseBuilder {
     head
 }
 
-fn event(heard: Heard, roster: &Roster) -> Bytes {
+pub(super) fn event(heard: Heard, roster: &Roster) -> Bytes {
     match heard {
         Heard::Call(call) => written("call", &CallRow::of((*call).clone(), roster)),
         Heard::Lost(calls) => written("lost", &LostShown { calls }),
@@ -142,7 +142,7 @@ fn event(heard: Heard, roster: &Roster) -> Bytes {
 }
 
 /// One event; JSON as it is written here has no line ends.
-fn written(name: &str, data: &impl Serialize) -> Bytes {
+pub(super) fn written(name: &str, data: &impl Serialize) -> Bytes {
     // Texts and numbers have a JSON form.
     let data = serde_json::to_string(data).unwrap_or_default();
     format!("event: {name}\ndata: {data}\n\n").into()

@@ -3,6 +3,7 @@
 use proptest::test_runner::{Config, TestRunner};
 
 use super::*;
+use crate::events::Events;
 
 #[tokio::test]
 async fn an_answer_of_one_workspace_is_never_given_to_another() {
@@ -148,6 +149,32 @@ async fn who_listens_hears_the_own_workspace_and_nothing_any_more_once_the_key_i
     assert_eq!(server.post(&revoke, &server.operator, &Json::Null).await.status, 200);
     assert_eq!(server.post(CHAT, &own, &ask("y")).await.status, 200);
     assert_eq!(listening.chunk().await.expect("it ends well"), None, "not one more");
+}
+
+#[tokio::test]
+async fn a_console_shows_ones_own_workspace_and_operators_everything() {
+    let server = Guarded::start().await;
+    let (one, two) = (server.workspace("one").await, server.workspace("two").await);
+    let (reader, other) = (server.key_of(&one, "read").await, server.key_of(&two, "write").await);
+    let look = async |key: &str| {
+        let request = server.gateway.request(Method::GET, "/api/v1/console/stream");
+        Events::of(request.bearer_auth(key)).await
+    };
+    let (mut own, mut all) = (look(&reader).await, look(&server.operator).await);
+    assert_eq!(own.next().await.expect("it begins").1["engine"], Json::Null, "the instance is for operators");
+    assert!(all.next().await.expect("it begins").1["engine"].is_object());
+    assert_eq!(server.post(CHAT, &other, &ask("x")).await.status, 200);
+    let heard = async |events: &mut Events| loop {
+        let (name, data) = events.next().await.expect("it goes on");
+        if name == "call" || data["recent"]["calls"] == 1 {
+            return data;
+        }
+    };
+    heard(&mut all).await;
+    let of_own = server.key_of(&one, "write").await;
+    assert_eq!(server.post(CHAT, &of_own, &ask("x")).await.status, 200);
+    let told = heard(&mut own).await;
+    assert!(told["workspace"] == one.as_str() || told["recent"]["outcomes"][0]["calls"] == 1, "{told}");
 }
 
 #[tokio::test]

@@ -7,7 +7,12 @@ use super::*;
 
 /// A request that a row is about, with as much of a body as it takes to be judged.
 fn request(row: &Access) -> (Method, String, Json) {
-    let path = row.path.replace("{id:.+}", "m").replace("{tail:.*}", "responses").replace("{file:.*}", "");
+    let path = row
+        .path
+        .replace("{id:.+}", "m")
+        .replace("{tail:.*}", "responses")
+        .replace("{file:.*}", "")
+        .replace("{path:.*}", "");
     let path = path.replace("{id}", "nobody");
     let method = match row.method {
         // What never ends has a head.

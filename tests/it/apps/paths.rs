@@ -217,3 +217,13 @@ async fn the_versioned_paths_say_the_same_with_a_hash() {
     assert_eq!(site.get("/api/ui/state").await.json()["state"]["errors"][0]["field"], "name");
     assert_eq!(site.get("/api/v1/actions").await.status, 404);
 }
+
+#[actix_rt::test]
+async fn the_root_is_the_consoles_unless_the_app_has_a_page_there() {
+    let site = Site::of(&format!("{PLAIN}{}", route("hi", "GET", "/hi/{who}")));
+    assert!(site.get("/").await.text().contains("Tidegate"), "led to the console");
+    let own = Site::of(&format!("flow \"home\":\n  return 7\n{}", route("home", "GET", "/")));
+    assert_eq!(own.get("/").await.json(), json!({"value": 7}));
+    let wide = Site::of(&format!("{PLAIN}{}", route("hi", "GET", "/{who}")));
+    assert!(wide.get("/console").await.text().contains("Tidegate"), "a path of the server keeps its meaning");
+}

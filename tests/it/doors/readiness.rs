@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use actix_web::{App, HttpServer, web};
 use prometheus_client::registry::Registry;
 use tidegate::config::{Config, ProviderKind};
-use tidegate::http::{self, ByteBudget, Doors, Exposition, HttpMetrics, Metered, ModelTable, Served};
+use tidegate::http::{self, ByteBudget, Doors, Exposition, HttpMetrics, Metered, ModelTable, Served, Watch};
 use tidegate::identity::Roster;
 use tidegate::stores::ledger::Prices;
 use tidegate_actors::sim::{Fault, ManualClock, World};
@@ -21,6 +21,7 @@ fn serve(world: &World) -> String {
     let upstream = Arc::clone(world.upstream("up"));
     let served = Served { kind: ProviderKind::Openai, upstream };
     let served = config.providers.keys().map(|name| (name.clone(), served.clone())).collect();
+    let watch = Arc::new(Watch::register(&mut registry));
     let doors = web::Data::new(Doors {
         engine: world.engine().clone(),
         models: ModelTable::new(config.models.clone(), served, None),
@@ -36,6 +37,8 @@ fn serve(world: &World) -> String {
         backing: Vec::new(),
         books: None,
         archive: None,
+        watch,
+        version: String::new(),
     });
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");

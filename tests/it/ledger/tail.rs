@@ -1,66 +1,21 @@
 //! What is heard of calls as they are told, and by whom.
 
-use reqwest::Response;
-
 use super::*;
+use crate::events::Events;
 
-/// A stream of events that is read one by one.
-struct Events {
-    response: Response,
-    text: String,
-}
-
-impl Events {
-    async fn of(request: reqwest::RequestBuilder) -> Self {
-        let response = request.send().await.expect("the server answers");
-        assert_eq!(response.status(), 200);
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        let mut events = Self { response, text: String::new() };
-        assert_eq!(events.block().await.as_deref(), Some(": ka"), "from here on somebody listens");
-        events
-    }
-
-    /// The next event or comment; nothing at the end.
-    async fn block(&mut self) -> Option<String> {
-        loop {
-            if let Some((block, rest)) = self.text.split_once("\n\n") {
-                let block = block.to_owned();
-                self.text = rest.to_owned();
-                return Some(block);
-            }
-            let chunk = self.response.chunk().await.expect("the stream ends well")?;
-            self.text.push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
-        }
-    }
-
-    /// The next event's name and data.
-    async fn next(&mut self) -> Option<(String, Json)> {
-        loop {
-            let block = self.block().await?;
-            if block.starts_with(':') {
-                continue;
-            }
-            let (name, data) = block.split_once('\n').unwrap_or_else(|| panic!("{block:?}"));
-            let name = name.strip_prefix("event: ").expect("a name").to_owned();
-            let data = serde_json::from_str(data.strip_prefix("data: ").expect("data")).expect("JSON");
-            return Some((name, data));
-        }
-    }
-
-    async fn call(&mut self) -> Json {
-        let (name, data) = self.next().await.expect("a call");
-        assert_eq!(name, "call", "{data}");
-        data
-    }
+async fn listening(request: reqwest::RequestBuilder) -> Events {
+    let mut events = Events::of(request).await;
+    assert_eq!(events.block().await.as_deref(), Some(": ka"), "from here on somebody listens");
+    events
 }
 
 #[tokio::test]
 async fn a_call_is_heard_as_it_is_told_in_the_form_a_list_has_it() {
     let upstream = Upstream::answering(|seen| completion(&model(seen))).await;
     let gateway = Gateway::start(&any_model_at(&upstream));
-    let mut all = Events::of(gateway.request(reqwest::Method::GET, "/api/v1/calls/stream")).await;
+    let mut all = listening(gateway.request(reqwest::Method::GET, "/api/v1/calls/stream")).await;
     let some = gateway.request(reqwest::Method::GET, "/api/v1/calls/stream?model=m1&outcome=hit");
-    let mut some = Events::of(some).await;
+    let mut some = listening(some).await;
     let metrics = gateway.get("/metrics").await;
     assert!(metrics.text().contains("tidegate_ledger_listeners 2"), "{}", metrics.text());
     for model in ["m0", "m1", "m1"] {
@@ -77,7 +32,7 @@ async fn a_call_is_heard_as_it_is_told_in_the_form_a_list_has_it() {
 async fn a_stream_ends_with_its_server_and_what_was_told_before_is_in_it() {
     let upstream = Upstream::answering(|seen| completion(&model(seen))).await;
     let mut gateway = Gateway::start(&any_model_at(&upstream));
-    let mut events = Events::of(gateway.request(reqwest::Method::GET, "/api/v1/calls/stream")).await;
+    let mut events = listening(gateway.request(reqwest::Method::GET, "/api/v1/calls/stream")).await;
     gateway.post(CHAT, ask("m", "one")).await;
     gateway.stop();
     assert_eq!(events.call().await["model"], "m");
