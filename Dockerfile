@@ -3,9 +3,18 @@
 # Without keys the server answers this machine only, so it binds 127.0.0.1 and needs the host's network. The build step is the
 # Makefile's, with the committed lock file; nothing is fetched when the container runs.
 
+FROM node:22-bookworm-slim AS console
+WORKDIR /source
+COPY web web
+COPY docs/openapi.json docs/openapi.json
+RUN cd web && npm ci --no-audit --no-fund && npm run build && touch node_modules/.package-lock.json dist/site/index.html
+
 FROM rust:1.95-bookworm AS build
 WORKDIR /source
 COPY . .
+# Newer than its sources, so that make takes it as it is.
+COPY --from=console /source/web/dist web/dist
+COPY --from=console /source/web/node_modules/.package-lock.json web/node_modules/.package-lock.json
 RUN make dist
 
 FROM debian:bookworm-slim

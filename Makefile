@@ -5,7 +5,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check guards bench bench-peers bench-lang bench-engine bench-records soak dist
+.PHONY: help run web ui screenshots test check guards bench bench-peers bench-lang bench-engine bench-records soak dist
 
 CARGO := cargo
 LOCKED := --locked
@@ -19,13 +19,36 @@ NO_SERVER := config command_line dependencies:: layers:: n3:: persistence:: prov
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## Build the server and start it on http://127.0.0.1:8080
+run: web ## Build the server and its console and start it on http://127.0.0.1:8080
 	@scripts/need cc
 	$(CARGO) build --release $(LOCKED)
 	@ln -f $(TARGET)/release/tidegate $(TARGET)/release/n3
 	@exec $(TARGET)/release/tidegate serve $(ARGS)
 
-test: check ## Install what is missing, check, and run every test
+web: web/dist/site/index.html ## Build the console, which the next build of the server compiles in
+
+WEB := $(shell find web/src web/scripts -type f -not -name schema.d.ts) docs/openapi.json web/index.html web/vite.config.ts web/tsconfig.json
+
+web/dist/site/index.html: $(WEB) web/node_modules/.package-lock.json
+	cd web && npm run --silent build
+	@touch $@
+
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json
+	@scripts/need node npm
+	cd web && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+ui: web ## Test the console in a browser
+	@scripts/need chromium
+	$(CARGO) build $(LOCKED)
+	TIDEGATE_BIN=$(abspath $(TARGET))/debug/tidegate scripts/stage "console in a browser" 5 tests/ui/run
+
+screenshots: web ## Write the pictures of the console in docs/images/ anew
+	@scripts/need chromium
+	$(CARGO) build $(LOCKED)
+	TIDEGATE_BIN=$(abspath $(TARGET))/debug/tidegate tests/ui/run screenshots
+
+test: check web ## Install what is missing, check, and run every test
 	@scripts/need promtool python3-venv postgres setpriv
 	scripts/stage "build the tests" 10 $(CARGO) test --workspace $(LOCKED) --no-run
 	scripts/stage "tests" 15 $(CARGO) test --workspace $(LOCKED)
@@ -33,10 +56,12 @@ test: check ## Install what is missing, check, and run every test
 		$(CARGO) test $(LOCKED) --test it -- $(addprefix --skip ,$(NO_SERVER))
 	@if [ -x tests/clients/run ]; then \
 		TIDEGATE_BIN=$(abspath $(TARGET))/debug/tidegate scripts/stage "official clients" 10 tests/clients/run; fi
+	@$(MAKE) --no-print-directory ui
 
-check: ## Format, lints, documentation, guards: all without running the server
+check: web/node_modules/.package-lock.json ## Format, lints, documentation, guards: all without running the server
 	@scripts/need cc cargo-fmt cargo-clippy
 	$(CARGO) fmt --all --check
+	scripts/stage "console's types and lints" 5 npm --prefix web run --silent check
 	scripts/stage "lints" 10 $(CARGO) clippy --workspace --all-targets $(LOCKED) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" scripts/stage "documentation" 10 \
 		$(CARGO) doc --workspace --no-deps --document-private-items $(LOCKED)
@@ -74,6 +99,6 @@ soak: ## An hour of mixed traffic, looking for what stays behind (MINUTES=60 CLI
 	$(CARGO) build --release $(LOCKED)
 	TIDEGATE_BIN=$(abspath $(TARGET))/release/tidegate python3 tests/soak/run.py
 
-dist: ## The binary to give away: fat LTO, no symbols, in target/dist/
+dist: web ## The binary to give away: fat LTO, no symbols, in target/dist/
 	$(CARGO) build --profile dist $(LOCKED)
 	@ln -f $(TARGET)/dist/tidegate $(TARGET)/dist/n3

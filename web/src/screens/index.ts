@@ -1,0 +1,24 @@
+// The screens there are, in the order of the navigation. To add one: a folder beside this file, and its line here.
+import { type ComponentType, type LazyExoticComponent, lazy } from "react";
+
+import type { Role } from "../api/session";
+import type { IconName } from "../parts/icon";
+
+export interface Screen {
+  /** Below the console's place. */
+  path: string;
+  title: string;
+  /** Behind `g`. */
+  key: string;
+  icon: IconName;
+  /** The least role that has it. */
+  role: Role;
+  view: LazyExoticComponent<ComponentType>;
+}
+
+export const SCREENS: readonly Screen[] = [
+  { path: "/", title: "Now", key: "n", icon: "pulse", role: "read", view: lazy(() => import("./now/now")) },
+  { path: "/calls", title: "Calls", key: "c", icon: "list", role: "read", view: lazy(() => import("./calls/calls")) },
+];
+
+export const CALL = lazy(() => import("./call/call"));
