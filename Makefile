@@ -91,6 +91,7 @@ bench-engine: ## The mechanisms of the engine one by one
 	$(CARGO) bench $(LOCKED) -p tidegate-actors
 
 bench-records: ## The books: rows written and folded, pages with a million rows behind them (ROWS=1000000)
+	@scripts/need postgres setpriv
 	$(CARGO) bench $(LOCKED) --bench records
 
 soak: ## An hour of mixed traffic, looking for what stays behind (MINUTES=60 CLIENTS=32), and a thousand kills (KILLS=1000)

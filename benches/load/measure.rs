@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::generator::{Aim, Ask, Closed, Keys, Open, Proof, Source, Tally, Template};
 use crate::report::Row;
-use crate::servers::{Child, Outcome, get_json};
+use crate::servers::{Child, Outcome, Usage, get_json};
 
 /// What is done to a server for one round.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +69,7 @@ impl Seen {
         Ok(serde_json::from_value(get_json(addr, "/seen").await?)?)
     }
 
-    fn since(self, before: Self) -> Self {
+    pub(crate) fn since(self, before: Self) -> Self {
         Self {
             chats: self.chats - before.chats,
             embeddings: self.embeddings - before.embeddings,
@@ -168,9 +168,14 @@ pub(crate) async fn sample(contestant: &Contestant<'_>, load: Load, upstream: So
     let usage = contestant.child.used_since(probe)?;
     // An answer can reach us before a cancelled or last upstream request is counted.
     tokio::time::sleep(Duration::from_millis(20)).await;
-    let cpu_us = usage.cpu.as_secs_f64() * 1e6 / (tally.answers.max(1) as f64);
     let upstream = Seen::now(upstream).await?.since(seen);
-    Ok(Sample { tally, cpu_us, busy: usage.busy, upstream })
+    Ok(sample_of(tally, usage, upstream))
+}
+
+/// What was measured, with the CPU time of an answer.
+pub(crate) fn sample_of(tally: Tally, usage: Usage, upstream: Seen) -> Sample {
+    let cpu_us = usage.cpu.as_secs_f64() * 1e6 / (tally.answers.max(1) as f64);
+    Sample { tally, cpu_us, busy: usage.busy, upstream }
 }
 
 /// Runs `rounds` rounds, each contestant once a round (A B C, A B C, ...), so that drift of the machine hits

@@ -1,9 +1,18 @@
-//! Times the books: rows told until the disk has them, rows folded into tables, and a page of calls with many rows behind it.
+//! Times the books: rows told until the disk has them, rows folded into tables, and a page of calls with many rows behind it,
+//! with tables in files of SQLite and on a PostgreSQL of its own that syncs what it commits.
 //!
 //! `make bench-records`; `ROWS=1000000` says how many rows the pages have behind them. Rates are of this machine and its disk;
 //! what may be compared are the ratios of one run.
 
 #![expect(clippy::print_stdout, reason = "a bench says what it measured")]
+
+#[path = "../../tests/postgres/mod.rs"]
+#[expect(
+    dead_code,
+    clippy::panic,
+    reason = "tests use more of it, and a bench without a database has nothing to say"
+)]
+mod postgres;
 
 use std::error::Error;
 use std::path::Path;
@@ -11,6 +20,7 @@ use std::sync::Arc;
 
 use tidegate::config;
 use tidegate::stores::ledger::{BookKeeper, Fittings, Prices};
+use tidegate::stores::{Database, Io};
 use tidegate_actors::key::Key;
 use tidegate_actors::ports::books::{Books as _, Wanted};
 use tidegate_actors::ports::clock::{ClockRef, SystemClock, Tick};
@@ -32,9 +42,20 @@ const PAGE: usize = 50;
 
 fn main() -> Outcome<()> {
     let rows = std::env::var("ROWS").ok().and_then(|rows| rows.parse().ok()).unwrap_or(ROWS);
+    println!("SQLite");
+    let in_files = time_books(rows, None)?;
+    println!("PostgreSQL");
+    let on_a_server = time_books(rows, Some(&postgres::new_database_of(&[("DURABLE", "1")])))?;
+    println!("folded, PostgreSQL over SQLite: {:.2}", in_files / on_a_server);
+    Ok(())
+}
+
+/// Times books in a folder of their own, and their tables in the database of this URL; gives the seconds of folding.
+fn time_books(rows: u64, url: Option<&str>) -> Outcome<f64> {
     let folder = tempfile::tempdir()?;
     let clock: ClockRef = Arc::new(SystemClock::new());
-    let books = open(folder.path(), &clock)?;
+    let database = url.map(|url| open_database(folder.path(), &clock, url)).transpose()?;
+    let books = open(folder.path(), &clock, database.as_ref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let reader = books.reader();
     let (mut written, mut folded, mut told) = (0.0, 0.0, 0);
@@ -48,7 +69,6 @@ fn main() -> Outcome<()> {
         });
         folded += seconds(&clock, || assert!(runtime.block_on(books.fold()), "the books fold"));
         told += some;
-        println!("{told} rows");
     }
     println!("told and written: {:.0} rows/s", rows as f64 / written);
     println!("folded into tables: {:.0} rows/s", rows as f64 / folded);
@@ -60,8 +80,8 @@ fn main() -> Outcome<()> {
     }
     books.end();
     let bytes = size_of_folder(folder.path())?;
-    println!("on the disk: {:.0} bytes a row", bytes as f64 / rows as f64);
-    Ok(())
+    println!("on the disk of the server: {:.0} bytes a row\n", bytes as f64 / rows as f64);
+    Ok(folded)
 }
 
 type Change = fn(&mut Wanted);
@@ -99,7 +119,13 @@ fn pages(
     Ok(())
 }
 
-fn open(folder: &Path, clock: &ClockRef) -> Outcome<BookKeeper> {
+fn open_database(folder: &Path, clock: &ClockRef, url: &str) -> Outcome<Database> {
+    let settings = config::Database { url: Some(config::Secret::new(url.to_owned())), ..Default::default() };
+    let mut registry = prometheus_client::registry::Registry::default();
+    Ok(Database::open(folder, &settings, &Io::default(), clock, &mut registry)?)
+}
+
+fn open(folder: &Path, clock: &ClockRef, database: Option<&Database>) -> Outcome<BookKeeper> {
     let settings = config::Ledger::default();
     let fittings = Fittings {
         settings: &settings,
@@ -107,7 +133,7 @@ fn open(folder: &Path, clock: &ClockRef) -> Outcome<BookKeeper> {
         clock: Arc::clone(clock),
         prices: Arc::new(Prices::of(&config::Config::default())?),
         config: "v1".to_owned(),
-        database: None,
+        database,
     };
     Ok(BookKeeper::open(folder, fittings)?)
 }

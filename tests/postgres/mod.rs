@@ -19,7 +19,12 @@ static MADE: AtomicUsize = AtomicUsize::new(0);
 
 /// The URL of a new and empty database.
 pub(crate) fn new_database() -> String {
-    let cluster = CLUSTER.get_or_init(|| Cluster::start(&[]));
+    new_database_of(&[])
+}
+
+/// The same, in a server that is started with `more` in its environment if it is the first of this process.
+pub(crate) fn new_database_of(more: &[(&str, &str)]) -> String {
+    let cluster = CLUSTER.get_or_init(|| Cluster::start(more));
     let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
     let url = |name: &str| format!("postgres://postgres@localhost/{name}?host={}", cluster.folder.display());
     ask(&url("postgres"), &format!("CREATE DATABASE {name}"));

@@ -24,8 +24,8 @@ if [ -n "${TLS_PORT:-}" ]; then
   printf '%s\n' "local all all trust" "hostssl all all 127.0.0.1/32 trust" >"$dir/data/pg_hba.conf"
   listen="-c listen_addresses=127.0.0.1 -p $TLS_PORT -c ssl=on"
 fi
-# What would survive a power cut is none of the tests' business.
-"$bin/pg_ctl" -D "$dir/data" -w -s -l "$dir/log" start \
-  -o "-k $dir $listen -c max_connections=400 -c fsync=off -c synchronous_commit=off -c full_page_writes=off" || said
+# What would survive a power cut is none of the tests' business, but that of who asks for DURABLE.
+[ -n "${DURABLE:-}" ] || listen="$listen -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+"$bin/pg_ctl" -D "$dir/data" -w -s -l "$dir/log" start -o "-k $dir $listen -c max_connections=400" || said
 echo "$dir"
 cat >/dev/null

@@ -10,6 +10,7 @@ mod joining;
 mod latency;
 mod miss;
 mod peers;
+mod restart;
 mod streams;
 
 use std::cell::Cell;
@@ -86,7 +87,7 @@ impl Bench {
             let outcome = curves::run(self).await;
             return self.note("curves", outcome);
         }
-        for name in ["hit", "miss", "latency", "streams", "joining", "embeddings", "flows"] {
+        for name in ["hit", "miss", "latency", "streams", "joining", "embeddings", "flows", "restart"] {
             if self.settings.wants(name) {
                 println!("{name} ...");
                 let outcome = self.scenario(name).await;
@@ -107,7 +108,8 @@ impl Bench {
             "streams" => streams::run(self).await,
             "joining" => joining::run(self).await,
             "embeddings" => embeddings::run(self).await,
-            _ => flows::run(self).await,
+            "flows" => flows::run(self).await,
+            _ => restart::run(self).await,
         }
     }
 

@@ -134,6 +134,19 @@ impl Child {
         self.name
     }
 
+    /// Asks it to end and waits until it has.
+    ///
+    /// # Errors
+    /// It does not within 30 s.
+    pub(crate) async fn stop(mut self) -> Outcome<()> {
+        if let Some(group) = group_of(self.pid) {
+            rustix::process::kill_process_group(group, rustix::process::Signal::TERM)?;
+        }
+        let ended = tokio::time::timeout(Duration::from_secs(30), self.process.wait()).await;
+        ended.map_err(|_| format!("{} does not end", self.name))??;
+        Ok(())
+    }
+
     /// Stops it until what this gives is dropped, if it would use the core of the servers under test: what it does behind its
     /// answers must not be counted against others.
     pub(crate) fn halted(&self) -> Option<Halted> {

@@ -13,7 +13,7 @@ use std::error::Error;
 use std::net::SocketAddr;
 
 use child::Place;
-pub(crate) use child::{Child, cores};
+pub(crate) use child::{Child, Usage, cores};
 pub(crate) use tidegate::{Counters, Tidegate, TidegateOptions, app_hits, get_json};
 
 /// What can go wrong when a server is started or asked; the text says all there is to know.

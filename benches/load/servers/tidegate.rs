@@ -28,13 +28,24 @@ pub(crate) struct TidegateOptions {
     pub(crate) provider: &'static str,
     /// Whole TOML tables at the end, likewise.
     pub(crate) tables: &'static str,
+    /// What an earlier run kept is removed first.
+    pub(crate) afresh: bool,
     /// An app served beside the gateway: its text, and its `namel3ss.toml`.
     pub(crate) app: Option<(&'static str, &'static str)>,
 }
 
 impl Default for TidegateOptions {
     fn default() -> Self {
-        Self { name: "tidegate", batch: true, keep: true, gateway: "", provider: "", tables: "", app: None }
+        Self {
+            name: "tidegate",
+            batch: true,
+            keep: true,
+            gateway: "",
+            provider: "",
+            tables: "",
+            afresh: true,
+            app: None,
+        }
     }
 }
 
@@ -75,7 +86,7 @@ impl Tidegate {
         }
         let home = folder.join(options.name.replace(", ", "-"));
         // What an earlier run kept would make hits of misses.
-        if home.exists() {
+        if options.afresh && home.exists() {
             std::fs::remove_dir_all(&home)?;
         }
         std::fs::create_dir_all(&home)?;
