@@ -101,13 +101,13 @@ pub fn start_with(config: &Config, app: Option<AppService>, spare_ports: u16) ->
     let mut unless_started = stored::EndBooks::of(stored.as_ref());
     let identity = Identity::open(config, stored.as_ref(), &clock)?;
     let ledger = stored::ledger(stored.as_ref());
-    let (of_app, mounted, app) = site::open(config, app, &ledger)?;
     let (backing, books) =
         (stored.iter().flat_map(Stored::backing).collect(), stored::books(stored.as_ref()));
     let tier = stored.as_ref().and_then(Stored::tier);
     let tariff: Arc<dyn Tariff> = prices;
     let till = Arc::clone(identity.roster.till());
-    let ledger = Arc::new(SettlingLedger::new(ledger, till, Arc::clone(&tariff)));
+    let ledger: Arc<dyn Ledger> = Arc::new(SettlingLedger::new(ledger, till, Arc::clone(&tariff)));
+    let (of_app, mounted, app) = site::open(config, app, &ledger)?;
     let ports = ports(Arc::clone(&clock), ledger, tier);
     let Identity { roster, office } = identity.clone();
     let archive = stored::bodies(stored.as_ref(), config, (&roster, &clock), &mut registry)?;

@@ -60,7 +60,7 @@ async fn all() -> Outcome<Duration> {
 /// A flow and its answer.
 async fn one(host: &Arc<Host>, n: u32) -> Outcome<()> {
     let input = Value::fields([("q", Value::text(format!("question {n}")))]);
-    let ran = host.run(Question { flow: "asks".to_owned(), input, identity: None }).await?;
+    let ran = host.run(Question { flow: "asks".to_owned(), input, identity: None, payer: None }).await?;
     let answer = ran.outcome.result.map_err(|fault| fault.to_string())?;
     let wanted = Value::text(format!("[m] question {n} | mem:st=0"));
     if answer.equals(&wanted) { Ok(()) } else { Err(format!("flow {n} answered {answer}").into()) }

@@ -9,7 +9,6 @@ use actix_web::HttpResponse;
 use actix_web::http::{Method, StatusCode};
 use tidegate_actors::ports::books::Unreadable;
 use tidegate_actors::ports::provider::{Fault, FaultKind};
-use tidegate_actors::record::Failure;
 use tidegate_actors::{Blame, CallError, CallId, ErrorKind, Retry, Stage};
 
 use super::turn;
@@ -21,6 +20,7 @@ use limited::{LimitTold, Limited, SPENT};
 
 mod denied;
 mod limited;
+mod parts;
 
 /// Longest pause ever asked of a client: SDKs give up on or sit out longer ones.
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
@@ -188,16 +188,6 @@ impl DoorError {
 
     pub(crate) fn broken_answer(what: String) -> Self {
         Self { blame: Blame::Upstream, ..Self::refused(502, "upstream_broken", what) }
-    }
-
-    /// What programs tell it by.
-    pub(crate) fn code(&self) -> &'static str {
-        self.code
-    }
-
-    /// What the books say of it.
-    pub(crate) fn failure(&self) -> Failure {
-        Failure { stage: self.stage, code: self.code, blame: self.blame }
     }
 
     /// The body in a door's shape.

@@ -39,6 +39,8 @@ pub enum FaultKind {
     AiFailed,
     /// The provider behind an AI call failed.
     AiProvider,
+    /// A limit of who called the app had no room for an AI call.
+    AiLimited,
     /// A tool ran and failed, or has no binding.
     ToolFailed,
     /// A tool was not allowed to run.
@@ -57,6 +59,7 @@ impl FaultKind {
             Self::Engine => "engine",
             Self::AiFailed => "ai_failed",
             Self::AiProvider => "ai_provider",
+            Self::AiLimited => "ai_limited",
             Self::ToolFailed => "tool_failed",
             Self::ToolBlocked => "tool_blocked",
             Self::Store => "store",
@@ -71,6 +74,7 @@ impl FaultKind {
             Self::Engine | Self::Limit => ("ENGINE", "ENGINE_ERROR"),
             Self::AiFailed => ("AI", "AI_FAILED"),
             Self::AiProvider => ("AI", "AI_PROVIDER_ERROR"),
+            Self::AiLimited => ("AI", "AI_LIMITED"),
             Self::ToolFailed => ("TOOLS", "TOOL_FAILED"),
             Self::ToolBlocked => ("TOOLS", "TOOL_BLOCKED"),
             Self::Store => ("STORE", "STORE_FAILED"),

@@ -18,7 +18,9 @@ use tidegate_actors::{
 
 use super::hearing::Hearing;
 use super::news::Tokens;
+use super::payer::For;
 use super::speech::Speech;
+use crate::lang::fault::FaultKind;
 use crate::lang::machine::{Ask, AskFault};
 
 /// A provider as programs name it.
@@ -108,12 +110,13 @@ impl Asker {
         self.caching
     }
 
-    /// Puts an ask on the path and waits for its answer; where there are `tokens`, they are told as they come, and the
+    /// Puts an ask on the path, under the limits of who pays, and waits for its answer; where there are `tokens`, they are told as they come, and the
     /// answer is all of them. Dropping the future abandons the call.
     pub(super) async fn ask(
         &self,
         ask: Ask,
         mut tokens: Option<Tokens>,
+        payer: &For,
     ) -> (Result<Arc<str>, AskFault>, Told) {
         let began = self.engine.clock().now();
         let mut told = Told {
@@ -126,7 +129,7 @@ impl Asker {
             waited: Duration::ZERO,
             fault: None,
         };
-        let answer = self.answer(&mut told, tokens.as_mut()).await;
+        let answer = self.answer(&mut told, tokens.as_mut(), payer).await;
         if let Some(tokens) = tokens {
             tokens.end();
         }
@@ -138,12 +141,21 @@ impl Asker {
     }
 
     /// Leaves the id of the call it makes in `told`, so that a failure can be explained too.
-    async fn answer(&self, told: &mut Told, mut tokens: Option<&mut Tokens>) -> Result<Arc<str>, AskFault> {
+    async fn answer(
+        &self,
+        told: &mut Told,
+        mut tokens: Option<&mut Tokens>,
+        payer: &For,
+    ) -> Result<Arc<str>, AskFault> {
         let provider = &told.ask.provider;
         let speaker = self.speakers.get(&**provider).ok_or_else(|| unknown(provider))?;
         let form = if tokens.is_some() { Form::Stream } else { Form::Whole };
-        let call = self.call(&told.ask, speaker, form)?;
+        let mut call = self.call(&told.ask, speaker, form)?;
         told.call = Some(call.id);
+        call.credential = payer.as_ref().map_or(0, |payer| payer.credential());
+        let entered = payer.as_ref().map(|payer| payer.enter(&call)).transpose();
+        // Held until the answer has ended.
+        let _turn = entered.map_err(|message| AskFault { message, kind: FaultKind::AiLimited })?;
         let failed = |error| failed(provider, &error);
         let deadline = call.deadline;
         let Answered { outcome, key, ours, body, .. } = self.engine.chat(call).await.map_err(failed)?;
@@ -151,7 +163,7 @@ impl Asker {
         let text =
             self.hear(speaker.speech, body, deadline, hear).await.map_err(failed)?.ok_or_else(|| {
                 let message = format!("The provider '{provider}' answered without a text.");
-                AskFault { message, provider: true }
+                AskFault { message, kind: FaultKind::AiProvider }
             })?;
         (told.outcome, told.key, told.waited) = (Some(outcome), key, ours);
         Ok(text.into())
@@ -203,7 +215,7 @@ impl Asker {
         let limits = JsonLimits { max_depth: JsonLimits::DEEPEST, ..JsonLimits::default() };
         let document = Document::parse(speaker.speech.body(ask), limits).map_err(|fault| AskFault {
             message: format!("The question cannot be put to the provider: {fault}"),
-            provider: false,
+            kind: FaultKind::AiFailed,
         })?;
         let (speech, deny) = (speaker.speech, speaker.speech.deny());
         let digest = BodyDigest::of(document.root(), deny);
@@ -240,12 +252,12 @@ fn unknown(provider: &str) -> AskFault {
     let message = format!(
         "The provider '{provider}' is not configured. Add [providers.{provider}] to tidegate.toml, or use provider \"mock\"."
     );
-    AskFault { message, provider: true }
+    AskFault { message, kind: FaultKind::AiProvider }
 }
 
 fn failed(provider: &str, error: &CallError) -> AskFault {
     AskFault {
         message: format!("The provider '{provider}' gave no answer: {error}"),
-        provider: error.blame == Blame::Upstream,
+        kind: if error.blame == Blame::Upstream { FaultKind::AiProvider } else { FaultKind::AiFailed },
     }
 }

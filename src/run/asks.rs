@@ -9,6 +9,7 @@ use futures_util::stream::FuturesUnordered;
 
 use super::ask::{Asker, Told};
 use super::news::{Tell, Tokens};
+use super::payer::For;
 use crate::lang::machine::{Ask, AskFault};
 
 /// What a machine is told.
@@ -24,6 +25,8 @@ pub(super) struct Asks<'a> {
     unasked: usize,
     /// Who hears tokens.
     tell: Option<Tell>,
+    /// Who pays.
+    payer: For,
     /// Asks whose tokens are told, so far.
     streamed: u64,
 }
@@ -43,8 +46,8 @@ enum Way {
 }
 
 impl<'a> Asks<'a> {
-    pub(super) fn new(asker: &'a Asker, tell: Option<Tell>) -> Self {
-        Self { asker, open: FuturesUnordered::new(), known: Vec::new(), unasked: 0, tell, streamed: 0 }
+    pub(super) fn new(asker: &'a Asker, tell: Option<Tell>, payer: For) -> Self {
+        Self { asker, open: FuturesUnordered::new(), known: Vec::new(), unasked: 0, tell, payer, streamed: 0 }
     }
 
     /// From here on another attempt asks.
@@ -74,9 +77,9 @@ impl<'a> Asks<'a> {
         }
         let (handle, registration) = AbortHandle::new_pair();
         let (at, asker, question) = (self.known.len(), self.asker, ask.clone());
-        let tokens = self.tokens(&ask);
+        let (tokens, payer) = (self.tokens(&ask), self.payer.clone());
         let asking = async move {
-            let (answer, told) = asker.ask(question, tokens).await;
+            let (answer, told) = asker.ask(question, tokens, &payer).await;
             (at, answer, told)
         };
         self.open.push(Abortable::new(Box::pin(asking), registration));

@@ -9,6 +9,7 @@ use super::ask::{Asker, Told};
 use super::asks::{Answer, Asks};
 use super::line::Line;
 use super::news::{News, Tell};
+use super::payer::For;
 use crate::lang::Machine;
 use crate::lang::fault::Fault;
 use crate::lang::machine::{Ask, Outcome, Progress};
@@ -95,7 +96,7 @@ pub fn wait<T>(pending: Pending<T>) -> Result<T, Fault> {
 /// Drives a run to its end in one attempt; `tell` hears of it while it goes on. Dropping the future ends the run without a result and without committing
 /// anything.
 pub async fn drive(mut run: Underway, first: Vec<Ask>, asker: &Asker, tell: Option<Tell>) -> Ran {
-    let mut driver = Driver::new(asker, tell);
+    let mut driver = Driver::new(asker, tell, None);
     let outcome = driver.attempt(&mut run, first, Gives::NoWay).await;
     driver.ran(*outcome.expect("a run that gives no way comes to its end"))
 }
@@ -109,7 +110,7 @@ pub async fn drive_beside_others(
     tell: Option<Tell>,
     start: impl Fn(Store) -> Machine,
 ) -> Ran {
-    let mut driver = Driver::new(asker, tell);
+    let mut driver = Driver::new(asker, tell, None);
     loop {
         if let Some(outcome) = driver.attempt(&mut run, std::mem::take(&mut first), Gives::Way(None)).await {
             return driver.ran(*outcome);
@@ -150,8 +151,8 @@ enum Came {
 }
 
 impl<'a> Driver<'a> {
-    pub(super) fn new(asker: &'a Asker, tell: Option<Tell>) -> Self {
-        Self { asks: Asks::new(asker, tell.clone()), tell, told: 0, gave_way: 0, misled: false }
+    pub(super) fn new(asker: &'a Asker, tell: Option<Tell>, payer: For) -> Self {
+        Self { asks: Asks::new(asker, tell.clone(), payer), tell, told: 0, gave_way: 0, misled: false }
     }
 
     /// Drives an attempt to the run's end, or until it gives way: then there is no outcome, what `run` did must be

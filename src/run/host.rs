@@ -14,6 +14,7 @@ use super::drive::{Driver, Gives, Ran, Underway};
 use super::line::{Line, Turn};
 use super::news::Tell;
 use super::observed::Observed;
+use super::payer::For;
 use super::refusal::Refusal;
 use crate::config::Performance;
 use crate::lang::machine::{Limits, Outcome, World};
@@ -31,6 +32,8 @@ pub struct Question {
     pub input: Value,
     /// The caller, if anything is known about it.
     pub identity: Option<Map>,
+    /// Who pays for what it asks.
+    pub payer: For,
 }
 
 /// What an app keeps between runs.
@@ -149,7 +152,7 @@ impl Host {
     /// Runs beside all others, with nothing of what the app keeps.
     async fn alone(&self, question: &Question, tell: Option<Tell>) -> Ran {
         let mut run = Underway::new(self.machine(question, Kept::default()));
-        let mut driver = Driver::new(&self.asker, tell);
+        let mut driver = Driver::new(&self.asker, tell, question.payer.clone());
         let outcome = driver.attempt(&mut run, Vec::new(), Gives::NoWay).await;
         let ran = driver.ran(*outcome.expect(ALONE));
         self.note(&ran);
@@ -224,7 +227,7 @@ impl Host {
         deed: &Question,
         tell: Option<Tell>,
     ) -> Result<(Ran, Turn), Refusal> {
-        let mut driver = Driver::new(&self.asker, tell);
+        let mut driver = Driver::new(&self.asker, tell, deed.payer.clone());
         loop {
             if let Some(rule) = rule {
                 let ran = self.once(rule).await?;
@@ -255,7 +258,7 @@ impl Host {
     /// Runs in one attempt. The caller has the turn.
     async fn once(&self, question: &Question) -> Result<Ran, Refusal> {
         let mut hands = Hands::take(self, question)?;
-        let mut driver = Driver::new(&self.asker, None);
+        let mut driver = Driver::new(&self.asker, None, question.payer.clone());
         let outcome = driver.attempt(&mut hands.run, Vec::new(), Gives::NoWay).await;
         let ran = driver.ran(*outcome.expect(ALONE));
         Ok(self.over(hands, ran))
@@ -290,7 +293,7 @@ impl Host {
     }
 
     fn machine(&self, question: &Question, kept: Kept) -> Box<Machine> {
-        let Question { flow, input, identity } = question.clone();
+        let Question { flow, input, identity, payer: _ } = question.clone();
         let Kept { state, store, memory } = kept;
         let world = World {
             identity,

@@ -13,6 +13,7 @@ use self::rules::Rules;
 use super::host::{Host, Kept, Question, Terms, Visit, Visited};
 use super::news::Tell;
 use super::pages::{Pages, fields};
+use super::payer::For;
 use super::payload;
 use super::refusal::Refusal;
 use super::routing::{BodyFault, Reply, Routes, problem, refused};
@@ -126,30 +127,35 @@ impl Site {
     ///
     /// # Errors
     /// As [`Host::run_telling`].
-    pub async fn run(self: Arc<Self>, flow: Arc<str>, input: Value, tell: Tell) -> Result<Ran, Refusal> {
-        self.host.run_telling(self.question(&flow, input), Some(tell)).await
+    pub async fn run(
+        self: Arc<Self>,
+        flow: Arc<str>,
+        input: Value,
+        (tell, payer): (Tell, For),
+    ) -> Result<Ran, Refusal> {
+        self.host.run_telling(self.question(&flow, input, &payer), Some(tell)).await
     }
 
-    fn question(&self, flow: &str, input: Value) -> Question {
-        Question { flow: flow.to_owned(), input, identity: self.identity.clone() }
+    fn question(&self, flow: &str, input: Value, payer: &For) -> Question {
+        Question { flow: flow.to_owned(), input, identity: self.identity.clone(), payer: payer.clone() }
     }
 
     /// Carries out the action `id`; the payload is an object or nothing.
     ///
     /// # Errors
     /// As [`Host::run`].
-    pub async fn act(&self, id: &str, payload: Option<&Value>) -> Result<Reply, Refusal> {
+    pub async fn act(&self, id: &str, payload: Option<&Value>, payer: &For) -> Result<Reply, Refusal> {
         let Some(action) = self.pages.action(id) else { return Ok(unknown_action(id)) };
         let input = match payload {
             None | Some(Value::Null) => action.input(Map::default()),
             Some(Value::Map(payload)) => action.input(payload.clone()),
             Some(other) => return Ok(bad_payload(other)),
         };
-        self.settle_rules().await?;
-        let (pages, rules) = self.open_rules();
+        self.settle_rules(payer).await?;
+        let (pages, rules) = self.open_rules(payer);
         let visit = Visit {
-            rule: self.rule_before(action.deed.guard()),
-            deed: self.question(action.deed.flow(), input.clone()),
+            rule: self.rule_before(action.deed.guard(), payer),
+            deed: self.question(action.deed.flow(), input.clone(), payer),
             rules,
         };
         let Visited { ran, hold } = self.host.visit(visit).await?;
@@ -169,9 +175,9 @@ impl Site {
     ///
     /// # Errors
     /// As [`Host::run`].
-    pub async fn manifest(&self) -> Result<Value, Refusal> {
-        self.settle_rules().await?;
-        let (pages, rules) = self.open_rules();
+    pub async fn manifest(&self, payer: &For) -> Result<Value, Refusal> {
+        self.settle_rules(payer).await?;
+        let (pages, rules) = self.open_rules(payer);
         let hold = self.host.judge(&rules).await?;
         Ok(self.shown(&pages, &hold))
     }
@@ -180,8 +186,8 @@ impl Site {
     ///
     /// # Errors
     /// As [`Host::run`].
-    pub async fn versioned_manifest(&self) -> Result<Value, Refusal> {
-        let manifest = self.manifest().await?;
+    pub async fn versioned_manifest(&self, payer: &For) -> Result<Value, Refusal> {
+        let manifest = self.manifest(payer).await?;
         let hash = hash(&manifest);
         Ok(Value::fields([
             ("api_version", "v1".into()),
@@ -195,8 +201,8 @@ impl Site {
     ///
     /// # Errors
     /// As [`Host::run`].
-    pub async fn actions(&self) -> Result<Value, Refusal> {
-        let manifest = self.manifest().await?;
+    pub async fn actions(&self, payer: &For) -> Result<Value, Refusal> {
+        let manifest = self.manifest(payer).await?;
         let actions = manifest.as_map().and_then(|manifest| manifest.get("actions")).and_then(Value::as_map);
         let actions = actions.into_iter().flat_map(|actions| actions.values().cloned());
         Ok(Value::fields([("actions", Value::list(actions.collect())), ("ok", true.into())]))

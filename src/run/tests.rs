@@ -51,7 +51,7 @@ fn host_with(
 }
 
 fn question(flow: &str, input: Value) -> Question {
-    Question { flow: flow.to_owned(), input, identity: None }
+    Question { flow: flow.to_owned(), input, identity: None, payer: None }
 }
 
 async fn result(host: &Arc<Host>, flow: &str, input: Value) -> String {

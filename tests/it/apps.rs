@@ -4,6 +4,7 @@
 
 mod conformance;
 mod examples;
+mod limits;
 mod paths;
 mod races;
 mod rules;

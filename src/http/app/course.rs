@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::lang::value::Value;
 use crate::run::site::Site;
-use crate::run::{News, Ran, Refusal, Tell};
+use crate::run::{For, News, Ran, Refusal, Tell};
 
 /// Bytes of tokens that may wait for a caller who reads slowly. A token more is left out, and its number is missing.
 pub(super) const MOST_WAITING: usize = 1 << 20;
@@ -31,9 +31,9 @@ pub(super) struct Course {
 }
 
 impl Course {
-    pub(super) fn begin(site: Arc<Site>, flow: Arc<str>, input: Value) -> Self {
+    pub(super) fn begin(site: Arc<Site>, flow: Arc<str>, input: Value, payer: For) -> Self {
         let (tell, news) = Inbox::new();
-        Self { run: Box::pin(site.run(flow, input, tell)), news, yields: 0 }
+        Self { run: Box::pin(site.run(flow, input, (tell, payer))), news, yields: 0 }
     }
 
     /// What comes next; nothing after [`Heard::End`]. Dropping the future loses nothing.

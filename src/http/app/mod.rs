@@ -5,6 +5,7 @@
 mod course;
 mod doors;
 mod events;
+mod payer;
 
 use actix_web::guard::GuardContext;
 use actix_web::http::Method;

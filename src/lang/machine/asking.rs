@@ -9,7 +9,7 @@ use super::strand::Status;
 use super::world::{Ask, AskFault};
 use crate::lang::ast::{AskMode, ProfileDecl};
 use crate::lang::compile::form::AskForm;
-use crate::lang::fault::{Fault, FaultKind};
+use crate::lang::fault::Fault;
 use crate::lang::memory::session_key;
 use crate::lang::span::Span;
 use crate::lang::value::{JsonStyle, Value};
@@ -118,8 +118,7 @@ impl Ctx<'_> {
             Ok(text) => self.take_answer(waiting, text),
             Err(fault) => {
                 self.strand.effects.step(StepKind::AskFailed, &Arc::from(&*fault.message), span);
-                let kind = if fault.provider { FaultKind::AiProvider } else { FaultKind::AiFailed };
-                Err(Fault::run(fault.message, None).of_kind(kind))
+                Err(Fault::run(fault.message, None).of_kind(fault.kind))
             }
         };
         if let Err(fault) = outcome {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Ask, AskFault, Limits, Machine, Outcome, Progress, World};
+use crate::lang::fault::FaultKind;
 use crate::lang::memory::Memory;
 use crate::lang::mock::{self, MockCall};
 use crate::lang::records::Store;
@@ -78,7 +79,7 @@ fn drive_by(
                 assert!(!open.is_empty(), "the run waits for nothing");
                 let ask = open.remove(next(open.len()));
                 let answer = if ask.input.contains("FAIL") {
-                    Err(AskFault { message: "the model is down".to_owned(), provider: false })
+                    Err(AskFault { message: "the model is down".to_owned(), kind: FaultKind::AiFailed })
                 } else {
                     Ok(mock_answer(&ask))
                 };

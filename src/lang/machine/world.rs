@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::effects::{Logged, Measured, Step, Yielded};
 use super::limits::Limits;
 use crate::lang::cache_key::{CacheKeyParts, cache_key};
-use crate::lang::fault::Fault;
+use crate::lang::fault::{Fault, FaultKind};
 use crate::lang::memory::{Item, Memory};
 use crate::lang::records::{Store, Want};
 use crate::lang::span::Span;
@@ -91,8 +91,8 @@ impl Ask {
 pub struct AskFault {
     /// What went wrong, as a sentence.
     pub message: String,
-    /// Whether the provider is to blame; a message that mentions one counts as such anyway.
-    pub provider: bool,
+    /// Whether it failed, the provider is to blame, or a limit had no room for it.
+    pub kind: FaultKind,
 }
 
 /// What a run came to.

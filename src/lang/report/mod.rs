@@ -36,6 +36,7 @@ pub fn headline(fault: &Fault) -> String {
         FaultText::Plain(_) => match fault.kind {
             FaultKind::AiFailed => "AI call failed.".into(),
             FaultKind::AiProvider => "AI provider error.".into(),
+            FaultKind::AiLimited => "AI call refused by a limit.".into(),
             FaultKind::ToolFailed | FaultKind::ToolBlocked => "Tool call failed.".into(),
             FaultKind::Engine | FaultKind::Store | FaultKind::Limit => "Runtime error.".into(),
         },

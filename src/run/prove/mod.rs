@@ -273,7 +273,7 @@ async fn serially(mut run: Underway, first: Vec<Ask>, asker: &Asker, count: &mut
         if let Some(ask) = waiting.pop_front() {
             *count += 1;
             let id = ask.id;
-            let (answer, _) = asker.ask(ask, None).await;
+            let (answer, _) = asker.ask(ask, None, &None).await;
             run.machine.resolve(id, answer);
         }
         match run.machine.advance(u64::MAX) {

@@ -52,13 +52,14 @@ impl Reply {
 }
 
 /// The status a fault is answered with: 401 if too little is known of the caller, 403 if the caller may not, 503 if the
-/// records cannot be reached, else 400.
+/// records cannot be reached, 429 if a limit had no room for an ask, else 400.
 #[must_use]
 pub fn status(fault: &Fault) -> u16 {
     let what = report::headline(fault);
     let of_rule = fault.place.as_ref().is_some_and(|place| place.statement == "none");
     match () {
         () if fault.kind == FaultKind::Store => 503,
+        () if fault.kind == FaultKind::AiLimited => 429,
         () if of_rule && what.starts_with("Identity is missing ") => 401,
         () if what.ends_with(" requires authentication.") => 401,
         () if what.ends_with(" access is not permitted.") => 403,

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use super::Site;
 use crate::lang::value::Value;
 use crate::run::pages::Page;
-use crate::run::{Question, Refusal};
+use crate::run::{For, Question, Refusal};
 
 /// What was found out of rules, by the flow they run as: what one always says, or nothing if it must be judged each time.
 #[derive(Debug, Default)]
@@ -24,11 +24,11 @@ impl Rules {
 impl Site {
     /// Judges the rules that always say the same, once: those that see nothing that runs change, and ask nobody. The
     /// caller is the same for every request.
-    pub(super) async fn settle_rules(&self) -> Result<(), Refusal> {
+    pub(super) async fn settle_rules(&self, payer: &For) -> Result<(), Refusal> {
         let guards = self.pages.pages().iter().filter_map(|page| page.guard.as_ref());
         for guard in guards.filter(|guard| self.host.app().is_solitary(guard)) {
             if !self.rules.0.lock().contains_key(guard) {
-                let ran = self.host.run(self.rule(guard)).await?;
+                let ran = self.host.run(self.rule(guard, payer)).await?;
                 let always = ran.told.is_empty().then_some(ran.outcome.result.is_ok());
                 self.rules.0.lock().insert(Arc::clone(guard), always);
             }
@@ -37,15 +37,15 @@ impl Site {
     }
 
     /// What must be judged before something is done under the rule of a page.
-    pub(super) fn rule_before(&self, guard: Option<&Arc<str>>) -> Option<Question> {
-        guard.filter(|guard| self.rules.always(guard) != Some(true)).map(|guard| self.rule(guard))
+    pub(super) fn rule_before(&self, guard: Option<&Arc<str>>, payer: &For) -> Option<Question> {
+        guard.filter(|guard| self.rules.always(guard) != Some(true)).map(|guard| self.rule(guard, payer))
     }
 
     /// The pages whose rules must be judged each time, and these.
-    pub(super) fn open_rules(&self) -> (Vec<&Page>, Vec<Question>) {
+    pub(super) fn open_rules(&self, payer: &For) -> (Vec<&Page>, Vec<Question>) {
         let open = self.pages.pages().iter().filter_map(|page| Some((page, page.guard.as_ref()?)));
         let open = open.filter(|(_, guard)| self.rules.always(guard).is_none());
-        open.map(|(page, guard)| (page, self.rule(guard))).unzip()
+        open.map(|(page, guard)| (page, self.rule(guard, payer))).unzip()
     }
 
     /// The manifest, with those of the `judged` pages for which `hold` says so.
@@ -60,7 +60,7 @@ impl Site {
         })
     }
 
-    fn rule(&self, guard: &str) -> Question {
-        self.question(guard, Value::fields([]))
+    fn rule(&self, guard: &str, payer: &For) -> Question {
+        self.question(guard, Value::fields([]), payer)
     }
 }
