@@ -72,7 +72,12 @@ pub(super) struct Budget {
     /// Where it is warned.
     pub(super) soft: Option<i64>,
     period: Period,
+    /// Before anything was counted here, and by calls here.
     spent: i64,
+    /// By calls here alone.
+    own: i64,
+    /// By calls of other servers, as far as that is known.
+    elsewhere: i64,
     reserved: i64,
     /// It was said in this period that the soft limit is passed.
     warned: bool,
@@ -85,6 +90,8 @@ pub struct Spent {
     pub used: i64,
     /// Spent alone.
     pub settled: i64,
+    /// Of that by calls here.
+    pub own: i64,
     /// In which time.
     pub period: Period,
 }
@@ -92,13 +99,24 @@ pub struct Spent {
 impl Budget {
     pub(super) fn of(span: Span) -> Self {
         let period = Period { from_us: i64::MIN, until_us: i64::MIN };
-        Self { span, hard: None, soft: None, period, spent: 0, reserved: 0, warned: false }
+        Self {
+            span,
+            hard: None,
+            soft: None,
+            period,
+            spent: 0,
+            own: 0,
+            elsewhere: 0,
+            reserved: 0,
+            warned: false,
+        }
     }
 
     /// What of it is used.
     pub(super) fn read(&mut self, now_us: i64) -> Spent {
         self.turn(now_us);
-        Spent { used: self.spent.saturating_add(self.reserved), settled: self.spent, period: self.period }
+        let settled = self.spent.saturating_add(self.elsewhere);
+        Spent { used: settled.saturating_add(self.reserved), settled, own: self.own, period: self.period }
     }
 
     /// Whether so much more may be used.
@@ -118,6 +136,14 @@ impl Budget {
         if (self.period.from_us..self.period.until_us).contains(&at_us) {
             self.reserved = self.reserved.saturating_sub(reserved.max(0)).max(0);
             self.spent = self.spent.saturating_add(cost.max(0));
+            self.own = self.own.saturating_add(cost.max(0));
+        }
+    }
+
+    /// Other servers have spent so much in the period that began at a moment.
+    pub(super) fn elsewhere(&mut self, nano: i64, from_us: i64) {
+        if self.period.from_us == from_us {
+            self.elsewhere = nano.max(0);
         }
     }
 
@@ -189,6 +215,21 @@ mod tests {
         assert_eq!(budget.read(LAST_OF_FEBRUARY + 1).used, 0, "it was February's");
         budget.reserve(1, LAST_OF_FEBRUARY);
         assert_eq!(budget.read(LAST_OF_FEBRUARY).used, 1, "a clock set back begins no new month");
+    }
+
+    #[test]
+    fn what_other_servers_spent_is_as_if_it_were_spent_here_and_is_not_told_them_again() {
+        let mut budget = budget(Span::Day, 100);
+        budget.reserve(20, 0);
+        budget.settle(20, 20, 0);
+        budget.elsewhere(50, 0);
+        budget.elsewhere(60, 0); // a later word, not more money
+        let Spent { used, settled, own, .. } = budget.read(0);
+        assert_eq!((used, settled, own), (80, 80, 20));
+        assert!(budget.has_room(20, 0) && !budget.has_room(21, 0));
+        budget.elsewhere(90, DAY_US);
+        assert_eq!(budget.read(0).used, 80, "of another day");
+        assert_eq!(budget.read(DAY_US).used, 0, "a new day begins with nothing, elsewhere too");
     }
 
     #[test]

@@ -275,6 +275,13 @@ impl Meter {
         }
     }
 
+    /// Other servers have spent so much in the period of this span that began at a moment.
+    pub(super) fn elsewhere(&self, span: Span, nano: i64, from_us: i64) {
+        let mut state = self.state.lock();
+        let of_span = Span::ALL.into_iter().zip(&mut state.budgets).filter(|(known, _)| *known == span);
+        of_span.for_each(|(_, budget)| budget.elsewhere(nano, from_us));
+    }
+
     pub(super) fn quotas(&self, now: Tick, now_us: i64) -> Quotas {
         let mut state = self.state.lock();
         let state = &mut *state;

@@ -12,11 +12,12 @@ use uuid::Uuid;
 use super::key::ApiKey;
 use super::limit::LimitName;
 use super::password::{BadPassword, Hashing, NotHashed};
-use super::registry::{Change, KeyRow, Limit, Registry, RegistryFault, SpentRow, Workspace};
+use super::registry::{Change, KeyRow, Limit, Registry, RegistryFault, Workspace};
 use super::role::Role;
 use super::roster::Roster;
 use super::scope::Scopes;
 use super::sign_in::SignInRules;
+use super::spending::Shares;
 use super::throttle::Throttle;
 
 /// Longest name, characters.
@@ -32,8 +33,8 @@ pub struct Office {
     pub(super) rules: SignInRules,
     /// What was spent before this process; nothing where no books are kept.
     pub(super) books: Option<Arc<dyn Books>>,
-    /// What was noted last of budgets.
-    pub(super) noted: Mutex<Vec<SpentRow>>,
+    /// What other servers were told of budgets.
+    pub(super) shares: Mutex<Shares>,
 }
 
 /// A key to make.
@@ -163,7 +164,7 @@ impl Office {
             throttle,
             rules,
             books: None,
-            noted: Mutex::default(),
+            shares: Mutex::default(),
         }
     }
 

@@ -93,6 +93,8 @@ pub struct SpentRow {
     pub from_us: i64,
     /// So much, nano-USD.
     pub nano: i64,
+    /// Of that what servers counted themselves: stored what all did, noted what is to be added.
+    pub counted: i64,
 }
 
 /// All that is stored.
@@ -247,11 +249,11 @@ pub trait Registry: Send + Sync + 'static {
     /// Begins a session. Nobody is judged by it, so the epoch stays.
     fn begin_session(&self, session: SessionRow) -> Pending<()>;
 
-    /// What was noted last of budgets.
+    /// What servers noted of budgets.
     fn spent(&self) -> Pending<Vec<SpentRow>>;
 
-    /// Notes what was spent of budgets; of the same day or month never less than before. Nobody is judged by it, so the epoch
-    /// stays.
+    /// Notes what was spent of budgets; of the same day or month never less than before, and what was counted is added to what
+    /// is noted. Nobody is judged by it, so the epoch stays.
     fn note_spent(&self, rows: Vec<SpentRow>) -> Pending<()>;
 
     /// Lets a session go on, once for each token.

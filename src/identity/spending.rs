@@ -1,5 +1,6 @@
 //! Owns what budgets begin with, and what is noted of them: the office's part of counting money. Must not know prices.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tidegate_actors::ports::books::{Books, Usages};
@@ -8,6 +9,24 @@ use super::budget::{Period, Span};
 use super::meter::{Meter, Whose};
 use super::office::Office;
 use super::registry::{RegistryFault, SpentRow};
+
+/// What other servers were told, by budget.
+pub(super) type Shares = HashMap<(String, Span), Share>;
+
+/// What other servers were told of one budget. All add what they count to one number, of which this is the part that is ours.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Share {
+    /// The beginning of the period.
+    from_us: i64,
+    /// What all had counted when this process began to; it is in what was spent before.
+    before: i64,
+    /// What calls here cost that others need not be told: they were, or it stood in the books when these were asked.
+    known: i64,
+    /// What was added.
+    added: i64,
+    /// What was noted last, in all.
+    noted: Option<i64>,
+}
 
 impl Office {
     /// The same office, whose budgets begin with what these books say was spent.
@@ -35,6 +54,13 @@ impl Office {
                 let (span, from_us) = (Span::ALL[at], periods[at].from_us);
                 let own = |row: &&SpentRow| row.subject == meter.whose().id && row.span == span;
                 let noted = noted.iter().find(|row| own(row) && row.from_us == from_us);
+                let share = Share {
+                    from_us,
+                    before: noted.map_or(0, |row| row.counted),
+                    known: counted[at].own,
+                    ..Share::default()
+                };
+                self.shares.lock().insert((meter.whose().id.clone(), span), share);
                 booked[at].saturating_sub(counted[at].settled).max(noted.map_or(0, |row| row.nano))
             });
             meter.begin(before, now_us);
@@ -60,36 +86,66 @@ impl Office {
         }))
     }
 
-    /// Notes what was spent since it was noted last, and makes up for what could not be read before. For a server, which alone
-    /// counts.
+    /// Notes what was spent since it was noted last, makes up for what could not be read before, and takes in what other servers
+    /// have noted. For a server, which alone counts; whatever it does not know of others' money yet is what they spent since
+    /// they noted it last.
     ///
     /// # Errors
-    /// It cannot be read or stored; it is with the next.
+    /// It cannot be read or stored; it is with the next. What was stored without our hearing of it counts twice then.
     pub async fn note(&self) -> Result<(), RegistryFault> {
         self.count().await?;
         let now_us = self.clock.unix_us();
         let meters = self.roster.meters();
-        let spent: Vec<_> = meters.iter().flat_map(|meter| spent(meter, now_us)).collect();
-        let new: Vec<_> = {
-            let noted = self.noted.lock();
-            spent.iter().filter(|row| !noted.contains(row)).cloned().collect()
-        };
+        let new = self.unnoted(&meters, now_us);
         if !new.is_empty() {
-            self.registry.note_spent(new).await?;
-            *self.noted.lock() = spent;
+            self.registry.note_spent(new.clone()).await?;
+            let mut shares = self.shares.lock();
+            for SpentRow { subject, span, from_us, nano, counted } in new {
+                if let Some(share) = shares.get_mut(&(subject, span)).filter(|share| share.from_us == from_us)
+                {
+                    share.known = share.known.saturating_add(counted);
+                    share.added = share.added.saturating_add(counted);
+                    share.noted = Some(nano);
+                }
+            }
+        }
+        if meters.iter().any(|meter| meter.spent(now_us).is_some()) {
+            self.take_in(&meters, &self.registry.spent().await?);
         }
         Ok(())
     }
-}
 
-/// What is to be noted of a meter: nothing before it is known what was spent before it.
-fn spent(meter: &Arc<Meter>, now_us: i64) -> impl Iterator<Item = SpentRow> + use<> {
-    let subject = meter.whose().id.clone();
-    let spent = Span::ALL.into_iter().zip(meter.spent(now_us).into_iter().flatten());
-    spent.map(move |(span, spent)| SpentRow {
-        subject: subject.clone(),
-        span,
-        from_us: spent.period.from_us,
-        nano: spent.settled,
-    })
+    /// What is to be noted: nothing of a meter before it is known what was spent before it.
+    fn unnoted(&self, meters: &[Arc<Meter>], now_us: i64) -> Vec<SpentRow> {
+        let mut shares = self.shares.lock();
+        let mut rows = Vec::new();
+        for meter in meters {
+            let subject = &meter.whose().id;
+            for (span, spent) in Span::ALL.into_iter().zip(meter.spent(now_us).into_iter().flatten()) {
+                let from_us = spent.period.from_us;
+                let share = shares.entry((subject.clone(), span)).or_default();
+                if share.from_us != from_us {
+                    *share = Share { from_us, ..Share::default() }; // all begin with nothing
+                }
+                let (nano, counted) = (spent.settled, spent.own.saturating_sub(share.known));
+                if counted != 0 || share.noted != Some(nano) {
+                    rows.push(SpentRow { subject: subject.clone(), span, from_us, nano, counted });
+                }
+            }
+        }
+        rows
+    }
+
+    /// Lets budgets hold what other servers have counted since this process began.
+    fn take_in(&self, meters: &[Arc<Meter>], noted: &[SpentRow]) {
+        let shares = self.shares.lock();
+        let meters: HashMap<_, _> = meters.iter().map(|meter| (meter.whose().id.as_str(), meter)).collect();
+        for SpentRow { subject, span, from_us, counted, .. } in noted {
+            let share = shares.get(&(subject.clone(), *span)).filter(|share| share.from_us == *from_us);
+            if let (Some(share), Some(meter)) = (share, meters.get(subject.as_str())) {
+                let others = counted.saturating_sub(share.before).saturating_sub(share.added);
+                meter.elsewhere(*span, others, *from_us);
+            }
+        }
+    }
 }

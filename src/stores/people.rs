@@ -24,10 +24,12 @@ const LIMITS: &str = "SELECT subject, name, value FROM limits ORDER BY subject, 
 const SET_LIMIT: &str = "INSERT INTO limits (subject, name, value) VALUES ($1, $2, $3) \
     ON CONFLICT (subject, name) DO UPDATE SET value = excluded.value";
 const LIFT_LIMIT: &str = "DELETE FROM limits WHERE subject = $1 AND name = $2";
-const SPENT: &str = "SELECT subject, span, from_us, nano FROM spent ORDER BY subject, span";
-const NOTE_SPENT: &str = "INSERT INTO spent (subject, span, from_us, nano) VALUES ($1, $2, $3, $4) \
-    ON CONFLICT (subject, span) DO UPDATE SET from_us = excluded.from_us, nano = excluded.nano \
-    WHERE spent.from_us < excluded.from_us OR (spent.from_us = excluded.from_us AND spent.nano < excluded.nano)";
+const SPENT: &str = "SELECT subject, span, from_us, nano, counted FROM spent ORDER BY subject, span";
+const NOTE_SPENT: &str = "INSERT INTO spent (subject, span, from_us, nano, counted) VALUES ($1, $2, $3, $4, $5) \
+    ON CONFLICT (subject, span) DO UPDATE SET from_us = excluded.from_us, \
+    nano = CASE WHEN spent.from_us = excluded.from_us AND spent.nano > excluded.nano THEN spent.nano ELSE excluded.nano END, \
+    counted = CASE WHEN spent.from_us = excluded.from_us THEN spent.counted ELSE 0 END + excluded.counted \
+    WHERE spent.from_us <= excluded.from_us";
 const ADD_WORKSPACE: &str = "INSERT INTO workspaces (id, name, created_us) VALUES ($1, $2, $3)";
 const ADD_KEY: &str = "INSERT INTO api_keys \
     (id, short, name, workspace, role, sha256, doors, models, created_us, expires_us, revoked_us) \
@@ -180,13 +182,15 @@ fn spent(row: &Row) -> Result<SpentRow, sqlx::Error> {
         span: Span::of(&span).ok_or_else(|| damaged(format!("{span:?} is no span of a budget")))?,
         from_us: row.get(2)?,
         nano: row.get(3)?,
+        counted: row.get(4)?,
     })
 }
 
 fn note_spent(mut on: Connection<'_>, rows: Vec<SpentRow>) -> BoxFuture<'_, Result<(), sqlx::Error>> {
     Box::pin(async move {
-        for SpentRow { subject, span, from_us, nano } in rows {
-            on.query(NOTE_SPENT).bind(subject).bind(span.name()).bind(from_us).bind(nano).execute().await?;
+        for SpentRow { subject, span, from_us, nano, counted } in rows {
+            let query = on.query(NOTE_SPENT).bind(subject).bind(span.name()).bind(from_us);
+            query.bind(nano).bind(counted).execute().await?;
         }
         Ok(())
     })

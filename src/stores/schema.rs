@@ -35,6 +35,7 @@ pub(super) static MAIN: Schema = Schema {
         ("limits", include_str!("migrations/main/0002_limits.sql")),
         ("sign_in", include_str!("migrations/main/0003_sign_in.sql")),
         ("spent", include_str!("migrations/main/0004_spent.sql")),
+        ("counted", include_str!("migrations/main/0005_counted.sql")),
     ],
 };
 

@@ -1,6 +1,7 @@
 //! Budgets of a whole server: what was spent is in the books, so no restart and no kill gives it back.
 
 use super::*;
+use crate::postgres;
 
 /// A call of this costs 0.0035 USD: 1,000 tokens in at 2.50 a million, 100 out at 10.00.
 pub(super) const MODEL: &str = "gpt-4o";
@@ -147,4 +148,35 @@ async fn a_soft_budget_warns_and_refuses_nobody() {
     assert_eq!(third.status, 200);
     assert!(what.starts_with("soft_usd_per_month; used=0.00") && what.ends_with("; limit=0.006"), "{told}");
     assert!(reset.ends_with("-01T00:00:00Z"), "{told}");
+}
+
+/// Each server counted for itself while it ran, so that two of them spent a budget twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_of_one_database_hold_one_budget_together() {
+    let upstream = Upstream::answering(|seen| completion(&model(seen))).await;
+    let config = format!("database.url = \"{}\"\n{}", postgres::new_database(), any_model_at(&upstream));
+    let (one, other) = (Gateway::start(&config), Gateway::start(&config));
+    let [first, second] = [&one, &other].map(|server| format!("http://{}", server.address()));
+    assert_eq!(limit(&first, "0.0105").await.status, 200);
+    let spent = |amount: &'static str| {
+        move |told: &Json| {
+            let limits = told["limits"].as_array().cloned().unwrap_or_default();
+            limits.iter().any(|limit| limit["name"] == "usd_per_month" && limit["used"] == amount)
+        }
+    };
+    other.until(LIMITS, spent("0.000000000")).await; // it has heard of the budget
+    assert_eq!(call(&first, "1").await.status, 200);
+    assert_eq!(call(&first, "2").await.status, 200);
+    other.until(LIMITS, spent("0.007000000")).await;
+    assert_eq!(call(&second, "3").await.status, 200, "there is room for one more");
+    assert_eq!(call(&second, "4").await.status, 429);
+    one.until(LIMITS, spent("0.010500000")).await;
+    assert_eq!(call(&first, "5").await.status, 429);
+    assert_eq!(upstream.seen().len(), 3);
+
+    one.end();
+    let again = Gateway::start(&config);
+    again.until(LIMITS, spent("0.010500000")).await;
+    assert_eq!(call(&format!("http://{}", again.address()), "6").await.status, 429, "nor after a restart");
+    assert_eq!(used(&second, "usd_per_month").await, "0.010500000", "and nothing is counted twice");
 }
