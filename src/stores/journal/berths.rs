@@ -9,8 +9,8 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::Path;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
@@ -28,6 +28,7 @@ pub(in crate::stores) const BERTH_BYTES: usize = BERTH - HEAD;
 #[derive(Debug)]
 pub(in crate::stores) struct Berths {
     file: File,
+    path: PathBuf,
     places: Mutex<Places>,
     count: usize,
     /// Something was written that is not synced.
@@ -68,7 +69,8 @@ impl Berths {
         file.sync_all()?;
         let free = (0..u32::try_from(count).unwrap_or(u32::MAX)).rev().collect();
         let places = Mutex::new(Places { free, stale });
-        Ok((Self { file, places, count, is_dirty: AtomicBool::new(false) }, left))
+        let path = path.to_owned();
+        Ok((Self { file, path, places, count, is_dirty: AtomicBool::new(false) }, left))
     }
 
     /// Takes a berth and writes into it.
@@ -144,7 +146,21 @@ impl Berths {
         if !self.is_dirty.swap(false, Ordering::Acquire) {
             return Ok(());
         }
-        self.file.sync_data().inspect_err(|_| self.is_dirty.store(true, Ordering::Release))
+        let synced = self.is_there().and_then(|()| self.file.sync_data());
+        synced.inspect_err(|_| self.is_dirty.store(true, Ordering::Release))
+    }
+
+    /// What is written into a file that nobody finds again would not survive this process.
+    fn is_there(&self) -> io::Result<()> {
+        let own = self.file.metadata()?;
+        let there = std::fs::metadata(&self.path);
+        match there.is_ok_and(|there| (there.dev(), there.ino()) == (own.dev(), own.ino())) {
+            true => Ok(()),
+            false => {
+                let path = self.path.display();
+                Err(io::Error::other(format!("{path} was taken away; put it back, or restart the server")))
+            }
+        }
     }
 }
 

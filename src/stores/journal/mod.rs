@@ -15,6 +15,7 @@
 mod batch;
 mod bell;
 mod berths;
+mod logs;
 mod pack;
 mod storage;
 mod tree;

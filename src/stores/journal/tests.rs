@@ -1,6 +1,7 @@
 //! Behaviour of the journal: order, refusals, what survives what, and faults of its storage.
 
 pub(in crate::stores) mod shaky;
+mod tree;
 
 use std::io::ErrorKind;
 use std::sync::atomic::AtomicU32;
@@ -242,62 +243,6 @@ fn a_torn_berth_counts_as_empty_and_its_neighbours_stay() {
     file.write_all_at(b"X", u64::from(places[0]) * 1_024 + 11).expect("torn");
     assert_eq!(Berths::open(&path, 3).expect("berths").1, [b"two".to_vec()]);
     assert_eq!(Berths::open(&path, 1).expect("berths").1, [b"two".to_vec()], "also when there are fewer now");
-}
-
-#[test]
-fn a_tree_keeps_its_groups_over_a_new_start_and_forgets_those_it_is_told_to() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("rows");
-    let tree = Tree::open(&path).expect("a tree");
-    assert_eq!((tree.last().expect("read"), tree.read(0, 9).expect("read")), (None, Vec::new()));
-    for number in 0..300 {
-        tree.append(number, &[number as u8; 5]).expect("written");
-    }
-    tree.append(299, &[43; 5]).expect("the same again");
-    tree.sync().expect("synced");
-    assert!(Tree::open(&path).is_err(), "one process at a time");
-    drop(tree);
-
-    let tree = Tree::open(&path).expect("a tree");
-    assert_eq!(tree.last().expect("read"), Some(299));
-    let two = tree.read(7, 12).expect("read");
-    assert_eq!(two, [7, 8].map(|number| Group { number, bytes: vec![number as u8; 5] }));
-    assert_eq!(tree.read(7, 1).expect("read").len(), 1, "one at least");
-    tree.forget(298).expect("forgotten");
-    assert_eq!(tree.read(0, usize::MAX).expect("read").len(), 2);
-    assert_eq!(tree.forget(298).expect("nothing more"), 0);
-    assert_eq!(tree.forget(300).expect("the rest"), 10);
-    tree.append(300, &[1; 5]).expect("behind what was forgotten");
-    assert_eq!(tree.read(0, usize::MAX).expect("read"), [Group { number: 300, bytes: vec![1; 5] }]);
-}
-
-/// A killed process, or a power cut, leaves the end of fjall's own journal cut off anywhere.
-#[test]
-fn a_tree_whose_journal_was_cut_off_anywhere_keeps_whole_groups_from_the_first_on() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("rows");
-    let tree = Tree::open(&path).expect("a tree");
-    let journal = || {
-        let names = std::fs::read_dir(&path).expect("the folder").flatten().map(|entry| entry.path());
-        names.filter(|path| path.extension().is_some_and(|end| end == "jnl")).max().expect("a journal")
-    };
-    for number in 0..20 {
-        tree.append(number, &[7; 100]).expect("written");
-    }
-    drop(tree);
-    for cut in [1, 40, 130, 400, 1_500] {
-        let bytes = std::fs::read(journal()).expect("readable");
-        let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        let file = std::fs::OpenOptions::new().write(true).open(journal()).expect("writable");
-        file.set_len(used.saturating_sub(cut) as u64).expect("cut");
-        let tree = Tree::open(&path).expect("it opens all the same");
-        let groups = tree.read(0, usize::MAX).expect("readable");
-        assert!(groups.len() < 20 && groups.iter().all(|group| group.bytes == [7; 100]));
-        assert!((0..).zip(&groups).all(|(number, group)| number == group.number), "no gap");
-        let next = tree.last().expect("readable").map_or(0, |last| last + 1);
-        tree.append(next, &[7; 100]).expect("it can be written again");
-        assert_eq!(tree.last().expect("readable"), Some(next));
-    }
 }
 
 proptest! {

@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Slice};
-use parking_lot::{RwLock, RwLockReadGuard};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
+use super::logs::{self, Logs};
 use super::pack;
 use super::storage::{Group, Storage};
 use crate::stores::trouble::of_tree;
@@ -36,6 +37,8 @@ pub(in crate::stores) struct Tree {
 struct Open {
     database: Database,
     groups: Keyspace,
+    /// The file that is written, which only a later one replaces.
+    log: Mutex<Option<PathBuf>>,
 }
 
 impl Tree {
@@ -44,8 +47,40 @@ impl Tree {
     /// # Errors
     /// It cannot be read or written, or another process has it open.
     pub(in crate::stores) fn open(folder: &Path) -> io::Result<Self> {
-        let open = RwLock::new(Some(open(folder)?));
-        Ok(Self { folder: folder.to_owned(), open, first: AtomicU64::new(0) })
+        let logs = Logs::of(folder)?;
+        let opened = match open(folder) {
+            Ok(opened) => {
+                logs.opened()?;
+                opened
+            }
+            Err(error) => {
+                logs.refused();
+                return Err(error);
+            }
+        };
+        Ok(Self { folder: folder.to_owned(), open: RwLock::new(Some(opened)), first: AtomicU64::new(0) })
+    }
+
+    /// Begins anew where somebody took away what is written, with all groups that are not forgotten: they can still be read,
+    /// and would be gone with the process.
+    fn stay(&self) -> io::Result<()> {
+        if self.open.read().as_ref().is_none_or(Open::is_there) {
+            return Ok(());
+        }
+        let groups = self.read(0, usize::MAX)?;
+        let mut opened = self.open.write();
+        *opened = None; // it has the folder, if that is still the same
+        *opened = Some(open(&self.folder)?);
+        drop(opened);
+        for group in &groups {
+            self.append(group.number, &group.bytes)?;
+        }
+        let (folder, groups) = (self.folder.display(), groups.len());
+        tracing::error!(
+            groups,
+            "the files in {folder} were taken away; what was not folded yet is written again"
+        );
+        Ok(())
     }
 
     /// Does something with the database, which is opened anew if it failed before and given up if it fails now.
@@ -89,6 +124,7 @@ impl Storage for Tree {
     }
 
     fn sync(&self) -> io::Result<()> {
+        self.stay()?;
         self.with(|open| open.database.persist(PersistMode::SyncData))
     }
 
@@ -136,12 +172,35 @@ impl Storage for Tree {
     }
 }
 
+impl Open {
+    /// Whether the file that is written is still found by its name.
+    fn is_there(&self) -> bool {
+        let mut log = self.log.lock();
+        let Some(path) = &*log else { return true };
+        // When it is full the next one is begun, before this one is removed.
+        let latest = logs::all(path.parent().unwrap_or(path)).ok().and_then(|mut all| all.pop());
+        let Some(latest) = latest.filter(|latest| logs::number(latest) >= logs::number(path)) else {
+            return false;
+        };
+        *log = Some(latest);
+        true
+    }
+}
+
 fn open(folder: &Path) -> io::Result<Open> {
-    let database =
-        Database::builder(folder).worker_threads(1).cache_size(CACHE_BYTES).open().map_err(of_tree)?;
+    let opened = Database::builder(folder).worker_threads(1).cache_size(CACHE_BYTES).open();
+    let told = |error: fjall::Error| match error {
+        fjall::Error::Io(_) | fjall::Error::Locked => of_tree(error),
+        error => io::Error::other(format!(
+            "{} is damaged ({error}); move it away, and keep it: it holds calls that are in no table yet",
+            folder.display()
+        )),
+    };
+    let database = opened.map_err(told)?;
     let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
     let groups = database.keyspace("groups", options).map_err(of_tree)?;
-    Ok(Open { database, groups })
+    let log = logs::all(folder)?.pop();
+    Ok(Open { database, groups, log: Mutex::new(log) })
 }
 
 /// Keys of other lengths were never written.

@@ -129,16 +129,73 @@ async fn calls_go_on_while_the_day_is_damaged_and_are_in_its_next_file() {
 
     let gateway = Gateway::start_in(&data, "");
     call(&gateway, &["three"]).await;
-    let ready = gateway.until("/ready", |ready| ready["ready"] == false).await;
-    let (_, why) = health(&ready);
+    let why = until_ready(&gateway, false).await;
     assert!(why.contains("db is damaged") && why.contains("move it away"), "{why}");
     let refused = gateway.get("/api/v1/usage").await;
     assert!(refused.status == 503 && refused.text().contains("db is damaged"), "{}", refused.text());
     call(&gateway, &["four"]).await;
 
     fs::rename(&day, folder.path().join("kept.db")).expect("moved away");
-    gateway.until("/ready", |ready| ready["ready"] == true).await;
+    until_ready(&gateway, true).await;
     assert_eq!((calls_counted(&gateway).await, listed(&gateway, "").await), (2, 2), "what came meanwhile");
+}
+
+/// Waits until the ledger is as `is_ready` says; says why, if it is not.
+async fn until_ready(gateway: &Gateway, is_ready: bool) -> String {
+    health(&gateway.until("/ready", |ready| ready["ready"] == is_ready).await).1
+}
+
+#[tokio::test]
+async fn a_journal_that_is_damaged_stops_the_start_and_one_that_was_moved_away_does_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    asked(&data, &["one", "two"]).await.end();
+    let rows = data.join("ledger/rows");
+    fs::write(rows.join("version"), "noise").expect("written");
+    let mut serve = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    let done =
+        serve.args(["serve", "--port", "0", "--data"]).arg(&data).env_clear().output().expect("started");
+    let said = String::from_utf8(done.stderr).expect("text");
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(said.contains("ledger/rows is damaged") && said.contains("move it away, and keep it"), "{said}");
+
+    fs::rename(&rows, folder.path().join("kept")).expect("moved away");
+    let gateway = Gateway::start_in(&data, "");
+    call(&gateway, &["three"]).await;
+    assert_eq!((calls_counted(&gateway).await, listed(&gateway, "").await), (3, 3), "tables stay");
+}
+
+#[tokio::test]
+async fn a_journal_that_is_taken_away_under_the_server_is_written_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let gateway = asked(&data, &["one"]).await;
+    fs::rename(data.join("ledger/rows"), folder.path().join("kept")).expect("moved away");
+    call(&gateway, &["two", "three"]).await;
+    assert_eq!(gateway.get("/ready").await.status, 200);
+    gateway.end();
+    let again = Gateway::start_in(&data, "");
+    assert_eq!((calls_counted(&again).await, listed(&again, "").await), (3, 3));
+}
+
+/// What is written before a request leaves would not be found again: without that nothing leaves.
+#[tokio::test]
+async fn without_the_file_of_openings_calls_are_refused_until_it_is_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let gateway = asked(&data, &["one"]).await;
+    let (open, kept) = (data.join("ledger/open"), folder.path().join("kept"));
+    fs::rename(&open, &kept).expect("moved away");
+    // The server may have noticed before.
+    let answered = 2 + u64::from(gateway.post(CHAT, ask("m", "two")).await.status == 200);
+    let why = until_ready(&gateway, false).await;
+    assert!(why.contains("ledger/open was taken away; put it back"), "{why}");
+    let refused = gateway.post(CHAT, ask("m", "three")).await;
+    assert!(refused.status == 503 && refused.text().contains("ledger_failing"), "{}", refused.text());
+    fs::rename(&kept, &open).expect("put back");
+    until_ready(&gateway, true).await;
+    call(&gateway, &["three"]).await;
+    assert_eq!(calls_counted(&gateway).await, answered, "each that was answered, and no other");
 }
 
 /// Before, what was folded from then on went with the file, which was open, and the journal forgot it.
