@@ -25,7 +25,7 @@ pub struct Usages {
     pub failed: u64,
     /// Whose caller left.
     pub abandoned: u64,
-    /// Tokens read, as far as upstreams said.
+    /// Tokens read, by upstreams' counts and where there are none by ours.
     pub tokens_in: u64,
     /// Tokens written, likewise.
     pub tokens_out: u64,
