@@ -11,7 +11,7 @@ use super::{Parts, Upkeep};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  tidegate db status                      where it lies, its layout, whether it is sound, rows of each table
+  tidegate db status                      where it lies, its layout, whether it is sound, when it was optimized, rows of each table
   tidegate db backup monday               a copy as of now in the new folder monday, also while a server runs
   tidegate db restore monday              put the copy in its place; what was there is kept in DATA/before
   tidegate db optimize                    bring statistics up to date, give back the write-ahead logs
@@ -21,7 +21,7 @@ what the server has not folded yet. Restoring leaves the journal alone: the next
 database.url names PostgreSQL, copies are files that pg_dump makes and pg_restore reads.
 
 A server brings its database up to date when it starts; `migrate` does it ahead. migrate and restore need the data directory
-to themselves: stop the server first.";
+to themselves: stop the server first. A server does what `optimize` does each hour by itself (database.optimize_ms).";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DbCommand {

@@ -155,6 +155,8 @@ fn what_is_no_backup_is_not_put_in_place() {
         let why = refused(&data, &["db", "restore", file.to_str().expect("UTF-8")]);
         assert!(why.contains(words) && why.contains(name), "{why}");
     }
+    let why = refused(&data, &["db", "restore", "nowhere"]);
+    assert!(why.contains("nowhere: it is not there; name what `tidegate db backup` made"), "{why}");
     assert_eq!(std::fs::read(data.join("tidegate.db")).expect("it is there"), before);
     assert!(!data.join("restored.new").exists(), "nothing stays behind");
     told(&data, &["db", "optimize"]);

@@ -117,6 +117,9 @@ pub async fn back_up(dir: &Path, target: &Target, to: &Path) -> Result<Copied, T
 /// # Errors
 /// The copy is not one of a database of ours, is damaged or is a later version's. Nothing was changed then.
 pub async fn restore(dir: &Path, target: &Target, from: &Path) -> Result<Option<PathBuf>, Trouble> {
+    if !from.exists() {
+        return Err(Trouble::Conflict("it is not there; name what `tidegate db backup` made".to_owned()));
+    }
     match &target.0 {
         Kind::Sqlite(_) => copies::restore(dir, from).await,
         Kind::Postgres(server) => server::restore(server, dir, from).await,
