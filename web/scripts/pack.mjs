@@ -29,6 +29,12 @@ const index = readFileSync(join(site, "index.html"), "utf8");
 const first = ["index.html", ...[...index.matchAll(/(?:src|href)="\/console\/([^"]+)"/g)].map((found) => found[1])];
 // The screen that comes up first is asked for by the page's script.
 first.push(...[...sent.keys()].filter((name) => /^assets\/now-[^/]*\.(js|css)$/.test(name)));
+for (const name of first) {
+  if (!name.endsWith(".js")) continue;
+  const text = readFileSync(join(site, name), "utf8");
+  const imported = [...text.matchAll(/(?:from|import)"\.\/([^"]+\.js)"/g)].map((found) => `assets/${found[1]}`);
+  first.push(...imported.filter((other) => !first.includes(other)));
+}
 const bytes = [...new Set(first)].map((name) => {
   if (!sent.has(name)) throw new Error(`index.html names ${name}, which was not built`);
   return [name, sent.get(name)];

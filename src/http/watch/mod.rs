@@ -27,6 +27,8 @@ pub(crate) use sight::Sight;
 const MOST_LOOKING: usize = 256;
 /// Readings further apart tell no rate of now.
 const STALE_US: i64 = 5_000_000;
+/// Who comes back so soon has only loaded the page anew, and sees the minutes before again.
+const AWAY_US: i64 = 10_000_000;
 
 /// Who looks, and what they are shown.
 pub struct Watch {
@@ -40,6 +42,8 @@ pub struct Watch {
 #[derive(Default)]
 struct Board {
     ear: Option<Listening>,
+    /// When it was last listened to.
+    heard_us: i64,
     window: Window,
     told: BTreeMap<Option<WorkspaceId>, (i64, Bytes)>,
     before: Option<(i64, Counted)>,
@@ -90,13 +94,13 @@ impl Watch {
         Ok(())
     }
 
-    /// Looks no more. With the last of them all that was heard is forgotten.
+    /// Looks no more. With the last of them nothing more is heard.
     pub(crate) fn leave(&self) {
         let mut looking = self.looking.lock();
         *looking = looking.saturating_sub(1);
         self.shown.dec();
         if *looking == 0 {
-            *self.board.lock() = Board::default();
+            self.board.lock().ear = None;
         }
     }
 
@@ -132,7 +136,9 @@ impl Board {
     /// Takes in what was told since the last time.
     fn hear(&mut self, doors: &Doors, now_us: i64) {
         if self.ear.is_none() {
-            self.window = Window::from(now_us);
+            if now_us - self.heard_us > AWAY_US {
+                self.window = Window::from(now_us);
+            }
             let all = Wanted::all(WorkspaceId::default_workspace(), 1);
             self.ear = doors.books.as_ref().and_then(|books| books.listen(None, all).ok());
         }
@@ -143,6 +149,7 @@ impl Board {
                 Heard::Sampled { told, heard } => self.window.miss(now_us, told.saturating_sub(heard)),
             }
         }
+        self.heard_us = now_us;
         self.window.trim(now_us);
     }
 

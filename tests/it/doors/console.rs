@@ -65,6 +65,19 @@ async fn one_look_shows_the_engine_what_calls_came_to_and_calls_as_they_are_told
 }
 
 #[tokio::test]
+async fn who_loads_the_page_anew_sees_the_minutes_before_again() {
+    let (_upstream, gateway) = talking().await;
+    let mut events = Events::of(gateway.request(Method::GET, STREAM)).await;
+    next(&mut events, "pulse").await;
+    gateway.post(CHAT, ask("x")).await;
+    while next(&mut events, "pulse").await["recent"]["calls"] != 1 {}
+    drop(events);
+    while !gateway.get("/metrics").await.text().contains("tidegate_console_listeners 0") {}
+    let mut again = Events::of(gateway.request(Method::GET, STREAM)).await;
+    assert_eq!(next(&mut again, "pulse").await["recent"]["calls"], 1);
+}
+
+#[tokio::test]
 async fn who_wants_no_calls_is_shown_none() {
     let (_upstream, gateway) = talking().await;
     let mut events = Events::of(gateway.request(Method::GET, &format!("{STREAM}?calls=false"))).await;

@@ -4,6 +4,7 @@ import "uplot/dist/uPlot.min.css";
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 
+import { clock, day, isUtcNow, useUtc } from "./when";
 import { useTheme } from "../shell/theme";
 
 export interface Line {
@@ -13,6 +14,8 @@ export interface Line {
   values: (number | null)[];
   dash?: number[];
   fill?: boolean;
+  /** Whether single values are marked. */
+  points?: boolean;
 }
 
 interface Props {
@@ -26,7 +29,9 @@ interface Props {
   span: number;
 }
 
-function options({ lines, write, height }: Props, width: number): uPlot.Options {
+const DAY_S = 86_400;
+
+function options({ lines, write, height, span }: Props, width: number): uPlot.Options {
   const style = getComputedStyle(document.documentElement);
   const colour = (name: string) => style.getPropertyValue(name).trim();
   const font = "11px Inter, system-ui, sans-serif";
@@ -39,7 +44,7 @@ function options({ lines, write, height }: Props, width: number): uPlot.Options 
     cursor: { show: false },
     scales: { x: { time: true }, y: { range: (_, __, most) => [0, most > 0 ? most * 1.15 : 1] } },
     axes: [
-      { ...axis, space: 70, size: 24, values: (_, ticks) => ticks.map(clockOf) },
+      { ...axis, space: 70, size: 24, values: (_, ticks) => ticks.map((tick) => clockOf(tick, span > DAY_S)) },
       { ...axis, size: 56, space: 28, values: (_, ticks) => ticks.map((tick) => write(tick)) },
     ],
     series: [
@@ -48,7 +53,7 @@ function options({ lines, write, height }: Props, width: number): uPlot.Options 
         label: line.label,
         stroke: colour(line.colour),
         width: 1.5,
-        points: { show: false },
+        points: { show: line.points ?? false, size: 5 },
         ...(line.dash === undefined ? {} : { dash: line.dash }),
         ...(line.fill === true ? { fill: `${colour(line.colour)}22` } : {}),
       })),
@@ -56,8 +61,10 @@ function options({ lines, write, height }: Props, width: number): uPlot.Options 
   };
 }
 
-function clockOf(seconds: number): string {
-  return new Date(seconds * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+/** As the page shows times, in its zone. */
+function clockOf(seconds: number, withDay: boolean): string {
+  const at = new Date(seconds * 1000);
+  return withDay ? day(at, isUtcNow()).slice(5) : clock(at, isUtcNow());
 }
 
 export function Chart(props: Props) {
@@ -66,6 +73,7 @@ export function Chart(props: Props) {
   const latest = useRef(props);
   latest.current = props;
   const theme = useTheme();
+  const utc = useUtc();
   const names = props.lines.map((line) => line.label).join();
   useEffect(() => {
     const box = place.current;
@@ -86,7 +94,7 @@ export function Chart(props: Props) {
       plot.current?.destroy();
       plot.current = null;
     };
-  }, [theme, names]);
+  }, [theme, utc, names]);
   useEffect(() => {
     if (plot.current === null) return;
     plot.current.setData(dataOf(props), false);

@@ -75,3 +75,8 @@ export function plural(value: number, one: string, many = `${one}s`): string {
 export function words(name: string): string {
   return name.replaceAll("_", " ");
 }
+
+/** How far back something goes, in whole seconds. */
+export function span(seconds: number): string {
+  return duration(Math.max(1, Math.round(seconds)) * 1000);
+}

@@ -11,6 +11,10 @@ export function setUtc(utc: boolean): void {
   listeners.forEach((listener) => listener());
 }
 
+export function isUtcNow(): boolean {
+  return isUtc;
+}
+
 export function useUtc(): boolean {
   return useSyncExternalStore(
     (listener) => {

@@ -6,7 +6,7 @@ import { may, useSession } from "../../api/session";
 import type { CallRow } from "../../live/message";
 import { bytes } from "../../parts/format";
 import { Panel } from "../../parts/panel";
-import { Copy } from "./copy";
+import { Copy } from "../../parts/copy";
 
 type Body = Schemas["BodyShown"];
 const SHOWN = 20_000;

@@ -4,7 +4,7 @@ import { NONE, bytes, duration, exactly, money, words } from "../../parts/format
 import { Stat } from "../../parts/panel";
 import { Blame, Outcome } from "../../parts/tags";
 import { When } from "../../parts/when";
-import { Copy } from "./copy";
+import { Copy } from "../../parts/copy";
 
 export function Facts({ row, workspace }: { row: CallRow; workspace: string }) {
   const { usage } = row;

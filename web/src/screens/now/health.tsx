@@ -36,7 +36,7 @@ function parts({ engine, ledger, readiness, version, config }: Pulse): Part[] {
     if (part === "ledger" && ledger) return `${bytes(ledger.unfolded_bytes)} not in tables yet`;
     return "";
   }
-  shown.push({ name: "configuration", tone: "good", state: config.slice(0, 12), note: `Tidegate ${version}` });
+  shown.push({ name: "config", tone: "good", state: config.slice(0, 12), note: `Tidegate ${version}` });
   return shown;
 }
 

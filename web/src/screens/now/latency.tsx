@@ -1,6 +1,6 @@
 // Where the time goes: each stage of the path, the provider's apart from ours.
 import type { Schemas } from "../../api/client";
-import { duration } from "../../parts/format";
+import { duration, span } from "../../parts/format";
 import { Panel } from "../../parts/panel";
 import { Empty } from "../../parts/states";
 
@@ -47,7 +47,7 @@ function Row({ name, what, took, kind }: { name: string; what: string; took: Qua
 export function Latency({ recent }: { recent: Recent }) {
   const { stages, total, first_token: firstToken } = recent;
   return (
-    <Panel title="Latency by stage" className="latency" aside={`last ${duration(Math.round(recent.seconds) * 1000)}, bars on a log scale`}>
+    <Panel title="Latency by stage" className="latency" aside={`last ${span(recent.seconds)}, bars on a log scale`}>
       {stages.length === 0 ? (
         <Empty title="No calls yet">The time of each stage stands here as soon as calls come.</Empty>
       ) : (

@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { answer, api } from "../../api/client";
 import { scope, useSession } from "../../api/session";
 import type { Pulse } from "../../live/message";
-import { count, duration, money, percent, plural } from "../../parts/format";
+import { count, duration, money, percent, plural, span } from "../../parts/format";
 import { Panel, Stat } from "../../parts/panel";
 import { Problem } from "../../parts/states";
 import { When } from "../../parts/when";
@@ -61,7 +61,7 @@ export function Savings({ pulse }: { pulse: Pulse }) {
         </dl>
       )}
       <table className="lines">
-        <caption>How, in the last {duration(Math.round(seconds) * 1000)}{session.role === "operator" ? ", all workspaces" : ""}</caption>
+        <caption>How, in the last {span(seconds)}{session.role === "operator" ? ", all workspaces" : ""}</caption>
         <thead>
           <tr>
             <th scope="col">Way</th>

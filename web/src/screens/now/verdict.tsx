@@ -1,6 +1,6 @@
 // The one sentence and the five figures beside it.
 import type { Pulse } from "../../live/message";
-import { count, duration, money, percent, rate } from "../../parts/format";
+import { count, duration, money, percent, rate, span } from "../../parts/format";
 import { Icon } from "../../parts/icon";
 import { Stat } from "../../parts/panel";
 import { judge } from "./judge";
@@ -30,7 +30,7 @@ export function Verdict({ pulse }: { pulse: Pulse }) {
         </div>
       </div>
       <dl className="figures">
-        <Stat label="Calls" value={<>{rate(perSecond)} <small>/s</small></>} note={`${count(recent.calls)} in ${duration(Math.round(recent.seconds) * 1000)}`} />
+        <Stat label="Calls" value={<>{rate(perSecond)} <small>/s</small></>} note={`${count(recent.calls)} in ${span(recent.seconds)}`} />
         <Stat label="In progress" value={count(engine?.operations.active ?? 0)} note={engine ? `of ${count(engine.operations.limit)}` : ""} />
         <Stat label="Hit or joined" value={percent(shared, recent.calls)} note={`${count(shared)} of ${count(recent.calls)} calls`} />
         <Stat label="p99" value={recent.total ? duration(recent.total.p99_ms) : "\u2013"} note={recent.total ? `p50 ${duration(recent.total.p50_ms)}` : "no answers yet"} />

@@ -1,7 +1,7 @@
 // Puts a text where it can be pasted, and says so.
 import { useState } from "react";
 
-import { Icon } from "../../parts/icon";
+import { Icon } from "./icon";
 
 export function Copy({ text, what, label }: { text: string; what: string; label?: string }) {
   const [done, setDone] = useState(false);
