@@ -14,6 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
 use super::days::Day;
+use super::front::Front;
 use super::health::Health;
 use super::retention::{Dropped, Keep};
 use super::rows;
@@ -40,6 +41,7 @@ pub(super) struct Folder {
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
     end: Arc<Mutex<Option<oneshot::Sender<()>>>>,
     health: Health,
+    front: Front,
 }
 
 impl Folder {
@@ -53,6 +55,7 @@ impl Folder {
     ) -> std::io::Result<Self> {
         let (asks, asked) = mpsc::channel(16);
         let (end, ended) = oneshot::channel();
+        let front = Front::after(journal.storage().last()?);
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let folding = Folding {
             journal,
@@ -66,11 +69,17 @@ impl Folder {
             looked_on: None,
             was_in_trouble: false,
             health: health.clone(),
+            front: front.clone(),
         };
         let thread = thread::Builder::new().name("tidegate-fold".into());
         let thread = thread.spawn(move || keep_folding(folding, &runtime))?;
         let (thread, end) = (Arc::new(Mutex::new(Some(thread))), Arc::new(Mutex::new(Some(end))));
-        Ok(Self { asks, thread, end, health })
+        Ok(Self { asks, thread, end, health, front })
+    }
+
+    /// How far the tables are.
+    pub(super) fn front(&self) -> &Front {
+        &self.front
     }
 
     /// What is wrong with the tables.
@@ -168,6 +177,7 @@ struct Folding {
     looked_on: Option<Day>,
     was_in_trouble: bool,
     health: Health,
+    front: Front,
 }
 
 impl Folding {
@@ -242,7 +252,8 @@ impl Folding {
                 }
                 self.tables.put(&row).await?;
             }
-            self.tables.commit().await?;
+            let front = self.front.clone();
+            front.advance(from, self.tables.commit()).await?;
             self.journal.forget(from);
             let pace = self.pace.then(self.journal.kept());
             if pace != self.pace {

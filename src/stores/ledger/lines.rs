@@ -10,7 +10,7 @@ use tidegate_actors::record::ItemCounts;
 
 use super::told;
 
-const HOUR_US: i64 = 3_600 * 1_000_000;
+pub(super) const HOUR_US: i64 = 3_600 * 1_000_000;
 
 /// What stands in a column.
 #[derive(Debug)]
@@ -107,27 +107,23 @@ pub(super) fn attempt_line<'a>(row: &'a BookedAttempt<'_>) -> AttemptLine<'a> {
 /// What a call counts for, and where.
 #[derive(Debug)]
 pub(super) struct Counted {
-    of: Of,
+    workspace: String,
     sum: Usages,
 }
 
-/// Workspace, hour, credential, model.
-type Of = (String, i64, u64, String);
-
-/// Calls added up.
+/// Calls added up, by workspace, hour, credential and model.
 #[derive(Debug, Default)]
-pub(super) struct Sums(BTreeMap<Of, Usages>);
+pub(super) struct Sums(BTreeMap<(String, i64, u64, String), Usages>);
 
 impl Counted {
     pub(super) fn of(row: &BookedCall<'_>) -> Self {
-        let hour = row.at_us - row.at_us.rem_euclid(HOUR_US);
-        let of = (row.workspace.to_string(), hour, row.credential, row.model.to_string());
-        Self { of, sum: sum(row) }
+        Self { workspace: row.workspace.to_string(), sum: sum(row) }
     }
 }
 
 impl Sums {
-    pub(super) fn add(&mut self, Counted { of, sum }: Counted) {
+    pub(super) fn add(&mut self, Counted { workspace, sum }: Counted) {
+        let of = (workspace, sum.from_us, sum.credential, sum.model.clone());
         self.0.entry(of).or_default().add(&sum);
     }
 
@@ -158,11 +154,15 @@ impl Sums {
     }
 }
 
-fn sum(row: &BookedCall<'_>) -> Usages {
+/// What a call counts for in its hour.
+pub(super) fn sum(row: &BookedCall<'_>) -> Usages {
     let is = |outcome: &str| u64::from(row.outcome == outcome);
     let tokens = row.usage.unwrap_or_default();
     let free = is("hit") + is("joined");
     Usages {
+        from_us: hour(row.at_us),
+        credential: row.credential,
+        model: row.model.to_string(),
         calls: 1,
         hits: is("hit"),
         joined: is("joined"),
@@ -177,8 +177,12 @@ fn sum(row: &BookedCall<'_>) -> Usages {
         saved_nano: row.saved.unwrap_or_default(),
         free_ns: free * row.took_ns(),
         paid_ns: is("miss") * row.took_ns(),
-        ..Usages::default()
     }
+}
+
+/// The beginning of the hour of a moment.
+pub(super) fn hour(at_us: i64) -> i64 {
+    at_us - at_us.rem_euclid(HOUR_US)
 }
 
 fn tags<'a>(row: &'a BookedCall<'_>) -> impl Iterator<Item = &'a str> {

@@ -14,6 +14,7 @@ mod codec;
 mod days;
 mod files;
 mod fold;
+mod front;
 mod health;
 mod lines;
 mod partitions;
@@ -26,6 +27,7 @@ mod statements;
 mod tables;
 mod tail;
 mod told;
+mod usage;
 
 #[cfg(test)]
 mod tests;

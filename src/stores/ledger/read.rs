@@ -17,7 +17,7 @@ use super::days::Day;
 use super::fold::Folder;
 use super::rows::{self, Booked};
 use super::shelves::{Open, Shelves};
-use super::statements::{self, USAGE, Walk};
+use super::statements::{self, Walk};
 use super::tail::Tail;
 use super::told;
 use crate::stores::io::Io;
@@ -30,7 +30,6 @@ const MOST_SCANNED: u64 = 50_000;
 const MOST_LINES: usize = 2_000;
 /// Rows kept beyond a page while the journal is looked through.
 const ROOM: usize = 1_000;
-const HOUR_US: i64 = 3_600 * 1_000_000;
 
 /// Reads the books.
 #[derive(Clone)]
@@ -48,9 +47,27 @@ impl Reader {
         Self { journal, folder, shelves, tail, io }
     }
 
-    /// Looks into every group of the journal, oldest first, until `look` has found what it wants.
-    async fn scan<T: Send + 'static>(
+    pub(super) fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    pub(super) fn shelves(&self) -> Shelves {
+        self.shelves.clone()
+    }
+
+    /// Waits until all that was told is in tables.
+    pub(super) async fn folded(&self) -> Result<(), Unreadable> {
+        let folded = self.folder.folded().await;
+        folded.map_err(|_| {
+            let why = self.folder.health().folding();
+            unreadable(&why.as_deref().unwrap_or("the ledger could not be folded into tables just now"))
+        })
+    }
+
+    /// Looks into every group of the journal from this one on, oldest first, until `look` has found what it wants.
+    pub(super) async fn scan<T: Send + 'static>(
         &self,
+        mut from: u64,
         mut found: T,
         mut look: impl FnMut(&[u8], &mut T) -> bool + Send + 'static,
     ) -> Result<T, Unreadable> {
@@ -58,7 +75,6 @@ impl Reader {
         let _ = self.journal.written().await;
         let storage = Arc::clone(self.journal.storage());
         let scanned = tokio::task::spawn_blocking(move || {
-            let mut from = 0;
             loop {
                 let groups = storage.read(from, READ_BYTES)?;
                 let Some(last) = groups.last() else { return Ok(found) };
@@ -73,7 +89,7 @@ impl Reader {
     }
 
     /// Does something on the runtime of the stores.
-    async fn there<T: Send + 'static>(
+    pub(super) async fn there<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Unreadable>> + Send + 'static,
     ) -> Result<T, Unreadable> {
@@ -287,7 +303,7 @@ impl Books for Reader {
                 *found = rows::find_call(group, id).map(BookedCall::into_owned);
                 found.is_some()
             };
-            if let Some(call) = books.scan(None, look).await? {
+            if let Some(call) = books.scan(0, None, look).await? {
                 return Ok(Some(call));
             }
             let shelves = books.shelves.clone();
@@ -304,7 +320,7 @@ impl Books for Reader {
                 found.extend(rows::find_attempts(group, id, batch).map(BookedAttempt::into_owned));
                 false
             };
-            let mut attempts = books.scan(Vec::new(), look).await?;
+            let mut attempts = books.scan(0, Vec::new(), look).await?;
             let shelves = books.shelves.clone();
             // No request has the id that none of ours can have.
             let batch = batch.or(Some(AttemptId::from_bytes([0; 16])));
@@ -332,7 +348,7 @@ impl Books for Reader {
                 }
                 false
             };
-            let found = books.scan(Found::default(), look).await?;
+            let found = books.scan(0, Found::default(), look).await?;
             let walk = statements::walk_calls(&wanted);
             books.page(wanted, found, walk).await
         })
@@ -357,7 +373,7 @@ impl Books for Reader {
                 }
                 false
             };
-            let found = books.scan(Found::default(), look).await?;
+            let found = books.scan(0, Found::default(), look).await?;
             let walk = statements::walk_attempts(&wanted);
             books.page(wanted, found, walk).await
         })
@@ -365,34 +381,10 @@ impl Books for Reader {
 
     fn usage(&self, workspace: WorkspaceId, since_us: i64, until_us: i64) -> Reading<Vec<Usages>> {
         let books = self.clone();
-        Box::pin(async move {
-            if books.folder.folded().await.is_err() {
-                let why = books.folder.health().folding();
-                let why = why.as_deref().unwrap_or("the ledger could not be folded into tables just now");
-                return Err(unreadable(&why));
-            }
-            let shelves = books.shelves.clone();
-            let sums = async move {
-                let last = Day::of(until_us.saturating_sub(1));
-                let between = shelves.between(Day::of(since_us), last).map_err(|error| unreadable(&error))?;
-                let mut sums = Vec::new();
-                for shelf in between.into_iter().rev() {
-                    let open = shelf.open().await.map_err(|trouble| unreadable(&trouble))?;
-                    let Some(mut open) = open else { continue };
-                    // An hour counts for the time it begins in.
-                    let first = since_us.saturating_add(HOUR_US - 1).div_euclid(HOUR_US) * HOUR_US;
-                    let lines = open.lines(("ledger.usage", USAGE), told::read_usage, |query| {
-                        query.bind(workspace.as_str()).bind(first).bind(until_us)
-                    });
-                    sums.extend(lines.await.map_err(|trouble| unreadable(&trouble))?);
-                }
-                Ok(sums)
-            };
-            books.there(sums).await
-        })
+        Box::pin(async move { books.sums(workspace, since_us, until_us).await })
     }
 }
 
-fn unreadable(why: &dyn std::fmt::Display) -> Unreadable {
+pub(super) fn unreadable(why: &dyn std::fmt::Display) -> Unreadable {
     Unreadable(why.to_string().into())
 }

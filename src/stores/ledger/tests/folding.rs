@@ -172,6 +172,19 @@ fn folded_twice(bed: &Bed) {
 }
 
 #[test]
+fn sums_hold_what_is_in_tables_and_what_is_in_none_yet() {
+    for bed in Bed::both() {
+        let sums = || read(bed.books.reader().usage(WorkspaceId::default_workspace(), 0, i64::MAX));
+        (0..5).for_each(|_| tell(&bed.books, &record()));
+        fold(&bed);
+        (0..5).for_each(|_| tell(&bed.books, &record()));
+        let sums = sums();
+        assert_eq!(sums.iter().map(|sum| sum.calls).collect::<Vec<_>>(), [10], "one hour, key and model");
+        assert_eq!(sums[0].tokens_in, 10 * record().usage.map_or(0, |usage| usage.input));
+    }
+}
+
+#[test]
 fn a_journal_that_is_half_full_is_folded_at_another_pace_and_whoever_waits_is_told_all_the_same() {
     let (storage, folder) = (Arc::default(), Arc::new(tempfile::tempdir().expect("a folder")));
     let settings = config::Ledger { max_unfolded_bytes: 16 << 10, ..settings() };
@@ -200,6 +213,10 @@ fn days_older_than_those_kept_are_dropped_whole() {
         let calls = bed.folder.path().join("calls");
         std::fs::create_dir_all(&calls).expect("a folder");
         std::fs::write(calls.join("notes.txt"), "").expect("a file");
+        fold(&bed);
+        bed.books.end();
+        // It is looked once a day, and at every start.
+        let bed = bed.killed();
         fold(&bed);
         bed.books.folder.end();
         assert_eq!(bed.days(), [days::Day::of(now_us).name()], "1899 is long ago");
