@@ -212,6 +212,16 @@ impl Gateway {
         last
     }
 
+    /// Waits until all that was told is in tables.
+    pub(crate) async fn folded(&self) {
+        // Who reads waits until all is in the journal at least.
+        self.get("/api/v1/calls?limit=1").await;
+        let asking = async {
+            while !self.get("/metrics").await.text().contains("tidegate_ledger_unfolded_bytes 0\n") {}
+        };
+        assert!(tokio::time::timeout(PATIENCE, asking).await.is_ok(), "rows stay out of the tables");
+    }
+
     /// A request of any kind.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("http://{}{path}", self.address))

@@ -53,7 +53,7 @@ async fn a_backup_made_while_a_server_runs_can_be_put_back() {
     let copy = copy.to_str().expect("UTF-8");
     let gateway = Gateway::start_in(&data, "");
     let asked = calls(&gateway, 3).await;
-    assert_eq!(gateway.get("/api/v1/usage").await.status, 200, "sums are told when all is folded");
+    gateway.folded().await;
     let told_of_copy = told(&data, &["db", "backup", copy]);
     assert!(told_of_copy.contains("2") && told_of_copy.contains("holds in its journal"), "{told_of_copy}");
     assert!(

@@ -25,6 +25,7 @@ async fn call(gateway: &Gateway, contents: &[&str]) {
 
 /// The sum of all calls that are in tables, after all were folded.
 async fn calls_counted(gateway: &Gateway) -> u64 {
+    gateway.folded().await;
     let usage = gateway.get("/api/v1/usage").await.json();
     let groups = usage["usage"].as_array().unwrap_or_else(|| panic!("{usage}"));
     groups.iter().map(|group| group["calls"].as_u64().expect("a count")).sum()

@@ -155,10 +155,12 @@ async fn sums_are_exact_at_once_and_say_what_the_memory_was_worth() {
     let other = gateway.get("/api/v1/workspaces/other/cache/stats").await.json();
     assert_eq!((&other["workspace"], &other["lookups"]), (&json!("other"), &json!(0)));
 
-    let calls = gateway.get("/api/v1/calls?model=gpt-4o").await.json();
-    assert_eq!(calls["calls"].as_array().map(Vec::len), Some(4), "folded or not, each call is there once");
+    gateway.folded().await;
     let metrics = gateway.get("/metrics").await;
     assert!(metrics.text().contains("tidegate_ledger_unfolded_bytes 0"), "{}", metrics.text());
+    let calls = gateway.get("/api/v1/calls?model=gpt-4o").await.json();
+    assert_eq!(calls["calls"].as_array().map(Vec::len), Some(4), "folded or not, each call is there once");
+    assert_eq!(gateway.get("/api/v1/usage").await.json()["usage"], usage["usage"], "and so are sums");
 }
 
 #[tokio::test]
