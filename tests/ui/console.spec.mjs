@@ -72,6 +72,9 @@ test("Calls are filtered by the server, the address keeps the filter, and a list
   expect(rows, "only the rows in sight exist").toBeLessThan(70);
   await table.evaluate((list) => list.scrollTo(0, list.scrollHeight));
   await expect(page.getByText(/^(1[0-9]{2}|2[0-9]{2})\+? calls/)).not.toHaveText("100+ calls");
+  await page.goto(`${server.address}/console/calls?model=text-embedding-3-small`);
+  await expect(table.getByRole("row").nth(1)).toContainText("text-embedding-3-small");
+  await expect(table.getByText("0 B", { exact: true }), "no size where none is told").toHaveCount(0);
   await accessibleInBothSchemes(page);
 });
 

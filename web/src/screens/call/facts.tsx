@@ -47,7 +47,7 @@ export function Facts({ row, workspace }: { row: CallRow; workspace: string }) {
         <Stat label="Tokens out" value={usage ? exactly(usage.output) : NONE} note={usage ? (usage.reasoning > 0 ? `${exactly(usage.reasoning)} reasoning` : about) : "not told"} />
         <Stat label="Cost" value={money(row.cost)} note={row.cost === null || row.cost === undefined ? "no price known" : `$${row.cost}`} />
         <Stat label="Saved" value={Number(row.saved ?? 0) > 0 ? money(row.saved) : NONE} note={Number(row.saved ?? 0) > 0 ? "somebody else had paid" : "it paid for itself"} />
-        <Stat label="Size" value={bytes(row.bytes)} note={`asked with ${bytes(row.request_bytes)}`} />
+        <Stat label="Size" value={row.bytes === 0 ? NONE : bytes(row.bytes)} note={`asked with ${bytes(row.request_bytes)}`} />
         <Stat label="Requests" value={exactly(row.attempts)} note="sent to providers" />
       </dl>
     </header>

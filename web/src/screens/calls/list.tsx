@@ -99,7 +99,7 @@ function Row({ row, index, at }: { row: CallRow; index: number; at: number }) {
         {tokens}
       </span>
       <span role="cell" className="number quiet">
-        {bytes(row.bytes)}
+        {row.bytes === 0 ? NONE : bytes(row.bytes)}
       </span>
       <span role="cell" className="number">
         {money(row.cost)}
