@@ -13,7 +13,8 @@ const FORMS = {
 test("@screenshots every screen", async ({ page, faults }) => {
   test.setTimeout(240_000);
   const upstream = await provider();
-  const server = await new Server(upstream.toml).start();
+  const models = ["gpt-4o", "gpt-4o-mini", "o4-mini", "text-embedding-3-small"].map((name) => `[models.${name}]\ntargets = [{ provider = "openai" }]\n`);
+  const server = await new Server(upstream.toml + models.join("")).start();
   await server.command(["workspace", "set", "default", "--keep-bodies", "1"]);
   const call = async () => {
     await page.goto(`${server.address}/console/calls?outcome=miss&model=gpt-4o-mini`);
@@ -44,7 +45,10 @@ test("@screenshots every screen", async ({ page, faults }) => {
     },
     calls: listed,
     call,
+    lanes: at("lanes", "Who takes them"),
+    batches: at("batches", "The latest batches"),
     cache: at("cache", "By model"),
+    providers: at("providers", "Requests by provider"),
     usage: at("usage", "Usage by model"),
     playground: played,
     keys: at("keys", "New key"),

@@ -160,12 +160,12 @@ export class Listener {
 }
 
 function pointOf(pulse: Pulse): Point {
-  const lanes = pulse.engine?.lanes;
+  const lanes = pulse.engine?.lanes ?? [];
   return {
     at: Date.parse(pulse.at) / 1000,
     completed: pulse.rates?.completed ?? null,
     failed: pulse.rates?.failed ?? null,
-    waiting: lanes?.reduce((sum, lane) => sum + lane.depth, 0) ?? null,
+    lanes: lanes.map(({ name, in_flight, depth }) => ({ name, running: in_flight, waiting: depth })),
     p50: pulse.recent.total?.p50_ms ?? null,
     p99: pulse.recent.total?.p99_ms ?? null,
   };

@@ -10,13 +10,20 @@ export type State =
   | { kind: "away"; since: number; next: number; why: string }
   | { kind: "refused"; status: number; code: string; why: string };
 
+/** A lane in one second. */
+export interface LanePoint {
+  name: string;
+  running: number;
+  waiting: number;
+}
+
 /** One second, as charts remember it. */
 export interface Point {
   /** Unix seconds by the server's clock. */
   at: number;
   completed: number | null;
   failed: number | null;
-  waiting: number | null;
+  lanes: LanePoint[];
   p50: number | null;
   p99: number | null;
 }

@@ -103,6 +103,20 @@ export function Chart(props: Props) {
   return <div ref={place} className="chart" role="img" aria-label={props.label} style={{ blockSize: props.height }} />;
 }
 
+/** Which line is which, and where it ends. */
+export function Legend({ lines }: { lines: { label: string; colour: string; last: string }[] }) {
+  return (
+    <ul className="legend">
+      {lines.map(({ label, colour, last }) => (
+        <li key={label}>
+          <span className="swatch" style={{ background: `var(${colour})` }} aria-hidden="true" />
+          {label} <b>{last}</b>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 function dataOf({ at, lines }: Props): uPlot.AlignedData {
   return [at, ...lines.map((line) => line.values)];
 }

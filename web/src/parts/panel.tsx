@@ -21,6 +21,15 @@ export function Panel({ title, aside, children, className = "" }: PanelProps) {
   );
 }
 
+/** What may be wider than the screen: it scrolls, by the keys too. */
+export function Wide({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    <div className="wideable" tabIndex={0} role="region" aria-label={label}>
+      {children}
+    </div>
+  );
+}
+
 interface StatProps {
   label: string;
   value: ReactNode;

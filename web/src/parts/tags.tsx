@@ -35,6 +35,17 @@ export function Condition({ tone, children }: { tone: Tone; children: string }) 
   );
 }
 
+const BREAKER: Record<string, [Tone, string]> = {
+  closed: ["good", "well"],
+  half_open: ["warn", "trying again"],
+  open: ["bad", "left alone"],
+};
+
+/** How a provider is, by its breaker. */
+export function breakerOf(breaker: string): [Tone, string] {
+  return BREAKER[breaker] ?? ["none", words(breaker)];
+}
+
 const WHOSE: Record<string, string> = { caller: "caller's", us: "ours", upstream: "provider's" };
 
 export function Blame({ blame }: { blame: string }) {

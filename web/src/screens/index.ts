@@ -19,7 +19,10 @@ export interface Screen {
 export const SCREENS: readonly Screen[] = [
   { path: "/", title: "Now", key: "n", icon: "pulse", role: "read", view: lazy(() => import("./now/now")) },
   { path: "/calls", title: "Calls", key: "c", icon: "list", role: "read", view: lazy(() => import("./calls/calls")) },
+  { path: "/lanes", title: "Lanes", key: "l", icon: "lanes", role: "operator", view: lazy(() => import("./lanes/lanes")) },
+  { path: "/batches", title: "Batches", key: "b", icon: "parcel", role: "operator", view: lazy(() => import("./batches/batches")) },
   { path: "/cache", title: "Cache", key: "m", icon: "layers", role: "read", view: lazy(() => import("./cache/cache")) },
+  { path: "/providers", title: "Providers", key: "v", icon: "server", role: "operator", view: lazy(() => import("./providers/providers")) },
   { path: "/usage", title: "Usage", key: "u", icon: "coins", role: "read", view: lazy(() => import("./usage/usage")) },
   { path: "/playground", title: "Playground", key: "p", icon: "play", role: "write", view: lazy(() => import("./playground/playground")) },
   { path: "/keys", title: "Keys", key: "k", icon: "key", role: "admin", view: lazy(() => import("./keys/keys")) },

@@ -42,9 +42,14 @@ export function Shell({ children }: { children: ReactNode }) {
 
 function Rail({ path }: { path: string }) {
   const { role } = useSession();
+  const rail = useRef<HTMLElement>(null);
+  // On a phone not all of them are in sight.
+  useEffect(() => {
+    rail.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [path]);
   const isHere = (at: string) => (at === "/" ? path === "/" : path.startsWith(at));
   return (
-    <nav className="rail" aria-label="Screens">
+    <nav ref={rail} className="rail" aria-label="Screens">
       <Link href={`/${keepWorkspace()}`} className="brand">
         <img src={mark} alt="" width="24" height="24" />
         <span>Tidegate</span>

@@ -7,7 +7,7 @@ import { may, scope, useSession } from "../../api/session";
 import { useLive } from "../../live/store";
 import { Chart } from "../../parts/chart";
 import { bytes, count, duration, exactly, money, percent, plural } from "../../parts/format";
-import { Panel, Stat } from "../../parts/panel";
+import { Panel, Stat, Wide } from "../../parts/panel";
 import { Empty, Problem, Waiting } from "../../parts/states";
 import { type Usage, byModel, ratioByHour } from "./sums";
 import { Purge } from "./purge";
@@ -115,7 +115,7 @@ function ByModel({ usage }: { usage: Usage[] }) {
   const models = byModel(usage);
   if (models.length === 0) return <Empty title="No calls in this time">What is answered from memory stands here, model by model.</Empty>;
   return (
-    <div className="wideable" tabIndex={0} role="region" aria-label="By model">
+    <Wide label="By model">
       <table className="lines">
         <thead>
           <tr>
@@ -144,6 +144,6 @@ function ByModel({ usage }: { usage: Usage[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Wide>
   );
 }

@@ -6,7 +6,7 @@ import { type Schemas, answer, api } from "../../api/client";
 import { useSession } from "../../api/session";
 import { Dialog } from "../../parts/dialog";
 import { NONE } from "../../parts/format";
-import { Panel } from "../../parts/panel";
+import { Panel, Wide } from "../../parts/panel";
 import { Empty, Problem, Waiting } from "../../parts/states";
 import { Condition } from "../../parts/tags";
 import { When } from "../../parts/when";
@@ -76,7 +76,7 @@ function List({ keys, made, changed }: ListProps) {
   return (
     <>
       {error !== null && <Problem error={error} />}
-      <div className="wideable" tabIndex={0} role="region" aria-label="List of keys">
+      <Wide label="List of keys">
         <table className="lines">
           <thead>
             <tr>
@@ -114,7 +114,7 @@ function List({ keys, made, changed }: ListProps) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Wide>
       {asking?.what === "rotate" && (
         <Dialog title={`Rotate ${asking.key.name}?`} close={() => ask(null)} action={{ label: "Rotate", run: () => rotate.mutate(asking.key.id), busy: rotate.isPending }}>
           <p>A new key takes its place, shown once. The old one is taken for a day more, so that programs can change over.</p>

@@ -1,7 +1,7 @@
 // A line of parts: providers, lanes, what is kept, which configuration.
 import type { Pulse } from "../../live/message";
 import { bytes, count, duration, words } from "../../parts/format";
-import { Condition, type Tone } from "../../parts/tags";
+import { Condition, type Tone, breakerOf } from "../../parts/tags";
 
 interface Part {
   name: string;
@@ -10,16 +10,10 @@ interface Part {
   note: string;
 }
 
-const BREAKER: Record<string, [Tone, string]> = {
-  closed: ["good", "well"],
-  half_open: ["warn", "trying again"],
-  open: ["bad", "left alone"],
-};
-
 function parts({ engine, ledger, readiness, version, config }: Pulse): Part[] {
   const shown: Part[] = [];
   for (const provider of engine?.providers ?? []) {
-    const [tone, state] = BREAKER[provider.breaker] ?? ["none", words(provider.breaker)];
+    const [tone, state] = breakerOf(provider.breaker);
     const wait = provider.breaker === "open" ? `, again in ${duration(provider.open_for_ms)}` : "";
     shown.push({ name: `provider ${provider.name}`, tone, state, note: `${provider.in_flight} of ${count(provider.limit)} in the air${wait}` });
   }

@@ -1,23 +1,9 @@
 // Calls and latency of the last five minutes, second by second.
+import { POINTS } from "../../live/message";
 import { useLive } from "../../live/store";
-import { Chart, type Line } from "../../parts/chart";
+import { Chart, Legend, type Line } from "../../parts/chart";
 import { duration, rate } from "../../parts/format";
 import { Panel } from "../../parts/panel";
-
-const SPAN_S = 300;
-
-function Legend({ lines }: { lines: { label: string; colour: string; last: string }[] }) {
-  return (
-    <ul className="legend">
-      {lines.map(({ label, colour, last }) => (
-        <li key={label}>
-          <span className="swatch" style={{ background: `var(${colour})` }} aria-hidden="true" />
-          {label} <b>{last}</b>
-        </li>
-      ))}
-    </ul>
-  );
-}
 
 export function Traffic() {
   const { points } = useLive();
@@ -41,14 +27,14 @@ export function Traffic() {
           { label: "failed (dashed)", colour: "--bad", last: `${rate(failed)} /s` },
         ]}
       />
-      <Chart label={`Calls per second: ${rate(completed)} answered, ${rate(failed)} failed just now`} at={at} lines={flow} write={rate} height={112} span={SPAN_S} />
+      <Chart label={`Calls per second: ${rate(completed)} answered, ${rate(failed)} failed just now`} at={at} lines={flow} write={rate} height={112} span={POINTS} />
       <Legend
         lines={[
           { label: "p99", colour: "--warn", last: last?.p99 == null ? "\u2013" : duration(last.p99) },
           { label: "p50 (dashed)", colour: "--accent", last: last?.p50 == null ? "\u2013" : duration(last.p50) },
         ]}
       />
-      <Chart label="Time until an answer had ended" at={at} lines={times} write={duration} height={112} span={SPAN_S} />
+      <Chart label="Time until an answer had ended" at={at} lines={times} write={duration} height={112} span={POINTS} />
     </Panel>
   );
 }

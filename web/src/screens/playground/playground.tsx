@@ -1,21 +1,24 @@
 // Sends a chat to any model, as a client would, and shows the way it took. The same twice shows the hit.
 import "./playground.css";
 
-import { useQuery } from "@tanstack/react-query";
 import { type SyntheticEvent, useState } from "react";
-import { Link } from "wouter";
+import { Link, useSearchParams } from "wouter";
 
+import { useModels } from "../../api/models";
 import { NONE, duration } from "../../parts/format";
 import { Panel } from "../../parts/panel";
 import { Empty, Problem } from "../../parts/states";
 import { Outcome } from "../../parts/tags";
 import { keepWorkspace } from "../../shell/keys";
-import { type Asked, type Run, modelNames, send } from "./send";
+import { type Asked, type Run, send } from "./send";
 
 const MOST_RUNS = 20;
 
 export default function Playground() {
-  const models = useQuery({ queryKey: ["models"], queryFn: modelNames, staleTime: 60_000 });
+  const models = useModels();
+  const names = models.data?.map(({ id }) => id) ?? [];
+  const [params] = useSearchParams();
+  const wanted = params.get("model") ?? names[0];
   const [runs, setRuns] = useState<Run[]>([]);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
@@ -49,9 +52,9 @@ export default function Playground() {
           <div className="inline">
             <label>
               Model
-              <input name="model" list="models" required defaultValue={models.data?.[0] ?? "gpt-4o-mini"} key={models.data?.[0]} spellCheck={false} />
+              <input name="model" list="models" required defaultValue={wanted ?? "gpt-4o-mini"} key={wanted} spellCheck={false} />
               <datalist id="models">
-                {models.data?.map((name) => <option key={name} value={name} />)}
+                {names.map((name) => <option key={name} value={name} />)}
               </datalist>
             </label>
             <label className="tick">

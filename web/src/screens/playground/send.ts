@@ -1,5 +1,5 @@
 // One chat, sent as a client would, read as it comes. Owns the fields of OpenAI's form that this screen uses.
-import { Refusal, currentPlace, refusal } from "../../api/client";
+import { Refusal, currentPlace } from "../../api/client";
 
 export interface Asked {
   model: string;
@@ -24,18 +24,11 @@ export interface Run {
   done: boolean;
 }
 
-function headers(asked: Asked | null): Record<string, string> {
+function headers(asked: Asked): Record<string, string> {
   const sent: Record<string, string> = { "content-type": "application/json", "x-tidegate-csrf": "1" };
   if (currentPlace() !== "") sent["x-tidegate-workspace"] = currentPlace();
-  if (asked?.fresh === true) sent["cache-control"] = "no-cache";
+  if (asked.fresh) sent["cache-control"] = "no-cache";
   return sent;
-}
-
-export async function modelNames(): Promise<string[]> {
-  const answer = await fetch("/v1/models", { headers: headers(null) });
-  const body = (await answer.json()) as { data?: { id: string }[] };
-  if (!answer.ok) throw refusal(answer.status, body);
-  return (body.data ?? []).map((model) => model.id).filter((id) => id !== "*");
 }
 
 function bodyOf(asked: Asked): string {

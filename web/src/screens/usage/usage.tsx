@@ -5,7 +5,7 @@ import { useSearchParams } from "wouter";
 import { answer, api } from "../../api/client";
 import { type Session, scope, useSession } from "../../api/session";
 import { count, exactly, money, percent } from "../../parts/format";
-import { Panel, Stat } from "../../parts/panel";
+import { Panel, Stat, Wide } from "../../parts/panel";
 import { Empty, Problem, Waiting } from "../../parts/states";
 import { type By, type Line, csv, lines, totals } from "./group";
 
@@ -84,7 +84,7 @@ function Sums({ shown, by }: { shown: Line[]; by: By }) {
         <Stat label="Spent" value={money(String(all.cost))} />
         <Stat label="Saved" value={money(String(all.saved))} tone="good" note={`${percent(all.saved, all.saved + all.cost)} of what it would have cost`} />
       </dl>
-      <div className="wideable" tabIndex={0} role="region" aria-label={`Usage by ${by}`}>
+      <Wide label={`Usage by ${by}`}>
         <table className="lines">
           <thead>
             <tr>
@@ -112,7 +112,7 @@ function Sums({ shown, by }: { shown: Line[]; by: By }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Wide>
     </>
   );
 }
