@@ -110,8 +110,8 @@ impl Asker {
         self.caching
     }
 
-    /// Puts an ask on the path, under the limits of who pays, and waits for its answer; where there are `tokens`, they are told as they come, and the
-    /// answer is all of them. Dropping the future abandons the call.
+    /// Puts an ask on the path, under the limits of who pays, and waits for its answer; where there are `tokens`, they are told as
+    /// they come, and the answer is all of them. Dropping the future abandons the call.
     pub(super) async fn ask(
         &self,
         ask: Ask,

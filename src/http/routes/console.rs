@@ -145,23 +145,31 @@ impl Following {
             Some(heard) => heard.next().left_future(),
             None => std::future::pending().right_future(),
         };
-        let event = tokio::select! {
+        let heard = tokio::select! {
             biased;
-            () = clock.sleep_until(self.next) => self.pulse(clock.now()),
+            () = clock.sleep_until(self.next) => None,
             // The ledger ends with the server.
-            heard = call => tail::event(heard?, &self.doors.roster),
+            heard = call => Some(heard?),
+        };
+        let event = match heard {
+            Some(heard) => tail::event(heard, &self.doors.roster),
+            None => self.pulse(clock.now()).await?,
         };
         self.may().then_some(event)
     }
 
-    fn pulse(&mut self, now: Tick) -> Bytes {
+    /// Nothing if it cannot be worked out. That takes milliseconds of thousands of calls: it is not done where calls are served.
+    async fn pulse(&mut self, now: Tick) -> Option<Bytes> {
         let late = now.since(self.next).as_secs();
         self.doors.watch.dropped(late);
         self.next = now.plus(SECOND);
-        let whose = self.whose.as_ref();
-        self.doors.watch.at(&self.doors, whose, |recent, rates| {
-            tail::written("pulse", &pulse(&self.doors, whose.is_none(), recent, rates))
-        })
+        let (doors, whose) = (self.doors.clone(), self.whose.clone());
+        let worked_out = tokio::task::spawn_blocking(move || {
+            doors.watch.at(&doors, whose.as_ref(), |recent, rates| {
+                tail::written("pulse", &pulse(&doors, whose.is_none(), recent, rates))
+            })
+        });
+        worked_out.await.ok()
     }
 }
 

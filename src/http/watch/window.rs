@@ -165,7 +165,7 @@ fn spent(calls: &[&BookedCall<'_>]) -> Spent {
     };
     Spent {
         usd: usd(calls.iter().filter_map(|call| call.cost).sum()),
-        tokens_in: tokens(|usage| usage.input + usage.cached_read + usage.cached_write),
+        tokens_in: tokens(|usage| usage.input),
         tokens_out: tokens(|usage| usage.output),
     }
 }

@@ -1,4 +1,4 @@
-//! Owns how a group lies in a tree: packed with LZ4, or as it is where that is shorter. Must not know what a row is.
+//! Owns how a group lies in a tree: packed with LZ4, or as it is where it is short. Must not know what a row is.
 //!
 //! Rows of the same kind repeat most of their bytes: packed they are a quarter as long, and the tree writes, merges and syncs less.
 

@@ -31,6 +31,9 @@ const MOST_LINES: usize = 2_000;
 /// Rows kept beyond a page while the journal is looked through.
 const ROOM: usize = 1_000;
 
+/// What is told where tables may hold rows twice and nothing more is known.
+pub(super) const BEHIND: &str = "the ledger could not be folded into tables just now";
+
 /// Reads the books.
 #[derive(Clone)]
 pub struct Reader {
@@ -60,7 +63,7 @@ impl Reader {
         let folded = self.folder.folded().await;
         folded.map_err(|_| {
             let why = self.folder.health().folding();
-            unreadable(&why.as_deref().unwrap_or("the ledger could not be folded into tables just now"))
+            unreadable(&why.as_deref().unwrap_or(BEHIND))
         })
     }
 

@@ -8,7 +8,7 @@ use tidegate_actors::ports::books::{Unreadable, Usages};
 
 use super::days::Day;
 use super::lines::{self, HOUR_US};
-use super::read::{Reader, unreadable};
+use super::read::{BEHIND, Reader, unreadable};
 use super::rows::{self, Booked};
 use super::shelves::Shelves;
 use super::statements::USAGE;
@@ -56,15 +56,9 @@ impl Reader {
     }
 }
 
-const BEHIND: &str = "the ledger could not be folded into tables just now";
-
 fn add(sums: &mut Sums, sum: Usages) {
-    match sums.entry((sum.from_us, sum.credential, sum.model.clone())) {
-        std::collections::btree_map::Entry::Occupied(mut entry) => entry.get_mut().add(&sum),
-        std::collections::btree_map::Entry::Vacant(entry) => {
-            entry.insert(sum);
-        }
-    }
+    let of = (sum.from_us, sum.credential, sum.model.clone());
+    sums.entry(of).and_modify(|known| known.add(&sum)).or_insert(sum);
 }
 
 async fn of_tables(

@@ -36,7 +36,7 @@ fn call(at: i64, outcome: &'static str, took_ms: u64) -> BookedCall<'static> {
         attempts: u32::from(is_paid),
         items: ItemCounts::default(),
         marks,
-        usage: Some(Usage { input: 10, output: 5, ..Usage::default() }),
+        usage: Some(Usage { input: 10, cached_read: 4, cached_write: 1, output: 5, ..Usage::default() }),
         cost: Some(if is_paid { 7 } else { 0 }),
         saved: Some(if is_paid { 0 } else { 7 }),
         estimated: false,

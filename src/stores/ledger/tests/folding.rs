@@ -171,6 +171,34 @@ fn folded_twice(bed: &Bed) {
     assert_eq!(all.saved_ns(), 0, "those that hit took as long");
 }
 
+/// The journal holds more rows than a page keeps of it.
+#[test]
+fn pages_of_a_long_journal_are_those_of_all_its_rows() {
+    const ROWS: i64 = 2_600;
+    let bed = Bed::new(config::LedgerSync::Group);
+    let mut ids: Vec<_> = (0..ROWS)
+        .map(|at| {
+            // Not in the order in which they are told.
+            let record = CallRecord { unix_us: at * 7 % ROWS * 1_000_000, ..record() };
+            tell(&bed.books, &record);
+            (record.unix_us, record.id)
+        })
+        .collect();
+    ids.sort_unstable_by_key(|(at_us, _)| std::cmp::Reverse(*at_us));
+    let ids: Vec<_> = ids.into_iter().map(|(_, id)| id).collect();
+    let mut wanted = Wanted { limit: 250, ..all() };
+    let mut seen = Vec::new();
+    loop {
+        let page = read(bed.books.reader().calls(wanted.clone()));
+        seen.extend(page.rows.iter().map(|row| row.id));
+        match page.next {
+            Some(next) => wanted.after = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(seen, ids, "each once, the latest first");
+}
+
 #[test]
 fn sums_hold_what_is_in_tables_and_what_is_in_none_yet() {
     for bed in Bed::both() {
